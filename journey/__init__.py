@@ -1,0 +1,1 @@
+"""The domain: evidence, stages, identity and their columnar state. No I/O, no clock, no environment."""

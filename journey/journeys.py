@@ -1,0 +1,228 @@
+"""Every customer's place on the A-Path per brand: evidence of handles in columns, and what was announced."""
+
+from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from journey.column import ABSENT, Column, RowIndex
+from journey.evidence import NEVER, add_evidence, lapse_us, stage_at, sum_by_group
+from journey.identity import IdentityGraph
+from journey.model import Model
+from journey.stage import STAGES
+
+__all__ = ["Changes", "Journeys", "Pairs", "Reason"]
+
+Ints = NDArray[np.int64]
+_LATER = np.iinfo(np.int64).max
+
+
+class Reason(IntEnum):
+    """Why a stage changed: an interaction, time, or handles found to be one customer or two (or a new model)."""
+
+    EVIDENCE = 1
+    LAPSE = 2
+    IDENTITY = 3
+    MODEL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """(brand code, slot) pairs, with the time in microseconds of the latest event of each, NEVER without one."""
+
+    brand: Ints
+    slot: Ints
+    at_us: Ints
+
+    @property
+    def key(self) -> NDArray[np.uint64]:
+        """One number for each pair."""
+        return (self.brand.astype(np.uint64) << np.uint64(32)) | self.slot.astype(np.uint64)
+
+    @classmethod
+    def untold(cls, brand: Ints, slot: Ints) -> "Pairs":
+        """Return pairs to which no event happened."""
+        return cls(brand, slot, np.full(len(brand), NEVER))
+
+    @classmethod
+    def none(cls) -> "Pairs":
+        """Return no pairs."""
+        return cls.untold(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+
+    def take(self, rows: Ints) -> "Pairs":
+        """Return some of the pairs."""
+        return Pairs(self.brand[rows], self.slot[rows], self.at_us[rows])
+
+    def distinct(self) -> "Pairs":
+        """Return each pair once, with its latest time."""
+        _, first, inverse = np.unique(self.key, return_index=True, return_inverse=True)
+        at = np.full(len(first), NEVER)
+        np.maximum.at(at, inverse, self.at_us)
+        return Pairs(self.brand[first], self.slot[first], at)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Announcements: customers (as slots) whose stage is not the one announced last; `reason` is a Reason."""
+
+    brand: Ints
+    slot: Ints
+    old: NDArray[np.int8]
+    new: NDArray[np.int8]
+    at_us: Ints
+    reason: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.brand)
+
+
+class Journeys:
+    """One row per (brand, handle): five sums, the stage last announced for it as a customer, its lapse.
+
+    About 85 bytes a row, the index included; `nbytes` tells.
+    """
+
+    def __init__(self, model: Model, graph: IdentityGraph) -> None:
+        self.model = model
+        self.graph = graph
+        self._index = RowIndex()
+        self._brand = Column(np.uint16)
+        self._slot = Column(np.uint32)
+        self._sums = Column(np.float64, width=len(STAGES))
+        self._announced = Column(np.int8)
+        self._lapse = Column(np.int64)
+        self._next = Column(np.int32)  # next row of the same handle, with another brand
+        self._head = Column(np.int32)  # per slot: its newest row
+
+    def __len__(self) -> int:
+        return len(self._brand)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all columns and the index; the identity graph is counted by itself."""
+        columns = (self._brand, self._slot, self._sums, self._announced, self._lapse, self._next, self._head)
+        return sum(column.nbytes for column in columns) + self._index.nbytes
+
+    def add(self, pairs: Pairs, sums: NDArray[np.float64]) -> None:
+        """Add evidence to handles; pairs must be distinct."""
+        rows = self._rows(pairs)
+        self._sums.data[rows] = add_evidence(self._sums.data[rows], sums)
+
+    def restore_announced(self, pairs: Pairs, stages: NDArray[np.int8]) -> None:
+        """Take up what was announced before a restart; pairs must be distinct. Announce `everyone` after it."""
+        rows = self._rows(pairs)
+        self._announced.data[rows] = stages
+
+    def _rows(self, pairs: Pairs) -> Ints:
+        keys = pairs.key
+        rows = self._index.get(keys)
+        new = np.flatnonzero(rows == ABSENT)
+        if len(new):
+            rows[new] = np.arange(len(self), len(self) + len(new))
+            self._index.add(keys[new], rows[new])
+            self._brand.grow(len(new), pairs.brand[new])
+            self._slot.grow(len(new), pairs.slot[new])
+            self._sums.grow(len(new), np.nan)
+            self._announced.grow(len(new), 0)
+            self._lapse.grow(len(new), _LATER)
+            self._next.grow(len(new), ABSENT)
+            self._thread(rows[new], pairs.slot[new])
+        return rows
+
+    def _thread(self, rows: Ints, slots: Ints) -> None:
+        self._head.grow(max(0, len(self.graph.handles) - len(self._head)), ABSENT)
+        order = np.argsort(slots, kind="stable")
+        rows, slots = rows[order], slots[order]
+        first = np.r_[True, slots[1:] != slots[:-1]]
+        self._next.data[rows] = np.where(first, self._head.data[slots], np.roll(rows, 1))
+        last = np.r_[first[1:], True]
+        self._head.data[slots[last]] = rows[last]
+
+    def customers_of(self, slots: Ints) -> Pairs:
+        """Return the (brand, customer) pairs of every brand that knows a handle of these slots' customers."""
+        roots = np.unique(self.graph.roots(slots))
+        index, members = self.graph.members(roots)
+        inside = members < len(self._head)
+        index, rows = index[inside], self._head.data[members[inside]].astype(np.int64)
+        brands, customers = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        while (going := rows != ABSENT).any():
+            index, rows = index[going], rows[going]
+            brands.append(self._brand.data[rows].astype(np.int64))
+            customers.append(roots[index])
+            rows = self._next.data[rows].astype(np.int64)
+        return Pairs.untold(np.concatenate(brands), np.concatenate(customers)).distinct()
+
+    def everyone(self) -> Pairs:
+        """Return every (brand, customer) pair."""
+        slots = self.graph.roots(self._slot.data.astype(np.int64))
+        return Pairs.untold(self._brand.data.astype(np.int64), slots).distinct()
+
+    def due(self, now_us: int) -> Pairs:
+        """Return the customers whose announced stage has lapsed."""
+        rows = np.flatnonzero(self._lapse.data < now_us)
+        slots = self.graph.roots(self._slot.data[rows].astype(np.int64))
+        return Pairs.untold(self._brand.data[rows].astype(np.int64), slots).distinct()
+
+    def sums_of(self, pairs: Pairs) -> NDArray[np.float64]:
+        """Return the evidence of customers: the sum over their handles, shape (pairs, 5)."""
+        index, keys = self._member_keys(pairs)
+        rows = self._index.get(keys)
+        known = rows != ABSENT
+        return sum_by_group(self._sums.data[rows[known]], index[known], len(pairs.slot))
+
+    def _member_keys(self, pairs: Pairs) -> tuple[Ints, NDArray[np.uint64]]:
+        index, members = self.graph.members(pairs.slot)
+        return index, Pairs.untold(pairs.brand[index], members).key
+
+    def announce(self, pairs: Pairs, now_us: int) -> Changes:
+        """Compare customers (distinct pairs of roots) with what was announced; take up and return the changes.
+
+        A handle that named a customer and has joined another is announced as having no stage.
+        """
+        lapses = lapse_us(self.sums_of(pairs), self.model)
+        stage = stage_at(lapses, now_us)
+        absorbed = self._absorbed(pairs, now_us)
+        mine = np.flatnonzero((stage > 0) | (self._index.get(pairs.key) != ABSENT))
+        pairs, lapses, stage = pairs.take(mine), lapses[mine], stage[mine]
+        rows = self._rows(pairs)
+        old = self._announced.data[rows]
+        self._announced.data[rows] = stage
+        self._lapse.data[rows] = np.where(stage > 0, _of_stage(lapses, stage), _LATER)
+        changed = np.flatnonzero(old != stage)
+        told = _explain(pairs.take(changed), old[changed], stage[changed], lapses[changed], now_us)
+        return _join(absorbed, told)
+
+    def _absorbed(self, pairs: Pairs, now_us: int) -> Changes:
+        index, keys = self._member_keys(pairs)
+        rows = self._index.get(keys)
+        index, rows = index[rows != ABSENT], rows[rows != ABSENT]
+        gone = (self._announced.data[rows] > 0) & (self._slot.data[rows] != pairs.slot[index])
+        index, rows = index[gone], rows[gone]
+        old = self._announced.data[rows]
+        self._announced.data[rows] = 0
+        self._lapse.data[rows] = _LATER
+        slots = self._slot.data[rows].astype(np.int64)
+        at, reason = np.full(len(rows), now_us), np.full(len(rows), Reason.IDENTITY, np.int8)
+        return Changes(pairs.brand[index], slots, old, np.zeros_like(old), at, reason)
+
+
+def _of_stage(lapses: Ints, stage: NDArray[np.int8]) -> Ints:
+    column = np.maximum(stage.astype(np.int64) - 1, 0)
+    return lapses[np.arange(len(lapses)), column]
+
+
+def _explain(pairs: Pairs, old: NDArray[np.int8], new: NDArray[np.int8], lapses: Ints, now_us: int) -> Changes:
+    """Say when and why: an event's time if there was one, else the lapse of the old stage, else now."""
+    lapse = np.where(old > new, _of_stage(lapses, old), NEVER)
+    happened = pairs.at_us != NEVER
+    lapsed = ~happened & (lapse != NEVER) & (lapse < now_us)
+    at = np.where(happened, pairs.at_us, np.where(lapsed, lapse, now_us))
+    reason = np.where(happened, Reason.EVIDENCE, np.where(lapsed, Reason.LAPSE, Reason.IDENTITY))
+    return Changes(pairs.brand, pairs.slot, old, new, at, reason.astype(np.int8))
+
+
+def _join(first: Changes, second: Changes) -> Changes:
+    fields = ((getattr(first, f.name), getattr(second, f.name)) for f in dataclass_fields(Changes))
+    return Changes(*(np.concatenate(pair) for pair in fields))

@@ -1,0 +1,180 @@
+"""The A-Path model file: read from TOML, every mistake told with the key it stands under."""
+
+import math
+import tomllib
+from importlib.resources import files
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from journey.channel import IDENTITY_AREA
+from journey.handle import KINDS
+from journey.model import DEFAULT_CAPS, IdentityPolicy, Model, Range, Rule, StagePolicy
+from journey.stage import STAGE_NAMES, STAGES
+
+__all__ = ["ModelError", "default_model", "default_model_text", "parse_model"]
+
+_DAY_US = 86_400_000_000
+
+Area = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)]
+TypePattern = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]*)\.[a-z][a-z0-9_]*$", max_length=64)]
+Channel = Literal["social", "web", "store", "support", "direct"]
+
+
+class ModelError(ValueError):
+    """A model file that cannot be used; the message names each key, its value and what is allowed."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Rule(_Table):
+    type: TypePattern
+    weight: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+    rating_min: Annotated[float, Field(ge=0, le=10)] | None = None
+    rating_max: Annotated[float, Field(ge=0, le=10)] | None = None
+    sentiment_min: Annotated[float, Field(ge=-1, le=1)] | None = None
+    sentiment_max: Annotated[float, Field(ge=-1, le=1)] | None = None
+    amount_min: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    amount_max: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        if self.weight == 0:
+            raise ValueError("weight must not be 0; list a type that gives no evidence under `neutral`")
+        for field in ("rating", "sentiment", "amount"):
+            low, high = getattr(self, f"{field}_min"), getattr(self, f"{field}_max")
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"{field}_min ({low}) is above {field}_max ({high})")
+        return self
+
+    def range(self, field: str) -> Range:
+        low, high = getattr(self, f"{field}_min"), getattr(self, f"{field}_max")
+        return Range(-math.inf if low is None else low, math.inf if high is None else high)
+
+
+class _Stage(_Table):
+    # Below a week, 2**((t - T0) / half-life) leaves the range of a float within two decades of T0.
+    half_life_days: Annotated[float, Field(ge=7, le=3650)]
+    threshold: Annotated[float, Field(gt=0, le=1_000_000)]
+    evidence: list[_Rule]
+
+
+class _Stages(_Table):
+    attention: _Stage
+    attraction: _Stage
+    affinity: _Stage
+    audience: _Stage
+    advocacy: _Stage
+
+
+class _Revenue(_Table):
+    add: list[TypePattern] = []
+    subtract: list[TypePattern] = []
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        if both := set(self.add) & set(self.subtract):
+            raise ValueError(f"{sorted(both)} stand under both add and subtract")
+        return self
+
+
+class _Caps(_Table):
+    user: Annotated[int, Field(ge=1)] = DEFAULT_CAPS["user"]
+    email: Annotated[int, Field(ge=1)] = DEFAULT_CAPS["email"]
+    phone: Annotated[int, Field(ge=1)] = DEFAULT_CAPS["phone"]
+    loyalty: Annotated[int, Field(ge=1)] = DEFAULT_CAPS["loyalty"]
+    social: Annotated[int, Field(ge=1)] = DEFAULT_CAPS["social"]
+    cookie: Annotated[int, Field(ge=1)] = DEFAULT_CAPS["cookie"]
+    device: Annotated[int, Field(ge=1)] = DEFAULT_CAPS["device"]
+
+
+class _Identity(_Table):
+    nobody: list[str] = []
+    caps: _Caps = _Caps()
+
+
+class _File(_Table):
+    version: Literal[1]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    neutral: list[TypePattern] = []
+    channels: dict[Area, Channel]
+    revenue: _Revenue = _Revenue()
+    identity: _Identity = _Identity()
+    stages: _Stages
+
+    @model_validator(mode="after")
+    def _identity_is_no_channel(self) -> Self:
+        if IDENTITY_AREA in self.channels:
+            raise ValueError("channels.identity: the area `identity` links handles and is no channel")
+        return self
+
+
+def parse_model(text: str, *, name: str = "model") -> Model:
+    """Read a model file.
+
+    Parameters
+    ----------
+    text
+        TOML, as `schemas/apath.toml` documents it.
+    name
+        What to call the file in an error.
+
+    Raises
+    ------
+    ModelError
+        Not TOML, or a key is missing, unknown or out of range; every such key is named.
+    """
+    try:
+        parsed = _File.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ModelError(f"{name} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise ModelError(f"{name} cannot be used:\n{_explain(error)}") from error
+    return _to_model(parsed)
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "(file)"
+        value = "" if problem["type"] == "missing" else f" = {_short(problem['input'])}"
+        lines.append(f"  {key}{value}: {problem['msg']}")
+    return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - one line of a terminal
+
+
+def _to_model(parsed: _File) -> Model:
+    stages = [getattr(parsed.stages, stage) for stage in STAGE_NAMES]
+    return Model(
+        name=parsed.name,
+        stages=tuple(StagePolicy(round(stage.half_life_days * _DAY_US), stage.threshold) for stage in stages),
+        rules=tuple(
+            Rule(rule.type, stage, rule.weight, rule.range("rating"), rule.range("sentiment"), rule.range("amount"))
+            for stage, table in zip(STAGES, stages, strict=True)
+            for rule in table.evidence
+        ),
+        channels=dict(parsed.channels),
+        revenue=dict.fromkeys(parsed.revenue.add, 1) | dict.fromkeys(parsed.revenue.subtract, -1),
+        neutral=frozenset(parsed.neutral),
+        identity=IdentityPolicy(
+            nobody=frozenset(value.casefold() for value in parsed.identity.nobody),
+            caps=tuple(getattr(parsed.identity.caps, kind) for kind in KINDS),
+        ),
+    )
+
+
+def default_model_text() -> str:
+    """Return the bundled model file."""
+    return files("schemas").joinpath("apath.toml").read_text(encoding="utf-8")
+
+
+def default_model() -> Model:
+    """Return the bundled model."""
+    return parse_model(default_model_text(), name="schemas/apath.toml")
+

@@ -1,0 +1,240 @@
+-- What analysts read. Every view looks the customer up at query time, so identity found late (or withdrawn) holds
+-- for all of history. A stage is held while its score is at least its threshold, to 1e-9 relative:
+--   lapse = 2025-01-01 + half-life * log2(E / (threshold * (1 - 1e-9))), E as the table evidence has it.
+
+CREATE VIEW model_in_force
+AS SELECT
+    m.model AS model,
+    m.channels AS channels,
+    m.revenue AS revenue,
+    s.half_lives AS half_lives,
+    s.thresholds AS thresholds
+FROM (SELECT model, channels, revenue FROM models ORDER BY sequence DESC LIMIT 1) AS m
+INNER JOIN
+(
+    SELECT
+        model,
+        arrayMap(row -> row.2, arraySort(row -> row.1, groupArray((position, half_life_s)))) AS half_lives,
+        arrayMap(row -> row.2, arraySort(row -> row.1, groupArray((position, threshold)))) AS thresholds
+    FROM model_stages FINAL
+    GROUP BY model
+) AS s ON s.model = m.model
+COMMENT 'The A-Path model that decides now: one row. Half-lives (seconds) and thresholds from attention to advocacy';
+
+CREATE VIEW customers
+AS SELECT handle, any(kind) AS kind, argMax(customer, version) AS customer
+FROM identity_map
+GROUP BY handle
+COMMENT 'Which customer each handle belongs to. A customer is named by the smallest of its handles';
+
+CREATE VIEW touchpoints
+AS WITH
+    (SELECT channels FROM model_in_force) AS channel_of,
+    (SELECT revenue FROM model_in_force) AS sign_of
+SELECT
+    i.brand AS brand,
+    c.customer AS customer,
+    i.time AS time,
+    i.type AS type,
+    toLowCardinality(if(mapContains(channel_of, splitByChar('.', i.type)[1]), channel_of[splitByChar('.', i.type)[1]], 'other')) AS channel,
+    channel = 'store' AS offline,
+    i.content AS content,
+    i.product AS product,
+    i.place AS place,
+    i.campaign AS campaign,
+    i.device AS device,
+    i.amount AS amount,
+    i.currency AS currency,
+    i.amount * if(mapContains(sign_of, i.type), sign_of[i.type], sign_of[concat('*.', splitByChar('.', i.type)[2])]) AS revenue,
+    i.rating AS rating,
+    i.sentiment AS sentiment,
+    i.cause AS cause,
+    i.source AS source,
+    i.id AS id,
+    i.event AS event,
+    i.handle AS handle,
+    i.handles AS handles,
+    i.kinds AS kinds,
+    i.properties AS properties
+FROM interactions AS i
+INNER JOIN customers AS c ON c.handle = i.handle
+WHERE NOT startsWith(i.type, 'identity.')
+COMMENT 'Interactions with customer, channel and revenue: the place to start from';
+
+CREATE VIEW touches_by_minute
+AS WITH (SELECT channels FROM model_in_force) AS channel_of
+SELECT
+    brand,
+    minute,
+    toLowCardinality(if(mapContains(channel_of, splitByChar('.', type)[1]), channel_of[splitByChar('.', type)[1]], 'other')) AS channel,
+    type,
+    sum(touches) AS touches
+FROM minute_counts
+GROUP BY brand, minute, type
+COMMENT 'Interactions per brand, minute of event time, channel and type';
+
+CREATE VIEW touch_evidence
+AS SELECT
+    i.event AS event,
+    i.brand AS brand,
+    i.handle AS handle,
+    i.time AS time,
+    i.type AS type,
+    w.stage AS stage,
+    w.position AS position,
+    w.weight AS weight,
+    w.half_life_s AS half_life_s,
+    w.rule AS rule
+FROM interactions AS i
+INNER JOIN
+(
+    SELECT
+        t.type AS type,
+        s.position AS position,
+        s.half_life_s AS half_life_s,
+        r.stage AS stage,
+        r.rule AS rule,
+        r.weight AS weight,
+        r.rating_min AS rating_min,
+        r.rating_max AS rating_max,
+        r.sentiment_min AS sentiment_min,
+        r.sentiment_max AS sentiment_max,
+        r.amount_min AS amount_min,
+        r.amount_max AS amount_max
+    FROM (SELECT DISTINCT type FROM interactions) AS t
+    CROSS JOIN (SELECT stage, rule, weight, rating_min, rating_max, sentiment_min, sentiment_max, amount_min, amount_max, type AS pattern FROM model_weights FINAL WHERE model = {model:String} AND weight != 0) AS r
+    INNER JOIN (SELECT stage, position, half_life_s FROM model_stages FINAL WHERE model = {model:String}) AS s ON s.stage = r.stage
+    WHERE r.pattern = t.type OR r.pattern = concat('*.', splitByChar('.', t.type)[2])
+) AS w ON w.type = i.type
+WHERE (w.rating_min IS NULL OR i.rating >= w.rating_min) AND (w.rating_max IS NULL OR i.rating <= w.rating_max)
+    AND (w.sentiment_min IS NULL OR i.sentiment >= w.sentiment_min) AND (w.sentiment_max IS NULL OR i.sentiment <= w.sentiment_max)
+    AND (w.amount_min IS NULL OR toFloat64(i.amount) >= w.amount_min) AND (w.amount_max IS NULL OR toFloat64(i.amount) <= w.amount_max)
+COMMENT 'touch_evidence(model = hash): each interaction with each rule of that model that counts it';
+
+CREATE VIEW evidence_recomputed
+AS SELECT
+    brand,
+    handle,
+    sumOrNullIf(weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000)), position = 1) AS attention,
+    sumOrNullIf(weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000)), position = 2) AS attraction,
+    sumOrNullIf(weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000)), position = 3) AS affinity,
+    sumOrNullIf(weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000)), position = 4) AS audience,
+    sumOrNullIf(weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000)), position = 5) AS advocacy
+FROM touch_evidence(model = {model:String})
+GROUP BY brand, handle
+COMMENT 'evidence_recomputed(model = hash): the sums of the table evidence, from interactions alone';
+
+CREATE VIEW standings
+AS WITH
+    (SELECT model FROM model_in_force) AS model_now,
+    (SELECT half_lives FROM model_in_force) AS half_lives,
+    (SELECT thresholds FROM model_in_force) AS thresholds,
+    toUnixTimestamp64Micro(now64(6)) AS now_us
+SELECT
+    brand,
+    customer,
+    arrayMax(arrayMap((lapse, position) -> if(lapse >= now_us, position, 0), lapses_us, range(1, 6))) AS position,
+    CAST(position, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS stage,
+    arrayMap((e, h) -> e * exp2(-(now_us - 1735689600000000) / (h * 1000000)), sums, half_lives) AS scores,
+    if(position > 0, fromUnixTimestamp64Micro(lapses_us[position], 'UTC'), NULL) AS lapses_at,
+    first_seen,
+    last_seen,
+    touches,
+    touches_social,
+    touches_web,
+    touches_store,
+    touches_support,
+    touches_direct,
+    touches_other,
+    revenue
+FROM
+(
+    SELECT
+        e.brand AS brand,
+        c.customer AS customer,
+        [sum(e.attention), sum(e.attraction), sum(e.affinity), sum(e.audience), sum(e.advocacy)] AS sums,
+        arrayMap(
+            (s, h, t) -> if(ifNull(s, 0) > 0, toInt64(1735689600000000 + floor(h * 1000000 * log2(assumeNotNull(s) / (t * (1 - 1e-9))))), toInt64(-9223372036854775807)),
+            sums, half_lives, thresholds) AS lapses_us,
+        min(e.first_seen) AS first_seen,
+        max(e.last_seen) AS last_seen,
+        sum(e.touches_social) AS touches_social,
+        sum(e.touches_web) AS touches_web,
+        sum(e.touches_store) AS touches_store,
+        sum(e.touches_support) AS touches_support,
+        sum(e.touches_direct) AS touches_direct,
+        sum(e.touches_other) AS touches_other,
+        touches_social + touches_web + touches_store + touches_support + touches_direct + touches_other AS touches,
+        sumMap(e.revenue) AS revenue
+    FROM evidence AS e
+    INNER JOIN customers AS c ON c.handle = e.handle
+    WHERE e.model = model_now
+    GROUP BY e.brand, c.customer
+)
+COMMENT 'Where every customer stands now, from the sums; the quick part of journeys';
+
+CREATE VIEW stage_history
+AS WITH
+    (SELECT half_lives FROM model_in_force) AS half_lives,
+    (SELECT thresholds FROM model_in_force) AS thresholds,
+    toUnixTimestamp64Micro(now64(6)) AS now_us
+SELECT
+    brand,
+    customer,
+    fromUnixTimestamp64Micro(at_us, 'UTC') AS at,
+    CAST(from_position, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS from_stage,
+    CAST(to_position, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS to_stage,
+    if(lapsed, 'lapse', 'evidence') AS reason,
+    if(lapsed, [], types) AS types
+FROM
+(
+    SELECT
+        *,
+        lagInFrame(to_position, 1, 0) OVER (PARTITION BY brand, customer ORDER BY time_us, at_us ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS from_position
+    FROM
+    (
+        SELECT
+            brand,
+            customer,
+            time_us,
+            types,
+            arrayJoin(arrayConcat([(time_us, 0)], arrayMap(l -> (l, 1), arrayFilter(l -> l >= time_us AND l < next_us AND l < now_us, lapses_us)))) AS instant,
+            instant.1 AS at_us,
+            instant.2 AS lapsed,
+            arrayMax(arrayMap((l, position) -> if(l >= at_us + lapsed, position, 0), lapses_us, range(1, 6))) AS to_position
+        FROM
+        (
+            SELECT
+                brand,
+                customer,
+                time_us,
+                types,
+                leadInFrame(time_us, 1, toInt64(9223372036854775807)) OVER following AS next_us,
+                [sum(e1) OVER past, sum(e2) OVER past, sum(e3) OVER past, sum(e4) OVER past, sum(e5) OVER past] AS sums,
+                arrayMap(
+                    (s, h, t) -> if(s > 0, toInt64(1735689600000000 + floor(h * 1000000 * log2(s / (t * (1 - 1e-9))))), toInt64(-9223372036854775807)),
+                    sums, half_lives, thresholds) AS lapses_us
+            FROM
+            (
+                SELECT
+                    v.brand AS brand,
+                    c.customer AS customer,
+                    toUnixTimestamp64Micro(v.time) AS time_us,
+                    arraySort(groupUniqArray(v.type)) AS types,
+                    sumIf(v.weight * exp2((toUnixTimestamp64Micro(v.time) - 1735689600000000) / (v.half_life_s * 1000000)), v.position = 1) AS e1,
+                    sumIf(v.weight * exp2((toUnixTimestamp64Micro(v.time) - 1735689600000000) / (v.half_life_s * 1000000)), v.position = 2) AS e2,
+                    sumIf(v.weight * exp2((toUnixTimestamp64Micro(v.time) - 1735689600000000) / (v.half_life_s * 1000000)), v.position = 3) AS e3,
+                    sumIf(v.weight * exp2((toUnixTimestamp64Micro(v.time) - 1735689600000000) / (v.half_life_s * 1000000)), v.position = 4) AS e4,
+                    sumIf(v.weight * exp2((toUnixTimestamp64Micro(v.time) - 1735689600000000) / (v.half_life_s * 1000000)), v.position = 5) AS e5
+                FROM touch_evidence(model = (SELECT model FROM model_in_force)) AS v
+                INNER JOIN customers AS c ON c.handle = v.handle
+                GROUP BY brand, customer, time_us
+            )
+            WINDOW
+                past AS (PARTITION BY brand, customer ORDER BY time_us ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
+                following AS (PARTITION BY brand, customer ORDER BY time_us ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING)
+        )
+    )
+)
+WHERE from_position != to_position
+COMMENT 'The exact path of every customer in event time: each change of stage, by an interaction or by lapse';

@@ -1,0 +1,453 @@
+-- What analysts ask. A customer is counted once per brand, however many handles it has, a touch once per
+-- interaction. Customers are looked up at query time, so identity found late holds for all of history here too.
+-- Views with arguments are called like functions: SELECT * FROM journeys_at(at = '2026-11-01 00:00:00').
+
+-- The path of stage_history for any model, as far as it was known at an instant: interactions up to `at`, and lapses
+-- before it. One row per change of stage. Interactions of the same microsecond count together, whatever their order;
+-- an instant at which two stages lapse at once is one change. A lapse is dated with the last microsecond of the old
+-- stage. The running sums are RANGE windows, since those take in all rows of one time.
+CREATE VIEW stage_history_under
+AS WITH
+    (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, half_life_s)))) FROM model_stages FINAL WHERE model = {model:String}) AS half_lives,
+    (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, threshold)))) FROM model_stages FINAL WHERE model = {model:String}) AS thresholds,
+    toUnixTimestamp64Micro({at:DateTime64(6, 'UTC')}) AS now_us
+SELECT
+    brand,
+    customer,
+    fromUnixTimestamp64Micro(step.1, 'UTC') AS at,
+    CAST(step.2, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS from_stage,
+    CAST(step.3, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS to_stage,
+    if(step.4 = 1, 'lapse', 'evidence') AS reason,
+    if(step.4 = 1, [], arraySort(types)) AS types
+FROM
+(
+    SELECT
+        brand,
+        customer,
+        types,
+        arrayJoin(arrayFilter(s -> s.2 != s.3, arrayConcat(
+            [(time_us, before, here, 0)],
+            arrayMap(
+                l -> (l, multiIf(l5 >= l, 5, l4 >= l, 4, l3 >= l, 3, l2 >= l, 2, 1), multiIf(l5 > l, 5, l4 > l, 4, l3 > l, 3, l2 > l, 2, l1 > l, 1, 0), 1),
+                arrayDistinct(arrayFilter(l -> l >= time_us AND l < until_us, [l1, l2, l3, l4, l5])))))) AS step
+    FROM
+    (
+        SELECT
+            *,
+            lagInFrame(after, 1, 0) OVER (PARTITION BY brand, customer ORDER BY time_us ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
+        FROM
+        (
+            SELECT
+                brand,
+                customer,
+                time_us,
+                types,
+                greatest(least(next_us, now_us), time_us) AS until_us,
+                if(e1 > 0, toInt64(1735689600000000 + floor(half_lives[1] * 1000000 * log2(e1 / (thresholds[1] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l1,
+                if(e2 > 0, toInt64(1735689600000000 + floor(half_lives[2] * 1000000 * log2(e2 / (thresholds[2] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l2,
+                if(e3 > 0, toInt64(1735689600000000 + floor(half_lives[3] * 1000000 * log2(e3 / (thresholds[3] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l3,
+                if(e4 > 0, toInt64(1735689600000000 + floor(half_lives[4] * 1000000 * log2(e4 / (thresholds[4] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l4,
+                if(e5 > 0, toInt64(1735689600000000 + floor(half_lives[5] * 1000000 * log2(e5 / (thresholds[5] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l5,
+                multiIf(l5 >= time_us, 5, l4 >= time_us, 4, l3 >= time_us, 3, l2 >= time_us, 2, l1 >= time_us, 1, 0) AS here,
+                multiIf(l5 >= until_us, 5, l4 >= until_us, 4, l3 >= until_us, 3, l2 >= until_us, 2, l1 >= until_us, 1, 0) AS after
+            FROM
+            (
+                SELECT
+                    brand,
+                    customer,
+                    time_us,
+                    groupUniqArray(type) OVER (PARTITION BY brand, customer ORDER BY time_us RANGE BETWEEN CURRENT ROW AND CURRENT ROW) AS types,
+                    leadInFrame(time_us, 1, toInt64(9223372036854775807)) OVER (PARTITION BY brand, customer ORDER BY time_us ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS next_us,
+                    sumIf(grown, position = 1) OVER past AS e1,
+                    sumIf(grown, position = 2) OVER past AS e2,
+                    sumIf(grown, position = 3) OVER past AS e3,
+                    sumIf(grown, position = 4) OVER past AS e4,
+                    sumIf(grown, position = 5) OVER past AS e5
+                FROM
+                (
+                    SELECT
+                        v.brand AS brand,
+                        c.customer AS customer,
+                        toUnixTimestamp64Micro(v.time) AS time_us,
+                        v.type AS type,
+                        v.position AS position,
+                        v.weight * exp2((time_us - 1735689600000000) / (v.half_life_s * 1000000)) AS grown
+                    FROM touch_evidence(model = {model:String}) AS v
+                    INNER JOIN customers AS c ON c.handle = v.handle
+                    WHERE v.time <= {at:DateTime64(6, 'UTC')}
+                )
+                WINDOW past AS (PARTITION BY brand, customer ORDER BY time_us RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+            )
+        )
+    )
+    WHERE here != before OR after != here
+)
+COMMENT 'stage_history_under(model = hash, at = time): the path of every customer by that model, as known at that time';
+
+-- Customers: one row per brand and customer with at least one interaction. Scores are NULL without evidence, never
+-- 0.0. `since` is NULL for who never had a stage, and the lapse for who has none any more. A filter on brand or
+-- customer reaches the evidence and the interactions below. Whoever needs no `since` and no `handles` reads standings:
+-- the joins are made even when their columns are not read.
+CREATE VIEW journeys
+AS SELECT
+    s.brand AS brand,
+    s.customer AS customer,
+    s.stage AS stage,
+    s.scores[1] AS attention,
+    s.scores[2] AS attraction,
+    s.scores[3] AS affinity,
+    s.scores[4] AS audience,
+    s.scores[5] AS advocacy,
+    h.since AS since,
+    s.lapses_at AS lapses_at,
+    s.first_seen AS first_seen,
+    s.last_seen AS last_seen,
+    s.touches AS touches,
+    s.touches_social AS touches_social,
+    s.touches_web AS touches_web,
+    s.touches_store AS touches_store,
+    s.touches_support AS touches_support,
+    s.touches_direct AS touches_direct,
+    s.touches_other AS touches_other,
+    s.revenue AS revenue,
+    k.handles AS handles
+FROM standings AS s
+LEFT JOIN (SELECT brand, customer, toNullable(max(at)) AS since FROM stage_history GROUP BY brand, customer) AS h
+    ON h.brand = s.brand AND h.customer = s.customer
+LEFT JOIN (SELECT customer, arraySort(groupArray(handle)) AS handles FROM customers GROUP BY customer) AS k
+    ON k.customer = s.customer
+COMMENT 'Every customer of every brand: stage, scores now, since when, until when, what it did';
+
+-- Customers, from interactions up to `at` alone, by any model: what a model that is tried would have said. As journeys,
+-- without `since`. Channel and revenue are those of the model in force. Who has touches and no evidence has no stage;
+-- who is known only by identity events is no customer. Handles are those known now: identity has no past.
+CREATE VIEW standing_under
+AS WITH
+    (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, half_life_s)))) FROM model_stages FINAL WHERE model = {model:String}) AS half_lives,
+    (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, threshold)))) FROM model_stages FINAL WHERE model = {model:String}) AS thresholds,
+    arrayMap((score, threshold) -> ifNull(score, 0) >= threshold * (1 - 1e-9), [e.attention, e.attraction, e.affinity, e.audience, e.advocacy], thresholds) AS held,
+    arrayMax(arrayMap((is_held, position) -> if(is_held, position, 0), held, range(1, 6))) AS position
+SELECT
+    t.brand AS brand,
+    t.customer AS customer,
+    CAST(position, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS stage,
+    e.attention AS attention,
+    e.attraction AS attraction,
+    e.affinity AS affinity,
+    e.audience AS audience,
+    e.advocacy AS advocacy,
+    if(position > 0, fromUnixTimestamp64Micro(toInt64(toUnixTimestamp64Micro({at:DateTime64(6, 'UTC')})
+        + floor(half_lives[position] * 1000000 * log2([e.attention, e.attraction, e.affinity, e.audience, e.advocacy][position] / (thresholds[position] * (1 - 1e-9))))), 'UTC'), NULL) AS lapses_at,
+    t.first_seen AS first_seen,
+    t.last_seen AS last_seen,
+    t.touches AS touches,
+    t.touches_social AS touches_social,
+    t.touches_web AS touches_web,
+    t.touches_store AS touches_store,
+    t.touches_support AS touches_support,
+    t.touches_direct AS touches_direct,
+    t.touches_other AS touches_other,
+    t.revenue AS revenue,
+    k.handles AS handles
+FROM
+(
+    SELECT
+        brand,
+        customer,
+        min(time) AS first_seen,
+        max(time) AS last_seen,
+        count() AS touches,
+        countIf(channel = 'social') AS touches_social,
+        countIf(channel = 'web') AS touches_web,
+        countIf(channel = 'store') AS touches_store,
+        countIf(channel = 'support') AS touches_support,
+        countIf(channel = 'direct') AS touches_direct,
+        countIf(channel = 'other') AS touches_other,
+        sumMapIf(map(currency, CAST(ifNull(revenue, 0), 'Decimal(38, 4)')), ifNull(revenue, 0) != 0) AS revenue
+    FROM (SELECT brand, customer, time, channel, toString(currency) AS currency, revenue FROM touchpoints WHERE time <= {at:DateTime64(6, 'UTC')})
+    GROUP BY brand, customer
+) AS t
+LEFT JOIN
+(
+    SELECT
+        brand,
+        customer,
+        sumOrNullIf(faded, position = 1) AS attention,
+        sumOrNullIf(faded, position = 2) AS attraction,
+        sumOrNullIf(faded, position = 3) AS affinity,
+        sumOrNullIf(faded, position = 4) AS audience,
+        sumOrNullIf(faded, position = 5) AS advocacy
+    FROM
+    (
+        SELECT
+            v.brand AS brand,
+            c.customer AS customer,
+            v.position AS position,
+            v.weight * exp2((toUnixTimestamp64Micro(v.time) - toUnixTimestamp64Micro({at:DateTime64(6, 'UTC')})) / (v.half_life_s * 1000000)) AS faded
+        FROM touch_evidence(model = {model:String}) AS v
+        INNER JOIN customers AS c ON c.handle = v.handle
+        WHERE v.time <= {at:DateTime64(6, 'UTC')}
+    )
+    GROUP BY brand, customer
+) AS e ON e.brand = t.brand AND e.customer = t.customer
+LEFT JOIN (SELECT customer, arraySort(groupArray(handle)) AS handles FROM customers GROUP BY customer) AS k
+    ON k.customer = t.customer
+COMMENT 'standing_under(model = hash, at = time): every customer as that model would have it at that time';
+
+-- Customers, as journeys would have shown them at `at` with the model that is in force now and the identity known now.
+CREATE VIEW journeys_at
+AS SELECT
+    s.brand AS brand,
+    s.customer AS customer,
+    s.stage AS stage,
+    s.attention AS attention,
+    s.attraction AS attraction,
+    s.affinity AS affinity,
+    s.audience AS audience,
+    s.advocacy AS advocacy,
+    h.since AS since,
+    s.lapses_at AS lapses_at,
+    s.first_seen AS first_seen,
+    s.last_seen AS last_seen,
+    s.touches AS touches,
+    s.touches_social AS touches_social,
+    s.touches_web AS touches_web,
+    s.touches_store AS touches_store,
+    s.touches_support AS touches_support,
+    s.touches_direct AS touches_direct,
+    s.touches_other AS touches_other,
+    s.revenue AS revenue,
+    s.handles AS handles
+FROM standing_under(model = (SELECT model FROM model_in_force), at = {at:DateTime64(6, 'UTC')}) AS s
+LEFT JOIN
+(
+    SELECT brand, customer, toNullable(max(at)) AS since
+    FROM stage_history_under(model = (SELECT model FROM model_in_force), at = {at:DateTime64(6, 'UTC')})
+    GROUP BY brand, customer
+) AS h ON h.brand = s.brand AND h.customer = s.customer
+COMMENT 'journeys_at(at = time): journeys as they were at that time, by the model in force now';
+
+-- Customers now, each at its one stage. Every brand that has customers lists all six stages, with 0 where nobody
+-- stands; the shares of a brand add up to 1.
+CREATE VIEW stage_population
+AS SELECT
+    brand,
+    place AS position,
+    CAST(place, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS stage,
+    number AS customers,
+    number / everyone AS share
+FROM
+(
+    SELECT brand, count() AS everyone, sumForEach(arrayMap(p -> toUInt64(p = position), range(6))) AS numbers
+    FROM standings
+    GROUP BY brand
+)
+ARRAY JOIN numbers AS number, CAST(range(6), 'Array(UInt8)') AS place
+COMMENT 'How many customers stand at each stage now, per brand';
+
+-- Touches: each one that follows another touch of the same customer and brand, by time, at the same time by event.
+-- So a customer with n touches counts n - 1 times. Staying on a channel counts as well.
+CREATE VIEW channel_switches
+AS SELECT
+    brand,
+    from_channel,
+    to_channel,
+    multiIf(
+        from_channel = 'store' AND to_channel = 'store', 'offline',
+        from_channel = 'store', 'offline to online',
+        to_channel = 'store', 'online to offline',
+        'online') AS direction,
+    count() AS switches,
+    uniqExact(customer) AS customers,
+    quantileExactInclusive(0.5)(gap_us) / 1000000 AS median_gap_s
+FROM
+(
+    SELECT
+        brand,
+        customer,
+        channel AS to_channel,
+        toUnixTimestamp64Micro(time) - lagInFrame(toUnixTimestamp64Micro(time), 1, 0) OVER path AS gap_us,
+        lagInFrame(channel, 1, '') OVER path AS from_channel
+    FROM touchpoints
+    WINDOW path AS (PARTITION BY brand, customer ORDER BY time, event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+)
+WHERE from_channel != ''
+GROUP BY brand, from_channel, to_channel
+COMMENT 'From which channel customers go to which, and how long it takes them';
+
+-- Purchases: each counts once, with the latest look before it by the same customer at the same product of the brand,
+-- at most `window_days` earlier; of looks at the same time the one with the highest event. A look is a touch in a store
+-- that names the product and carries no revenue, bought online is revenue above 0 in any channel but the store. Touches
+-- that name no product count nowhere. `place` is the store of the look; empty when it named none.
+CREATE VIEW showrooming
+AS SELECT
+    brand,
+    place,
+    product,
+    uniqExact(customer) AS customers,
+    count() AS purchases,
+    sumMap(map(currency, revenue)) AS revenue,
+    quantileExactInclusive(0.5)(waited_us) / 86400000000 AS median_days
+FROM
+(
+    SELECT
+        bought.brand AS brand,
+        seen.place AS place,
+        bought.product AS product,
+        bought.customer AS customer,
+        toString(bought.currency) AS currency,
+        CAST(assumeNotNull(bought.revenue), 'Decimal(38, 4)') AS revenue,
+        toUnixTimestamp64Micro(bought.time) - toUnixTimestamp64Micro(seen.time) AS waited_us
+    FROM
+    (
+        SELECT brand, customer, product, time, currency, revenue
+        FROM touchpoints
+        WHERE product != '' AND channel != 'store' AND revenue > 0
+    ) AS bought
+    ASOF INNER JOIN
+    (
+        SELECT brand, customer, product, time, argMax(place, event) AS place
+        FROM touchpoints
+        WHERE product != '' AND channel = 'store' AND ifNull(revenue, 0) = 0
+        GROUP BY brand, customer, product, time
+    ) AS seen
+    ON seen.brand = bought.brand AND seen.customer = bought.customer AND seen.product = bought.product AND seen.time < bought.time
+)
+WHERE waited_us <= {window_days:UInt32} * 86400000000
+GROUP BY brand, place, product
+COMMENT 'showrooming(window_days = n): looked at in a store, bought online within n days';
+
+-- Purchases: the reverse of showrooming. A look is a touch on the web, a social network, in a mail or with support that
+-- names the product and carries no revenue, bought is revenue above 0 in a store. `place` is the store of the purchase.
+CREATE VIEW webrooming
+AS SELECT
+    brand,
+    place,
+    product,
+    uniqExact(customer) AS customers,
+    count() AS purchases,
+    sumMap(map(currency, revenue)) AS revenue,
+    quantileExactInclusive(0.5)(waited_us) / 86400000000 AS median_days
+FROM
+(
+    SELECT
+        bought.brand AS brand,
+        bought.place AS place,
+        bought.product AS product,
+        bought.customer AS customer,
+        toString(bought.currency) AS currency,
+        CAST(assumeNotNull(bought.revenue), 'Decimal(38, 4)') AS revenue,
+        toUnixTimestamp64Micro(bought.time) - toUnixTimestamp64Micro(seen.time) AS waited_us
+    FROM
+    (
+        SELECT brand, customer, product, place, time, currency, revenue
+        FROM touchpoints
+        WHERE product != '' AND channel = 'store' AND revenue > 0
+    ) AS bought
+    ASOF INNER JOIN
+    (
+        SELECT DISTINCT brand, customer, product, time
+        FROM touchpoints
+        WHERE product != '' AND channel IN ('web', 'social', 'direct', 'support') AND ifNull(revenue, 0) = 0
+    ) AS seen
+    ON seen.brand = bought.brand AND seen.customer = bought.customer AND seen.product = bought.product AND seen.time < bought.time
+)
+WHERE waited_us <= {window_days:UInt32} * 86400000000
+GROUP BY brand, place, product
+COMMENT 'webrooming(window_days = n): looked at online, bought in a store within n days';
+
+-- Touches on content that nobody engaged with for `days` days, and that is at least that old. Engagement is a touch
+-- of a type to which the model in force gives a positive weight for a stage above attention (whatever the conditions of
+-- the rule), or one that brings revenue. Without any, last_engagement is NULL and all touches came since.
+CREATE VIEW zombies
+AS WITH
+    (
+        SELECT groupUniqArray(toString(type))
+        FROM model_weights FINAL
+        WHERE model = (SELECT model FROM model_in_force) AND weight > 0 AND stage NOT IN ('none', 'attention')
+    ) AS engaging,
+    toUnixTimestamp64Micro(now64(6)) - {days:UInt32} * 86400000000 AS from_us
+SELECT
+    brand,
+    content,
+    first_seen,
+    last_seen,
+    touches,
+    last_engagement,
+    touches_since_engagement,
+    toUnixTimestamp64Micro(last_seen) >= from_us AS still_published
+FROM
+(
+    SELECT
+        brand,
+        content,
+        min(time) AS first_seen,
+        max(time) AS last_seen,
+        count() AS touches,
+        maxOrNullIf(time, engaged) AS last_engagement,
+        arrayCount(t -> last_engagement IS NULL OR t > last_engagement, groupArray(time)) AS touches_since_engagement
+    FROM
+    (
+        SELECT
+            brand,
+            content,
+            time,
+            has(engaging, toString(type)) OR has(engaging, concat('*.', splitByChar('.', type)[2])) OR ifNull(revenue > 0, false) AS engaged
+        FROM touchpoints
+        WHERE content != ''
+    )
+    GROUP BY brand, content
+    HAVING toUnixTimestamp64Micro(first_seen) <= from_us
+        AND (last_engagement IS NULL OR toUnixTimestamp64Micro(assumeNotNull(last_engagement)) < from_us)
+)
+COMMENT 'zombies(days = n): content without engagement for n days';
+
+-- Customers who stand at the stage of the target now or at a higher one, and who have at least one touch on its channel,
+-- or any at all where the channel is empty. Of a key the newest row of targets counts. A target of 0 is reached.
+CREATE VIEW target_progress
+AS SELECT
+    t.brand AS brand,
+    t.stage AS stage,
+    t.channel AS channel,
+    t.due AS due,
+    any(t.customers) AS target,
+    sumIf(n.customers, n.position >= CAST(t.stage, 'Int8')) AS actual,
+    if(target = 0, 1, actual / target) AS progress,
+    dateDiff('day', toDate(now('UTC')), t.due) AS days_left,
+    any(t.note) AS note,
+    any(t.set_at) AS set_at
+FROM (SELECT brand, stage, channel, due, customers, note, set_at FROM targets FINAL) AS t
+LEFT JOIN
+(
+    SELECT
+        brand,
+        position,
+        arrayJoin(arrayConcat([''], arrayFilter(
+            (channel, touches) -> touches > 0,
+            ['social', 'web', 'store', 'support', 'direct', 'other'],
+            [touches_social, touches_web, touches_store, touches_support, touches_direct, touches_other]))) AS channel,
+        count() AS customers
+    FROM standings
+    WHERE position > 0
+    GROUP BY brand, position, channel
+) AS n ON n.brand = t.brand AND n.channel = t.channel
+GROUP BY t.brand, t.stage, t.channel, t.due
+COMMENT 'Targets, and how far each is reached now';
+
+-- Touches of types that the model in force does not know: no rule names the type, exactly or as *.verb, and it is not
+-- listed as neutral. Such touches are stored and counted, and give no evidence. Identity events are no touches.
+CREATE VIEW unmapped_types
+AS WITH
+    (SELECT groupUniqArray(toString(type)) FROM model_weights FINAL WHERE model = (SELECT model FROM model_in_force)) AS known
+SELECT
+    type,
+    splitByChar('.', type)[1] AS area,
+    uniqExact(brand) AS brands,
+    count() AS touches,
+    uniqExact(customer) AS customers,
+    min(time) AS first_seen,
+    max(time) AS last_seen
+FROM touchpoints
+WHERE NOT has(known, toString(type)) AND NOT has(known, concat('*.', splitByChar('.', type)[2]))
+GROUP BY type
+COMMENT 'Types of touches that no rule of the model in force knows';

@@ -1,0 +1,30 @@
+"""The one place that reads the clock."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+__all__ = ["Clock", "from_us", "system_clock", "to_us"]
+
+Clock = Callable[[], int]  # int64 microseconds since 1970, UTC
+
+
+def system_clock() -> int:
+    """Return the time now, in microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
+
+
+def from_us(at_us: int) -> datetime:
+    """Return an aware datetime.
+
+    >>> from_us(1_735_689_600_000_000).isoformat()
+    '2025-01-01T00:00:00+00:00'
+    """
+    seconds, rest = divmod(at_us, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+def to_us(at: datetime) -> int:
+    """Return microseconds since 1970, UTC; `at` must be aware."""
+    delta = at - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

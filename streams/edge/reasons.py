@@ -1,0 +1,57 @@
+"""Why an event is refused: stable codes, each with what it means."""
+
+from pydantic import ValidationError
+
+__all__ = ["REASONS", "Refused", "refused"]
+
+REASONS: dict[str, str] = {
+    "not_json": "the line is not one JSON object in UTF-8",
+    "too_large": "the event, a text in it or its properties are larger than allowed",
+    "missing_field": "a required field is absent",
+    "unknown_field": "`data` has a field that the contract does not know; put it into `properties`",
+    "wrong_type": "a field has another JSON type than the contract asks for",
+    "bad_value": "a field has a value that the contract does not allow",
+    "bad_time": "the time is not RFC 3339 with an offset",
+    "time_ahead": "the time is more than a day ahead of our clock",
+    "time_too_old": "the time is before 1900",
+    "no_handle": "every handle names nobody (null, anonymous, zeros, ...)",
+    "too_many_handles": "more than 8 handles",
+    "no_currency": "an amount without a currency",
+}
+
+_BY_ERROR = {
+    "json_invalid": "not_json",
+    "missing": "missing_field",
+    "extra_forbidden": "unknown_field",
+    "string_too_long": "too_large",
+    "too_long": "too_many_handles",
+    "datetime_from_date_parsing": "bad_time",
+    "datetime_parsing": "bad_time",
+    "datetime_object_invalid": "bad_time",
+}
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not a failure of ours
+    """An event that cannot be taken: the code of the reason, and where and what in words."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def refused(error: ValidationError) -> Refused:
+    """Say in our words what pydantic found first, with a JSON pointer; values are never quoted (they may be personal)."""
+    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in problem["loc"][:3])
+    return Refused(_code(problem["type"], pointer), f"{pointer or '/'}: {problem['msg']}")
+
+
+def _code(error_type: str, pointer: str) -> str:
+    if pointer == "/time" and error_type != "missing":
+        return "wrong_type" if error_type.endswith("_type") else "bad_time"
+    if not pointer and error_type.endswith("_type"):
+        return "not_json"
+    if error_type in _BY_ERROR:
+        return _BY_ERROR[error_type]
+    return "wrong_type" if error_type.endswith("_type") else "bad_value"

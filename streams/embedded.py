@@ -1,0 +1,163 @@
+"""The embedded shell: one process, a local log in the place of Kafka, the ClickHouse engine as a library."""
+
+import fcntl
+import logging
+import os
+import secrets
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from journey.model import Model
+from schemas.apath import default_model_text, parse_model
+from streams import migrations, models
+from streams.clock import Clock, system_clock
+from streams.batch import Record
+from streams.edge import Edge
+from streams.engine import MAX_BATCH_FRAMES, Engine, Outcome
+from streams.faults import boundary
+from streams.frames import Frame, decode, encode
+from streams.log import PARTITION, Log
+from streams.settings import Settings
+from streams.store import ClickHouse
+
+__all__ = ["BusyError", "Embedded"]
+
+_log = logging.getLogger(__name__)
+
+
+class BusyError(RuntimeError):
+    """Another process has the data directory open."""
+
+
+class Embedded:
+    """An opened data directory: a log, a store, and an engine that is restored when frames are to be processed.
+
+    Opening applies migrations, puts the default model in force where there is none, and finishes what a crash
+    left in the log. Close it, or use it as a context.
+
+    Raises
+    ------
+    BusyError
+        Another process has the directory open.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._stack = ExitStack()
+        self._engine: Engine | None = None
+        self._position = 0
+        try:
+            self._open(settings)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _open(self, settings: Settings) -> None:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        _lock(settings.data, self._stack)
+        self.key = settings.handle_key or _key_file(settings.data / "handle.key")
+        self.log = self._stack.enter_context(Log(settings.data / "log.sqlite", durable=settings.durable))
+        self.store = ClickHouse(f"chdb://{(settings.data / 'clickhouse').resolve()}")
+        self._stack.callback(self.store.close)
+        migrations.apply(self.store.client)
+        self.model = self._model_in_force()
+        known = [offset for mark in self.store.watermarks().values() for offset in mark.values()]
+        self.log.skip_to(max(known, default=0))
+        self._position = self.log.committed
+        if self.log.last > self._position:
+            _log.info("processing %d frames that were accepted before", self.log.last - self._position)
+            self.drain()
+
+    def _model_in_force(self) -> Model:
+        found = models.in_force(self.store.client)
+        if found is not None:
+            return parse_model(found[1], name=f"the model in force ({found[0]})")
+        text = default_model_text()
+        model = parse_model(text, name="schemas/apath.toml")
+        models.write(self.store.client, model)
+        models.activate(self.store.client, model, text, self.clock())
+        return model
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, restored on first use."""
+        if self._engine is None:
+            window_us = int(self.settings.id_window.total_seconds() * 1_000_000)
+            self._engine = Engine(self.store, self.model, window_us=window_us)
+            self._engine.restore()
+        return self._engine
+
+    def edge(self, *, trusted: bool = False) -> Edge:
+        """Return an edge that hashes with this directory's key."""
+        return Edge(self.key, self.model.identity.nobody, trusted=trusted)
+
+    def accept(self, frame: Frame) -> int:
+        """Append a frame to the log: once this returns, its events are accepted. Returns how many wait now."""
+        return self.log.append(encode(frame)) - self._position
+
+    def load(self, frames: Iterable[Frame]) -> Outcome:
+        """Accept frames and process them as they come; when this returns, every table has them."""
+        outcome = Outcome()
+        for frame in frames:
+            if self.accept(frame) >= MAX_BATCH_FRAMES:
+                outcome.add(self.drain())
+        outcome.add(self.drain())
+        return outcome
+
+    def drain(self) -> Outcome:
+        """Process every frame that waits in the log."""
+        outcome = Outcome()
+        while waiting := self.log.read(self._position, MAX_BATCH_FRAMES):
+            records = [Record(PARTITION, offset, decode(data)) for offset, data in waiting]
+            outcome.add(self.engine.step(records, self.clock()))
+            self._position = records[-1].offset
+            self.log.commit(self._position)
+        return outcome
+
+    def tick(self) -> Outcome:
+        """Announce the stages that have lapsed by now."""
+        return self.engine.tick(self.clock(), (PARTITION, self._position))
+
+    def use_model(self, model: Model) -> None:
+        """Run under a model that was just put in force: the state is rebuilt from the store."""
+        self.model = model
+        self._engine = None
+
+    def close(self) -> None:
+        """Close store, log and lock."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _lock(data: Path, stack: ExitStack) -> None:
+    file = stack.enter_context((data / "lock").open("a+", encoding="utf-8"))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        raise BusyError(
+            f"{data} is in use by process {file.read().strip() or 'unknown'}; "
+            "wait until it has finished, or give another directory with --data"
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+
+
+def _key_file(path: Path) -> bytes:
+    """Return the key of this data directory; made on first use, readable by its owner only."""
+    if not path.exists():
+        with boundary("key.write"):
+            draft = path.with_suffix(".draft")
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_hex(32), encoding="ascii")
+            draft.rename(path)
+    return bytes.fromhex(path.read_text(encoding="ascii").strip())

@@ -1,0 +1,178 @@
+"""The engine: batches of frames through the processors into the store, each exactly once (design: watermarks).
+
+Repeats are harmless: every row carries partition and offset, a batch is one atomic insert per table, and what a
+table has already (its watermark) is not written to it again. State is rebuilt from the store. Rows of
+identity_map and stage_changes need no watermark: they are the difference between the state and what the table
+says, which is read at restore.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from journey.identity import Moved
+from journey.journeys import Changes, Pairs
+from journey.model import Model
+from journey.seen import Ids
+from streams.batch import Batch, Record, Watermark
+from streams.columns import after
+from streams.ports import SEQUENCED, TABLES, Store, StoreError
+from streams.processors.identity import Identity
+from streams.processors.intake import Intake, Taken, minute_counts, rows_of
+from streams.processors.journey import Journey
+
+__all__ = ["MAX_BATCH_FRAMES", "Engine", "Outcome"]
+
+MAX_BATCH_FRAMES = 16  # 80,000 events: one part a table, and sums of money that fit 64 bits
+_TRIES = 6
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of events: received = stored + duplicates + dead letters."""
+
+    received: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    dead_letters: dict[str, int] = field(default_factory=dict)
+    stage_changes: int = 0
+
+    def add(self, other: "Outcome") -> None:
+        """Add another outcome to this one."""
+        self.received += other.received
+        self.stored += other.stored
+        self.duplicates += other.duplicates
+        self.stage_changes += other.stage_changes
+        for reason, count in other.dead_letters.items():
+            self.dead_letters[reason] = self.dead_letters.get(reason, 0) + count
+
+
+class Engine:
+    """Processors over a store, under one model. `restore` first; then `step` in log order.
+
+    Parameters
+    ----------
+    store
+        Where rows go and state comes from.
+    model
+        The A-Path model in force.
+    window_us
+        Event time for which ids are remembered; a repeat of an older event is looked up in the store.
+    wait
+        Called with seconds before an insert is tried again.
+    """
+
+    def __init__(
+        self, store: Store, model: Model, *, window_us: int, wait: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._store = store
+        self._wait = wait
+        self.intake = Intake(window_us, self._lookup)
+        self.identity = Identity(model.identity)
+        self.journey = Journey(model, self.identity.graph)
+        self._watermarks: dict[str, Watermark] = {}
+        self._sequence = 0
+        self._unsettled = True  # after a restore every customer and handle is compared once with what tables say
+
+    def _lookup(self, ids: Ids) -> NDArray[np.uint64]:
+        return self._store.first_positions(ids, self.intake.seen.slack_us)
+
+    def restore(self) -> None:
+        """Rebuild the state from the store."""
+        store = self._store
+        self._watermarks = store.watermarks()
+        self._sequence = max(store.sequences().values())
+        newest = store.newest_us()
+        if newest is not None:
+            self.intake.restore(*store.ids_since(newest - self.intake.seen.window_us))
+        self.identity.restore(store.links(), store.identity_map())
+        self.journey.restore(store.evidence(self.journey.model.hash), store.announced())
+
+    def step(self, records: Sequence[Record], now_us: int) -> Outcome:
+        """Process frames (at most MAX_BATCH_FRAMES, in log order) and write what they add.
+
+        When this returns, every table has the batch. Raises StoreError when the store does not take it after
+        several tries; nothing is lost then, but the state is ahead of the store: restore a new engine.
+        """
+        taken = self.intake.process(records)
+        batch = taken.batch
+        slots = self.identity.observe(batch)
+        link_rows, moved = self.identity.process(batch.after(self._of("identity_links")))
+        touches = batch.touches_only()
+        touch_slots = slots if touches is batch else self.identity.observe(touches)
+        evidence_rows, touched = self._evidence(touches, touch_slots)
+        place = (records[-1].partition, records[-1].offset)
+        rows = rows_of(records, taken) | {
+            "identity_links": link_rows,
+            "evidence": evidence_rows,
+            "minute_counts": minute_counts(touches.after(self._of("minute_counts"))),
+        }
+        return self._finish(rows, touched, moved, place, now_us, _outcome(taken))
+
+    def tick(self, now_us: int, place: tuple[int, int]) -> Outcome:
+        """Announce what time alone has changed: stages that lapsed, and after a restore whatever lags behind."""
+        return self._finish({}, Pairs.none(), Moved.nobody(), place, now_us, Outcome())
+
+    def _of(self, table: str) -> Watermark:
+        return self._watermarks.get(table, {})
+
+    def _evidence(self, batch: Batch, slots: NDArray[np.int64]) -> tuple[pa.Table, Pairs]:
+        fresh = batch.after(self._of("evidence"))
+        if fresh is batch:
+            return self.journey.process(batch, slots)
+        rows, _ = self.journey.process(fresh, self.identity.observe(fresh))
+        return rows, self.journey.touched(batch, slots)
+
+    def _finish(
+        self,
+        rows: dict[str, pa.Table],
+        touched: Pairs,
+        moved: Moved,
+        place: tuple[int, int],
+        now_us: int,
+        outcome: Outcome,
+    ) -> Outcome:
+        self._sequence += 1
+        stale = self.identity.unmapped() if self._unsettled else self.identity.changed(moved)
+        rows["identity_map"] = self.identity.map_rows(stale, self._sequence, place)
+        changes: Changes = self.journey.announce(touched, moved, now_us, everyone=self._unsettled)
+        rows["stage_changes"] = self.journey.change_rows(changes, now_us, self._sequence, place)
+        for table in TABLES:
+            self._write(table, rows.get(table))
+        self._unsettled = False
+        outcome.stage_changes = len(changes)
+        return outcome
+
+    def _write(self, table: str, rows: pa.Table | None) -> None:
+        """Insert what the table lacks; after a failure look first, since the outcome may be unknown."""
+        if rows is None:
+            return
+        missing = rows if table in SEQUENCED else after(rows, self._of(table))
+        for attempt in range(_TRIES):
+            if not len(missing):
+                return
+            try:
+                self._store.insert(table, missing)
+            except StoreError as error:
+                if attempt == _TRIES - 1:
+                    raise
+                _log.warning("%s; trying again in %d s", error, 2**attempt)
+                self._wait(2**attempt)
+                missing = self._look_again(table, rows)
+            else:
+                return
+
+    def _look_again(self, table: str, rows: pa.Table) -> pa.Table:
+        if table in SEQUENCED:
+            return rows.slice(0, 0) if self._store.sequences()[table] == self._sequence else rows
+        return after(rows, self._store.watermarks()[table])
+
+
+def _outcome(taken: Taken) -> Outcome:
+    return Outcome(taken.received, len(taken.batch), taken.duplicates, dict(taken.dead_letters))
