@@ -12,6 +12,7 @@ __all__ = [
     "MAX_AHEAD_S",
     "MAX_EVENT_BYTES",
     "MAX_HANDLES",
+    "MAX_NAME",
     "MAX_PROPERTIES_BYTES",
     "EventV1",
     "InteractionV1",
@@ -22,6 +23,7 @@ __all__ = [
 MAX_EVENT_BYTES = 32_768  # one event, as JSON (Segment's own limit)
 MAX_PROPERTIES_BYTES = 8_192  # `properties`, as JSON
 MAX_HANDLES = 8  # all kinds together; 28 links at the most
+MAX_NAME = 256  # characters of an id, a source, a handle value and other names
 MAX_AHEAD_S = 86_400  # event time ahead of our clock; beyond it the sender's clock is wrong
 
 _TIME = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
@@ -30,7 +32,7 @@ _rfc3339 = core_schema.chain_schema(
     [core_schema.str_schema(pattern=_TIME, max_length=40), core_schema.datetime_schema(tz_constraint="aware", strict=False)]
 )
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
 Brand = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 EventType = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", max_length=64)

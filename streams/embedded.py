@@ -119,7 +119,11 @@ class Embedded:
 
     def tick(self) -> Outcome:
         """Announce the stages that have lapsed by now."""
-        return self.engine.tick(self.clock(), (PARTITION, self._position))
+        return self.announce(self.clock())
+
+    def announce(self, now_us: int) -> Outcome:
+        """Announce the stages that have lapsed at an instant."""
+        return self.engine.tick(now_us, (PARTITION, self._position))
 
     def use_model(self, model: Model) -> None:
         """Run under a model that was just put in force: the state is rebuilt from the store."""

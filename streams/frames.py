@@ -1,6 +1,7 @@
 """Frames: what travels behind the edge. Up to 5,000 validated events, and the refused ones, as Arrow IPC."""
 
 import struct
+import zlib
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ __all__ = ["EVENTS", "LETTERS", "MAX_FRAME_BYTES", "MAX_FRAME_EVENTS", "Frame", 
 MAX_FRAME_EVENTS = 5_000
 MAX_FRAME_BYTES = 1_000_000  # of events as they came in
 _MAGIC = b"AJF1"
-_HEADER = struct.Struct("<4sI")
+_HEADER = struct.Struct("<4sII")  # magic; bytes of the events, which the letters follow; CRC-32 of that size and both
 AMOUNT_SCALE = 10_000  # amounts are whole ten-thousandths of the currency unit
 
 EVENTS = pa.schema(
@@ -73,7 +74,8 @@ def encode(frame: Frame) -> bytes:
     metadata = {"topic": frame.topic, "packed_us": str(frame.packed_us)}
     events = _ipc(frame.events.replace_schema_metadata(metadata))
     letters = _ipc(frame.letters) if len(frame.letters) else b""
-    return b"".join([_HEADER.pack(_MAGIC, len(events)), memoryview(events), memoryview(letters)])
+    checksum = zlib.crc32(letters, zlib.crc32(events, len(events)))
+    return b"".join([_HEADER.pack(_MAGIC, len(events), checksum), memoryview(events), memoryview(letters)])
 
 
 def _ipc(batch: pa.RecordBatch) -> pa.Buffer:
@@ -89,12 +91,15 @@ def decode(data: bytes) -> Frame:
     Raises
     ------
     FrameError
-        Not a frame, cut short, or of another version.
+        Not a frame, cut short, damaged, or of another version.
     """
     if len(data) < _HEADER.size or data[:4] != _MAGIC:
         raise FrameError(f"not a frame of version 1: starts with {data[:8]!r}, {len(data)} bytes")
-    _, size = _HEADER.unpack_from(data)
+    _, size, checksum = _HEADER.unpack_from(data)
     view = memoryview(data)[_HEADER.size :]
+    if zlib.crc32(view, size) != checksum:
+        # Arrow does not look into its buffers: a flipped bit there would be read far outside of the frame.
+        raise FrameError(f"a frame that is cut short or damaged: {len(data)} bytes, checksum differs")
     try:
         events = pa.ipc.open_stream(view[:size]).read_next_batch()
         letters = pa.ipc.open_stream(view[size:]).read_next_batch() if len(view) > size else _no_letters()

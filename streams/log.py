@@ -2,13 +2,12 @@
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Self
 
 from streams.faults import boundary
 
-__all__ = ["PARTITION", "Log"]
+__all__ = ["PARTITION", "Log", "LogError"]
 
 PARTITION = 0  # the embedded engine has one
 
@@ -17,6 +16,10 @@ CREATE TABLE IF NOT EXISTS frames (offset INTEGER PRIMARY KEY AUTOINCREMENT, fra
 CREATE TABLE IF NOT EXISTS committed (id INTEGER PRIMARY KEY CHECK (id = 1), offset INTEGER NOT NULL);
 INSERT OR IGNORE INTO committed VALUES (1, 0);
 """
+
+
+class LogError(RuntimeError):
+    """The log cannot be read or written (disk full, damaged file); nothing was accepted."""
 
 
 class Log:
@@ -35,8 +38,12 @@ class Log:
 
     def append(self, frame: bytes) -> int:
         """Store a frame and return its offset. Once this returns, the frame is accepted."""
-        with boundary("log.append"), closing(self._db.execute("INSERT INTO frames (frame) VALUES (?)", (frame,))) as done:
-            return int(done.lastrowid or 0)
+        try:
+            with boundary("log.append"):
+                done = self._db.execute("INSERT INTO frames (frame) VALUES (?)", (frame,))
+        except sqlite3.Error as error:
+            raise LogError(f"the log did not take a frame of {len(frame)} bytes: {error}") from error
+        return int(done.lastrowid or 0)
 
     def read(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         """Return up to `limit` (offset, frame) with offset > `after`, in order."""

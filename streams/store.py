@@ -1,6 +1,6 @@
 """ClickHouse: the only module that imports its client. One DSN, for a server or for the engine in this process."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import clickhouse_connect
@@ -72,6 +72,19 @@ class ClickHouse:
         """Run any statement and return what ClickHouse prints in that format."""
         try:
             return self.client.raw_query(sql, fmt=fmt)
+        except ClickHouseError as error:
+            raise QueryError(str(error)) from error
+
+    def stream(
+        self, sql: str, fmt: str, parameters: Mapping[str, Any], settings: Mapping[str, Any]
+    ) -> Iterator[bytes]:
+        """Run a query and yield what ClickHouse prints in that format, piece by piece."""
+        try:
+            with self.client.raw_stream(
+                sql, parameters=dict(parameters), settings=dict(settings), fmt=fmt
+            ) as source:
+                while chunk := source.read(2**20):
+                    yield chunk
         except ClickHouseError as error:
             raise QueryError(str(error)) from error
 

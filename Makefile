@@ -1,0 +1,59 @@
+# make run    set up, load the bundled evening and a simulated month, show what comes out
+# make test   set up, run every test
+# make check  ruff and mypy --strict
+# make bench  figures of speed and memory
+# make soak   the same tests with large counts (SOAK=100)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= .journey
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SOURCES := $(wildcard journey/*.py schemas/*.py streams/*.py streams/*/*.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench soak lock clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(BIN)/python pyproject.toml requirements/run.txt
+	$(PIP) --require-hashes -r requirements/run.txt
+	$(PIP) --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements/dev.txt
+	$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: $(VENV)/.run
+	@$(BIN)/python deploy/demo.py --data $(DATA)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+
+check: $(VENV)/.test
+	$(BIN)/ruff check journey schemas streams tests deploy
+	$(BIN)/ruff format --check journey schemas streams tests deploy
+	$(BIN)/mypy --strict
+
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks
+
+SOAK ?= 100
+soak: $(VENV)/.test
+	JOURNEY_SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 --dist worksteal -m soak --timeout 0 tests
+
+# Locked with hashes, for every platform; run after a change of dependencies.
+lock:
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	  --extra embedded pyproject.toml requirements/build.in -o requirements/run.txt
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	  --extra embedded --group dev pyproject.toml requirements/build.in -c requirements/run.txt -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) $(DATA) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,81 @@
+"""Options that commands share, and opening the data directory that they name."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from streams import faults
+from streams.embedded import Embedded
+from streams.settings import Settings
+
+__all__ = ["At", "Brand", "Data", "Json", "UsageError", "console", "instant", "opened", "print_json", "say"]
+
+console = Console()
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Data directory; else JOURNEY_STORE, else .journey", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
+Brand = Annotated[str, typer.Option("--brand", metavar="B", help="The brand")]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="T", help="As of this instant, RFC 3339 (a time without offset is UTC); else now"),
+]
+
+
+class UsageError(ValueError):
+    """What was asked for cannot be done as it was asked; the message says what can."""
+
+
+@contextmanager
+def opened(data: Path | None) -> Iterator[Embedded]:
+    """Open the data directory for one command."""
+    settings = Settings.read(data)
+    if settings.fault:
+        point, _, hits = settings.fault.partition(":")
+        faults.arm(point, int(hits or 1))
+    with Embedded(settings) as embedded:
+        yield embedded
+
+
+def instant(text: str | None, embedded: Embedded) -> datetime:
+    """Return the instant that --at names, or now."""
+    if text is None:
+        seconds, rest = divmod(embedded.clock(), 1_000_000)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--at {text}: not a time such as 2026-10-17T23:59:00+02:00") from error
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Print one line with markup; it is not broken where the terminal ends."""
+    console.print(text, style=style, highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as one JSON document."""
+    print(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    raise TypeError(f"no JSON for {type(value).__name__}")

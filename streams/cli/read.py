@@ -1,0 +1,150 @@
+"""Commands that answer: sql, stages, explain, verify."""
+
+import sys
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from journey.handle import NOBODY
+from journey.stage import Stage
+from streams.cli.options import At, Brand, Data, Json, console, instant, opened, print_json, say
+from streams.edge.naming import Naming
+from streams.embedded import Embedded
+from streams.explain import Explanation, StageExplanation
+from streams.explain import explain as explained
+from streams.links import HandleError, parse_handle
+from streams.verify import Check
+from streams.verify import verify as checks
+
+__all__ = ["explain", "handle_argument", "sql", "stages", "verify"]
+
+_SHOWN = 6  # interactions listed a stage
+_BAR = 30
+
+
+def sql(
+    query: Annotated[str, typer.Argument(metavar="SELECT…", help="One ClickHouse statement")],
+    output: Annotated[str, typer.Option("--format", metavar="F", help="Any ClickHouse output format")] = "PrettyCompactMonoBlock",
+    data: Data = None,
+) -> None:
+    """Run SQL on the store: tables and views explain themselves (SHOW TABLES; DESCRIBE journeys)."""
+    with opened(data) as embedded:
+        sys.stdout.buffer.write(embedded.store.raw(query.strip().rstrip(";"), output))
+        sys.stdout.flush()
+
+
+def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False) -> None:
+    """Population of a brand by stage, now or at any instant of the past."""
+    with opened(data) as embedded:
+        source = "standings" if at is None else "journeys_at(at = {at:DateTime64(6, 'UTC')})"
+        moment = instant(at, embedded)
+        found = embedded.store.rows(
+            f"SELECT toString(stage) AS stage, count() AS customers FROM {source} WHERE brand = {{brand:String}} GROUP BY stage",  # noqa: S608 - ours
+            {"brand": brand, "at": moment},
+        )
+    count = {row["stage"]: row["customers"] for row in found}
+    rows = [{"stage": stage.label, "customers": count.get(stage.label, 0)} for stage in reversed(Stage)]
+    if as_json:
+        print_json({"brand": brand, "at": moment, "stages": rows})
+        return
+    total = sum(row["customers"] for row in rows)
+    table = Table(title=f"{escape(brand)} at {_time(moment)}: {total:,} customers", title_justify="left", box=None)
+    for name, justify in (("stage", "left"), ("customers", "right"), ("share", "right"), ("", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for row in rows:
+        share = row["customers"] / total if total else 0
+        table.add_row(row["stage"], f"{row['customers']:,}", f"{share:.1%}", "█" * round(_BAR * share))
+    console.print(table)
+
+
+def handle_argument(text: str, embedded: Embedded) -> tuple[str, int]:
+    """Return (kind, id) of a KIND:VALUE argument; hashed values are understood too."""
+    naming = Naming(embedded.key, NOBODY | embedded.model.identity.nobody, trusted=True)
+    return parse_handle(text, naming)
+
+
+def explain(
+    handle: Annotated[str, typer.Argument(metavar="KIND:VALUE", help="A handle, such as email:ann@example.com")],
+    brand: Brand,
+    at: At = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Why a customer stands where she stands: the interactions behind each score, lapses, and what would lift her."""
+    with opened(data) as embedded:
+        _, identifier = handle_argument(handle, embedded)
+        found = explained(embedded.store, embedded.model, brand, identifier, instant(at, embedded))
+    if found is None:
+        raise HandleError(f"nothing is known of {handle}")
+    if as_json:
+        print_json(found)
+    else:
+        _show(handle, found)
+
+
+def _show(handle: str, found: Explanation) -> None:
+    known = ", ".join(f"{row['kind']} #{row['handle']:016x}" for row in found.handles)
+    lapse = f", until {_time(found.lapses_at)}" if found.lapses_at else ""
+    say(
+        f"[bold]{escape(handle)}[/] with {escape(found.brand)} at {_time(found.at)}: "
+        f"[bold]{found.stage}[/]{lapse}\n{found.touches:,} touches; known by {known}"
+    )
+    for stage in reversed(found.stages):
+        _show_stage(stage)
+
+
+def _show_stage(stage: StageExplanation) -> None:
+    score = "no evidence" if stage.score is None else f"{stage.score:.3f}"
+    state = f"held until {_time(stage.lapses_at)}" if stage.lapses_at else "not held"
+    colour = "green" if stage.held else "dim"
+    say(
+        f"\n[bold]{stage.stage}[/]  {score} of {stage.threshold:g}  [{colour}]{state}[/]  half-life {stage.half_life_days:g} d"
+    )
+    for c in stage.contributions[:_SHOWN]:
+        about = f"  {escape(c.about)}" if c.about else ""
+        say(
+            f"  {c.counts:+.3f} today of {c.weight:+g}  {_time(c.at)}  {c.type} [dim]({c.channel})[/]{about}")
+    if (more := len(stage.contributions) - _SHOWN) > 0:
+        rest = sum(c.counts for c in stage.contributions[_SHOWN:])
+        say(f"  {rest:+.3f} from {more:,} more")
+    if stage.lifts:
+        ways = [
+            f"{lift.times} × {lift.type}" + (f" ({lift.condition})" if lift.condition else "") for lift in stage.lifts
+        ]
+        say(f"  would lift: {', or '.join(ways)}", style="dim")
+
+
+def verify(data: Data = None, as_json: Json = False) -> None:
+    """Recompute everything from the interactions and compare; exit 1 and show rows where anything drifts."""
+    with opened(data) as embedded:
+        at_us = embedded.clock()
+        embedded.announce(at_us)
+        results = list(checks(embedded.store, embedded.model, at_us))
+    drift = [check for check in results if check.drift]
+    if as_json:
+        print_json({"ok": not drift, "checks": results})
+    else:
+        for check in results:
+            _show_check(check)
+        verdict = "[bold red]drift[/]" if drift else "[bold green]all figures recompute[/]"
+        say(f"verify: {verdict}")
+    if drift:
+        raise typer.Exit(1)
+
+
+def _show_check(check: Check) -> None:
+    mark = f"[red]{check.drift:,} rows drift[/]" if check.drift else "[green]ok[/]"
+    say(f"  {check.name:<14}{mark}  [dim]{check.what}[/]")
+    for row in check.rows:
+        say("    " + escape(", ".join(f"{name} = {_value(value)}" for name, value in row.items())))
+
+
+def _value(value: Any) -> str:
+    return _time(value) if isinstance(value, datetime) else str(value)
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,162 @@
+"""Explain: why a customer stands where she stands, down to the interactions, and what would lift her."""
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from journey.evidence import TOLERANCE
+from journey.model import Model, Rule, StagePolicy
+from journey.stage import STAGES, Stage
+from streams.store import ClickHouse
+
+__all__ = ["Contribution", "Explanation", "Lift", "StageExplanation", "explain"]
+
+_LIFTS = 3  # suggestions a stage
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One interaction's evidence for one stage: its weight then, and what it counts now."""
+
+    at: datetime
+    type: str
+    channel: str
+    about: str
+    weight: float
+    counts: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """Interactions of one type that would reach the threshold, if they happened now."""
+
+    type: str
+    times: int
+    weight: float
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageExplanation:
+    """One stage: the score (None without evidence) against its threshold, and what stands behind it."""
+
+    stage: str
+    score: float | None
+    threshold: float
+    half_life_days: float
+    held: bool
+    lapses_at: datetime | None
+    contributions: list[Contribution]
+    lifts: list[Lift]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A customer's place on the A-Path of one brand at one instant."""
+
+    brand: str
+    customer: int
+    at: datetime
+    stage: str
+    lapses_at: datetime | None
+    handles: list[dict[str, Any]]
+    touches: int
+    stages: list[StageExplanation] = field(default_factory=list)
+
+
+def explain(store: ClickHouse, model: Model, brand: str, handle: int, at: datetime) -> Explanation | None:
+    """Return the explanation, or None when no handle of that id is known.
+
+    Interactions later than `at` are left out; `at` must be aware.
+    """
+    found = store.rows("SELECT customer FROM customers WHERE handle = {handle:UInt64}", {"handle": handle})
+    if not found:
+        return None
+    customer = found[0]["customer"]
+    handles = store.rows(
+        "SELECT handle, kind FROM customers WHERE customer = {customer:UInt64} ORDER BY kind, handle",
+        {"customer": customer},
+    )
+    scope = {"brand": brand, "handles": [row["handle"] for row in handles], "at": at, "model": model.hash}
+    touches = store.rows(
+        "SELECT count() AS n FROM interactions WHERE brand = {brand:String} AND handle IN {handles:Array(UInt64)}"
+        " AND time <= {at:DateTime64(6, 'UTC')} AND NOT startsWith(type, 'identity.')",
+        scope,
+    )[0]["n"]
+    evidence = _evidence(store, scope, model)
+    stages = [
+        _stage(stage, policy, model, evidence[stage.label], at)
+        for stage, policy in zip(STAGES, model.stages, strict=True)
+    ]
+    held = [stage for stage in stages if stage.held]
+    now = held[-1] if held else None
+    return Explanation(
+        brand, customer, at, now.stage if now else Stage.NONE.label, now.lapses_at if now else None, handles, touches, stages
+    )
+
+
+def _evidence(store: ClickHouse, scope: dict[str, Any], model: Model) -> dict[str, list[Contribution]]:
+    rows = store.rows(
+        """
+        SELECT v.time AS time, v.type AS type, v.stage AS stage, v.weight AS weight,
+            v.weight * exp2(-dateDiff('microsecond', v.time, {at:DateTime64(6, 'UTC')}) / (v.half_life_s * 1000000)) AS counts,
+            arrayStringConcat(arrayFilter(x -> x != '', [i.content, i.product, i.place, i.campaign,
+                if(i.amount IS NULL, '', concat(toString(i.amount), ' ', i.currency)),
+                if(i.rating IS NULL, '', concat('rated ', toString(i.rating)))]), ' · ') AS about
+        FROM touch_evidence(model = {model:String}) AS v
+        INNER JOIN interactions AS i ON i.event = v.event
+        WHERE v.brand = {brand:String} AND v.handle IN {handles:Array(UInt64)} AND v.time <= {at:DateTime64(6, 'UTC')}
+            AND i.brand = {brand:String} AND i.handle IN {handles:Array(UInt64)}
+        ORDER BY abs(counts) DESC, v.time DESC, v.event
+        """,
+        scope,
+    )
+    found: dict[str, list[Contribution]] = {stage.label: [] for stage in STAGES}
+    for row in rows:
+        channel = model.channel(row["type"])
+        found[row["stage"]].append(
+            Contribution(row["time"], row["type"], channel, row["about"], row["weight"], row["counts"])
+        )
+    return found
+
+
+def _stage(
+    stage: Stage, policy: StagePolicy, model: Model, contributions: list[Contribution], at: datetime
+) -> StageExplanation:
+    score = math.fsum(c.counts for c in contributions) if contributions else None
+    least = policy.threshold * (1 - TOLERANCE)
+    held = score is not None and score >= least
+    half_life_days = policy.half_life_us / 86_400_000_000
+    return StageExplanation(
+        stage=stage.label,
+        score=score,
+        threshold=policy.threshold,
+        half_life_days=half_life_days,
+        held=held,
+        lapses_at=_lapse(at, score, least, policy) if held and score is not None else None,
+        contributions=contributions,
+        lifts=[] if held else _lifts(stage, model, least - (score or 0.0)),
+    )
+
+
+def _lapse(at: datetime, score: float, least: float, policy: StagePolicy) -> datetime:
+    return at + timedelta(microseconds=policy.half_life_us * math.log2(score / least))
+
+
+def _lifts(stage: Stage, model: Model, missing: float) -> list[Lift]:
+    rules = sorted((rule for rule in model.rules if rule.stage == stage and rule.weight > 0), key=lambda rule: -rule.weight)
+    return [
+        Lift(rule.type, math.ceil(missing / rule.weight - TOLERANCE), rule.weight, _condition(rule))
+        for rule in rules[:_LIFTS]
+    ]
+
+
+def _condition(rule: Rule) -> str:
+    said = []
+    for name, limits in (("rating", rule.rating), ("sentiment", rule.sentiment), ("amount", rule.amount)):
+        if limits.low != -math.inf:
+            said.append(f"{name} at least {limits.low:g}")
+        if limits.high != math.inf:
+            said.append(f"{name} at most {limits.high:g}")
+    return ", ".join(said)

@@ -1,0 +1,84 @@
+"""Dead letters: list them by reason, and send them through the edge again once the cause is mended."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from streams.clock import from_us
+from streams.embedded import Embedded
+from streams.engine import Outcome
+from streams.faults import boundary
+from streams.frames import MAX_FRAME_EVENTS, LETTERS, Frame
+from streams.store import ClickHouse
+
+import pyarrow as pa
+
+__all__ = ["Replay", "listed", "replay"]
+
+_OPEN = """
+    FROM dead_letters AS d
+    LEFT ANTI JOIN dead_letter_replays AS r
+        ON r.letter_partition = d._partition AND r.letter_offset = d._offset AND r.letter_index = d._index
+    WHERE {reason:String} IN ('', d.reason)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What became of dead letters: those that passed the edge now, and those it still refuses."""
+
+    tried: int
+    refused: int
+    outcome: Outcome
+
+
+def listed(store: ClickHouse, reason: str = "", limit: int = 20) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return (counts by reason, the latest letters) of dead letters that were not replayed."""
+    scope = {"reason": reason, "limit": limit}
+    counts = store.rows(
+        f"SELECT reason, count() AS letters, min(received) AS first, max(received) AS last {_OPEN}"  # noqa: S608 - ours
+        " GROUP BY reason ORDER BY letters DESC, reason",
+        scope,
+    )
+    latest = store.rows(
+        f"SELECT reason, detail, topic, topic_offset, received, bytes {_OPEN}"  # noqa: S608
+        " ORDER BY _partition DESC, _offset DESC, _index DESC LIMIT {limit:UInt32}",
+        scope,
+    )
+    return counts, latest
+
+
+def replay(embedded: Embedded, reason: str = "") -> Replay:
+    """Send open dead letters through the edge again.
+
+    What passes is stored (or found to be a duplicate: identity is kept) and no longer listed; what is refused
+    again stays. Interrupted, it can be run again.
+    """
+    letters = embedded.store.rows(
+        f"SELECT _partition, _offset, _index, bytes {_OPEN} ORDER BY _partition, _offset, _index",  # noqa: S608
+        {"reason": reason},
+    )
+    total, refused = Outcome(), 0
+    edge = embedded.edge(trusted=True)
+    for start in range(0, len(letters), MAX_FRAME_EVENTS):
+        part = letters[start : start + MAX_FRAME_EVENTS]
+        frame = edge.pack([_bytes(row["bytes"]) for row in part], topic="dead letters", now_us=embedded.clock())
+        again = {offset - 1 for offset in frame.letters.column("topic_offset").to_pylist()}
+        refused += len(again)
+        passed = [row for place, row in enumerate(part) if place not in again]
+        if passed:
+            nothing = pa.RecordBatch.from_pylist([], LETTERS)
+            total.add(embedded.load([Frame(frame.events, nothing, frame.topic, frame.packed_us)]))
+            _mark(embedded, passed)
+    return Replay(len(letters), refused, total)
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+def _mark(embedded: Embedded, letters: list[dict[str, Any]]) -> None:
+    at = from_us(embedded.clock())
+    rows = [[row["_partition"], row["_offset"], row["_index"], at] for row in letters]
+    names = ["letter_partition", "letter_offset", "letter_index", "replayed_at"]
+    with boundary("insert.dead_letter_replays"):
+        embedded.store.client.insert("dead_letter_replays", rows, column_names=names)

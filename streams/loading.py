@@ -1,0 +1,159 @@
+"""History from files and from SQL: lines by the thousand, in frames, through the same edge as everything else."""
+
+import gzip
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import zstandard
+
+from streams.clock import Clock
+from streams.edge import Edge
+from streams.frames import MAX_FRAME_BYTES, MAX_FRAME_EVENTS, Frame
+from streams.store import ClickHouse, QueryError
+
+__all__ = ["InputError", "frames", "lines_of", "selected"]
+
+_LONGEST = 4 * 2**20  # a longer line is cut; what is over the limit of an event is a dead letter anyway
+_ENVELOPE = ("id", "source", "type", "time", "specversion", "subject")
+_DATA = (
+    "brand", "handles", "content", "product", "place", "campaign", "device", "amount", "currency", "rating",
+    "sentiment", "cause", "properties",
+)  # fmt: skip
+
+
+class InputError(RuntimeError):
+    """A file or query that cannot be read; what was read before it is accepted."""
+
+
+def frames(lines: Iterable[bytes], edge: Edge, *, topic: str, clock: Clock) -> Iterator[Frame]:
+    """Pack lines into frames of up to 5,000 events or 1 MB; `topic` names the file in the books."""
+    chunk: list[bytes] = []
+    size, first = 0, 1
+    for line in lines:
+        if chunk and (len(chunk) == MAX_FRAME_EVENTS or size + len(line) > MAX_FRAME_BYTES):
+            yield edge.pack(chunk, topic=topic, now_us=clock(), first_offset=first)
+            first += len(chunk)
+            chunk, size = [], 0
+        chunk.append(line)
+        size += len(line)
+    if chunk:
+        yield edge.pack(chunk, topic=topic, now_us=clock(), first_offset=first)
+
+
+def lines_of(path: str) -> Iterator[bytes]:
+    """Yield the events of a file, one JSON text each; blank lines are skipped.
+
+    Parameters
+    ----------
+    path
+        ``.ndjson`` or ``.json`` (one event a line, or one array, or one object), plain, ``.gz`` or ``.zst``;
+        ``-`` is standard input.
+
+    Raises
+    ------
+    InputError
+        The file is not there, or is damaged.
+    """
+    try:
+        with _open(path) as file:
+            head = file.peek(64)[:64].lstrip()
+            if head.startswith(b"[") or (_is_json(path) and b"\n" not in file.peek(2**16).rstrip()[:-1]):
+                yield from _whole(file)
+            else:
+                yield from _lines(file)
+    except (OSError, EOFError, zstandard.ZstdError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+
+
+def _is_json(path: str) -> bool:
+    return Path(path.removesuffix(".gz").removesuffix(".zst")).suffix == ".json"
+
+
+@contextmanager
+def _open(path: str) -> Iterator[io.BufferedReader]:
+    with sys.stdin.buffer if path == "-" else Path(path).open("rb") as raw:
+        yield io.BufferedReader(_decompressed(raw, path), 2**20)  # type: ignore[type-var]
+
+
+def _decompressed(raw: IO[bytes], path: str) -> Any:
+    if path.endswith(".gz"):
+        return gzip.GzipFile(fileobj=raw)
+    if path.endswith(".zst"):
+        return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+    return raw
+
+
+def _lines(file: io.BufferedReader) -> Iterator[bytes]:
+    while line := file.readline(_LONGEST):
+        if len(line) == _LONGEST and not line.endswith(b"\n"):
+            while (rest := file.readline(_LONGEST)) and not rest.endswith(b"\n"):
+                pass
+        if line := line.strip():
+            yield line
+
+
+def _whole(file: io.BufferedReader) -> Iterator[bytes]:
+    text = file.read()
+    try:
+        events = json.loads(text)
+    except ValueError:
+        yield from _lines(io.BufferedReader(io.BytesIO(text)))  # type: ignore[arg-type]
+    else:
+        for event in events if isinstance(events, list) else [events]:
+            yield json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@contextmanager
+def selected(store: ClickHouse, sql: str, parameters: dict[str, str]) -> Iterator[Iterator[bytes]]:
+    """Run a SELECT whose columns are the contract's fields, and yield its rows as events.
+
+    NULL and empty text mean "absent". `time` may be any date-time type; numbers are taken as text where the
+    contract wants text (id, handles). The result passes through a temporary file, so it may be of any size.
+
+    Raises
+    ------
+    InputError
+        ClickHouse refuses the query, or a column is none of the contract's.
+    """
+    with tempfile.TemporaryFile() as file:
+        try:
+            _spool(store, sql, parameters, file)
+        except QueryError as error:
+            raise InputError(str(error)) from error
+        file.seek(0)
+        yield (_event(json.loads(line)) for line in file)
+
+
+def _spool(store: ClickHouse, sql: str, parameters: dict[str, str], file: BinaryIO) -> None:
+    settings = {
+        "date_time_output_format": "iso",
+        "output_format_json_quote_64bit_integers": 0,
+        "output_format_json_quote_decimals": 0,
+        "output_format_json_named_tuples_as_objects": 1,
+    }
+    for chunk in store.stream(sql.strip().rstrip(";"), "JSONEachRow", parameters, settings):
+        file.write(chunk)
+
+
+def _event(row: dict[str, Any]) -> bytes:
+    if unknown := sorted(row.keys() - set(_ENVELOPE) - set(_DATA)):
+        raise InputError(f"columns {', '.join(unknown)} are no fields of the contract; there are {', '.join(_ENVELOPE + _DATA)}")
+    event = {name: _text(row[name]) for name in _ENVELOPE if row.get(name) not in (None, "")}
+    data = {name: row[name] for name in _DATA if row.get(name) not in (None, "", {})}
+    if isinstance(data.get("handles"), dict):
+        data["handles"] = {
+            kind: [_text(item) for item in value] if isinstance(value, list) else _text(value)
+            for kind, value in data["handles"].items()
+            if value not in (None, "", [])
+        }
+    return json.dumps(event | {"data": data}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
