@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from journey.column import Column
+from journey.column import Column, distinct
 from journey.components import components, ring
 from journey.handle import KINDS
 from journey.handles import Handles
@@ -101,7 +101,7 @@ class IdentityGraph:
         affected = self._count(rows)
         if not len(affected):
             return Moved.nobody()
-        _, members = self.members(np.unique(self.roots(affected)))
+        _, members = self.members(distinct(self.roots(affected)))
         return self._relabel(np.sort(members))
 
     def _ends(self, rows: Ints) -> tuple[Ints, Ints]:
@@ -110,7 +110,7 @@ class IdentityGraph:
     def _count(self, rows: Ints) -> Ints:
         """Bring degrees up to date for links whose life changed; return slots whose component may change."""
         left, right = self._ends(rows)
-        ends = np.unique(np.concatenate([left, right]))
+        ends = distinct(np.concatenate([left, right]))
         before = self.shared(ends)
         step = np.where(self.links.live.data[rows], 1, -1)
         degree = self._degree.data
@@ -124,7 +124,7 @@ class IdentityGraph:
         unshared = ends[before & ~after]
         if len(unshared):
             touched += self._ends(self.links.of(unshared))
-        return np.unique(np.concatenate(touched))
+        return distinct(np.concatenate(touched))
 
     def _relabel(self, members: Ints) -> Moved:
         """Find the components among whole components (`members`, sorted) afresh."""

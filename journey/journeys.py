@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from journey.column import ABSENT, Column, RowIndex
+from journey.column import ABSENT, Column, RowIndex, distinct
 from journey.evidence import NEVER, add_evidence, lapse_us, stage_at, sum_by_group
 from journey.identity import IdentityGraph
 from journey.model import Model
@@ -142,7 +142,7 @@ class Journeys:
 
     def customers_of(self, slots: Ints) -> Pairs:
         """Return the (brand, customer) pairs of every brand that knows a handle of these slots' customers."""
-        roots = np.unique(self.graph.roots(slots))
+        roots = distinct(self.graph.roots(slots))
         index, members = self.graph.members(roots)
         inside = members < len(self._head)
         index, rows = index[inside], self._head.data[members[inside]].astype(np.int64)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from journey.column import ABSENT, Column, RowIndex
+from journey.column import ABSENT, Column, RowIndex, distinct
 from journey.evidence import NEVER
 
 __all__ = ["LinkColumns", "Links", "pair_key"]
@@ -103,7 +103,8 @@ class LinkColumns:
         if not self._decisions:
             return np.zeros(len(rows), dtype=bool)
         decisions = (self._decisions.get(int(row), (NEVER, NEVER)) for row in rows)
-        return np.array([withdrawn != NEVER and withdrawn >= restored for withdrawn, restored in decisions])
+        over = [withdrawn != NEVER and withdrawn >= restored for withdrawn, restored in decisions]
+        return np.array(over, dtype=bool)
 
     def of(self, slots: Ints) -> Ints:
         """Return the links that touch any of these slots, each once."""
@@ -112,4 +113,4 @@ class LinkColumns:
         while len(half := half[half != ABSENT]):
             found.append(half // 2)
             half = self._next.data[half].astype(np.int64)
-        return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+        return distinct(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)

@@ -4,16 +4,16 @@ import fcntl
 import logging
 import os
 import secrets
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
 from journey.model import Model
 from schemas.apath import default_model_text, parse_model
 from streams import migrations, models
-from streams.clock import Clock, system_clock
 from streams.batch import Record
+from streams.clock import Clock, system_clock
 from streams.edge import Edge
 from streams.engine import MAX_BATCH_FRAMES, Engine, Outcome
 from streams.faults import boundary
@@ -63,6 +63,8 @@ class Embedded:
         self.store = ClickHouse(f"chdb://{(settings.data / 'clickhouse').resolve()}")
         self._stack.callback(self.store.close)
         migrations.apply(self.store.client)
+        if settings.durable:
+            self.store.make_durable()
         self.model = self._model_in_force()
         known = [offset for mark in self.store.watermarks().values() for offset in mark.values()]
         self.log.skip_to(max(known, default=0))
@@ -112,7 +114,8 @@ class Embedded:
         outcome = Outcome()
         while waiting := self.log.read(self._position, MAX_BATCH_FRAMES):
             records = [Record(PARTITION, offset, decode(data)) for offset, data in waiting]
-            outcome.add(self.engine.step(records, self.clock()))
+            with self._state_in_step():
+                outcome.add(self.engine.step(records, self.clock()))
             self._position = records[-1].offset
             self.log.commit(self._position)
         return outcome
@@ -123,7 +126,17 @@ class Embedded:
 
     def announce(self, now_us: int) -> Outcome:
         """Announce the stages that have lapsed at an instant."""
-        return self.engine.tick(now_us, (PARTITION, self._position))
+        with self._state_in_step():
+            return self.engine.tick(now_us, (PARTITION, self._position))
+
+    @contextmanager
+    def _state_in_step(self) -> Iterator[None]:
+        """Let go of a state that a failure left ahead of the store; the next use rebuilds it from there."""
+        try:
+            yield
+        except BaseException:
+            self._engine = None
+            raise
 
     def use_model(self, model: Model) -> None:
         """Run under a model that was just put in force: the state is rebuilt from the store."""

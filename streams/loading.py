@@ -20,6 +20,7 @@ from streams.store import ClickHouse, QueryError
 __all__ = ["InputError", "frames", "lines_of", "selected"]
 
 _LONGEST = 4 * 2**20  # a longer line is cut; what is over the limit of an event is a dead letter anyway
+_PEEKED = 2**20
 _ENVELOPE = ("id", "source", "type", "time", "specversion", "subject")
 _DATA = (
     "brand", "handles", "content", "product", "place", "campaign", "device", "amount", "currency", "rating",
@@ -62,8 +63,7 @@ def lines_of(path: str) -> Iterator[bytes]:
     """
     try:
         with _open(path) as file:
-            head = file.peek(64)[:64].lstrip()
-            if head.startswith(b"[") or (_is_json(path) and b"\n" not in file.peek(2**16).rstrip()[:-1]):
+            if _one_document(file, path):
                 yield from _whole(file)
             else:
                 yield from _lines(file)
@@ -71,8 +71,16 @@ def lines_of(path: str) -> Iterator[bytes]:
         raise InputError(f"cannot read {path}: {error}") from error
 
 
-def _is_json(path: str) -> bool:
-    return Path(path.removesuffix(".gz").removesuffix(".zst")).suffix == ".json"
+def _one_document(file: io.BufferedReader, path: str) -> bool:
+    """Whether this is an array, or a .json file whose first line is no event by itself."""
+    head = file.peek(_PEEKED)[:_PEEKED].lstrip()
+    if head.startswith(b"[") or Path(path.removesuffix(".gz").removesuffix(".zst")).suffix != ".json":
+        return head.startswith(b"[")
+    try:
+        json.loads(head.splitlines()[0] if head else b"{}")
+    except ValueError:
+        return True
+    return False
 
 
 @contextmanager

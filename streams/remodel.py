@@ -89,8 +89,8 @@ def _evidence_sql() -> str:
     """Return the INSERT that weighs history: one SQL statement, as design law 6 has it."""
     growth = f"weight * exp2((toUnixTimestamp64Micro(time) - {EPOCH_US}) / (half_life_s * 1000000))"
     sums = ", ".join(f"sumOrNullIf({growth}, position = {int(stage)}) AS {stage.label}" for stage in STAGES)
-    channel = "if(mapContains(channels, splitByChar('.', type)[1]), channels[splitByChar('.', type)[1]], 'other')"
-    sign = "if(mapContains(signs, type), signs[type], signs[concat('*.', splitByChar('.', type)[2])])"
+    channel = "if(mapContains(channel_of, splitByChar('.', type)[1]), channel_of[splitByChar('.', type)[1]], 'other')"
+    sign = "if(mapContains(sign_of, type), sign_of[type], sign_of[concat('*.', splitByChar('.', type)[2])])"
     touches = ", ".join(
         f"countIf(channel = '{name}') AS touches_{name}"
         for name in ("social", "web", "store", "support", "direct", "other")
@@ -100,8 +100,8 @@ def _evidence_sql() -> str:
         INSERT INTO evidence (model, brand, handle, {names}, touches_social, touches_web, touches_store,
             touches_support, touches_direct, touches_other, revenue, first_seen, last_seen, _partition, _offset)
         WITH
-            CAST({{channels:Map(String, String)}}, 'Map(String, String)') AS channels,
-            CAST({{signs:Map(String, Int8)}}, 'Map(String, Int8)') AS signs
+            mapFromArrays({{areas:Array(String)}}, {{channels:Array(String)}}) AS channel_of,
+            mapFromArrays({{types:Array(String)}}, {{signs:Array(Int8)}}) AS sign_of
         SELECT {{model:String}}, t.brand, t.handle, {names}, touches_social, touches_web, touches_store,
             touches_support, touches_direct, touches_other, revenue, first_seen, last_seen, _partition, _offset
         FROM
@@ -122,4 +122,10 @@ def _evidence_sql() -> str:
 
 
 def _evidence_parameters(model: Model) -> dict[str, Any]:
-    return {"model": model.hash, "channels": dict(model.channels), "signs": dict(model.revenue)}
+    return {
+        "model": model.hash,
+        "areas": list(model.channels),
+        "channels": list(model.channels.values()),
+        "types": list(model.revenue),
+        "signs": list(model.revenue.values()),
+    }

@@ -17,7 +17,7 @@ from streams.clock import from_us
 from streams.faults import boundary
 from streams.ports import SEQUENCED, TABLES, StoreError
 
-__all__ = ["DATABASE", "ClickHouse", "QueryError"]
+__all__ = ["DATABASE", "ClickHouse", "ClickHouseError", "QueryError"]
 
 DATABASE = "journey"
 _LOOKUP_CHUNK = 20_000  # ids in one query
@@ -53,6 +53,14 @@ class ClickHouse:
         """Close the connection; the embedded engine is shut down with its last one."""
         self.client.close()
 
+    def make_durable(self) -> None:
+        """Have every insert reach the disk before it answers, so that it survives a power cut."""
+        with boundary("store.durable"):
+            for table in TABLES:
+                self.client.command(
+                    f"ALTER TABLE {table} MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1"
+                )
+
     def insert(self, table: str, rows: pa.Table) -> None:
         """Add rows as one atomic block."""
         try:
@@ -69,8 +77,12 @@ class ClickHouse:
             raise QueryError(str(error)) from error
 
     def raw(self, sql: str, fmt: str) -> bytes:
-        """Run any statement and return what ClickHouse prints in that format."""
+        """Run any statement and return what ClickHouse prints in that format; an INSERT prints nothing."""
         try:
+            if sql[:6].upper() == "INSERT":  # its VALUES would swallow the format
+                with boundary("sql.insert"):
+                    self.client.command(sql)
+                return b""
             return self.client.raw_query(sql, fmt=fmt)
         except ClickHouseError as error:
             raise QueryError(str(error)) from error

@@ -1,19 +1,22 @@
 """Verify: recompute everything from the interactions in SQL, compare with what the stream wrote, show the drift."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from journey.model import Model
+from journey.identity import Moved
+from journey.journeys import Pairs, Reason
+from journey.stage import Stage
 from streams.clock import from_us
+from streams.embedded import Embedded
 from streams.processors.identity import Identity
 from streams.store import ClickHouse
 
 __all__ = ["CHECKS", "Check", "verify"]
 
 _SHOWN = 10  # rows of drift that are fetched for each check
+_LAST = "stages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,25 +160,32 @@ CHECKS: dict[str, tuple[str, str]] = {
 }
 
 
-def verify(store: ClickHouse, model: Model, at_us: int) -> Iterator[Check]:
-    """Run every check, as of the instant of the last announcement.
+def verify(embedded: Embedded) -> list[Check]:
+    """Run every check. Where all is well so far, what lapsed meanwhile is announced before the last one.
 
-    The store must be at rest, and announced up to `at_us` (`Embedded.tick`).
+    Nothing is written where anything drifts: the evidence of it is kept.
     """
-    parameters = {"model": model.hash, "at": from_us(at_us)}
-    for name, (what, sql) in CHECKS.items():
-        settings = " SETTINGS join_use_nulls = 0" if name not in {"evidence"} else " SETTINGS join_use_nulls = 1"
-        drift = store.rows(f"SELECT count() AS n FROM ({sql}){settings}", parameters)[0]["n"]  # noqa: S608 - ours
-        rows = store.rows(f"SELECT * FROM ({sql}) LIMIT {_SHOWN}{settings}", parameters) if drift else []  # noqa: S608
-        yield Check(name, what, drift, rows)
-    yield _customers(store, model)
+    parameters = {"model": embedded.model.hash, "at": from_us(now_us := embedded.clock())}
+    checks = [_compare(embedded.store, name, parameters) for name in CHECKS if name != _LAST]
+    checks += [_customers(embedded), _announced(embedded, now_us)]
+    if not any(check.drift for check in checks):
+        embedded.announce(now_us)
+    return [*checks, _compare(embedded.store, _LAST, parameters)]
 
 
-def _customers(store: ClickHouse, model: Model) -> Check:
+def _compare(store: ClickHouse, name: str, parameters: dict[str, Any]) -> Check:
+    what, sql = CHECKS[name]
+    settings = f" SETTINGS join_use_nulls = {int(name == 'evidence')}"
+    drift = store.rows(f"SELECT count() AS n FROM ({sql}){settings}", parameters)[0]["n"]  # noqa: S608 - ours
+    rows = store.rows(f"SELECT * FROM ({sql}) LIMIT {_SHOWN}{settings}", parameters) if drift else []  # noqa: S608
+    return Check(name, what, drift, rows)
+
+
+def _customers(embedded: Embedded) -> Check:
     """Compare the map of handles with the components of the links, computed afresh."""
-    identity = Identity(model.identity)
-    mapped = store.identity_map()
-    identity.restore(store.links(), mapped)
+    identity = Identity(embedded.model.identity)
+    mapped = embedded.store.identity_map()
+    identity.restore(embedded.store.links(), mapped)
     slots = identity.unmapped()
     told = dict(zip(mapped.column("handle").to_pylist(), mapped.column("customer").to_pylist(), strict=True))
     customers = identity.graph.customers(slots)
@@ -183,4 +193,21 @@ def _customers(store: ClickHouse, model: Model) -> Check:
         {"handle": int(handle), "mapped": told.get(int(handle)), "recomputed": int(customer)}
         for handle, customer in zip(identity.graph.handles.id[slots[:_SHOWN]], customers, strict=False)
     ]
-    return Check("customers", "handle to customer, from the links", int(np.size(slots)), rows)
+    return Check("customers", "handle to customer, from the links", len(slots), rows)
+
+
+def _announced(embedded: Embedded, now_us: int) -> Check:
+    """Compare announcements with the evidence: only lapses may be outstanding."""
+    journey = embedded.engine.journey
+    changes = journey.announce(Pairs.none(), Moved.nobody(), now_us, everyone=True)
+    embedded.use_model(embedded.model)  # that state has announced what is not written: drop it
+    late = np.flatnonzero(changes.reason != Reason.LAPSE)
+    rows = [
+        {
+            "customer": int(journey.state.graph.handles.id[changes.slot[i]]),
+            "announced": Stage(int(changes.old[i])).label,
+            "held": Stage(int(changes.new[i])).label,
+        }
+        for i in late[:_SHOWN]
+    ]
+    return Check("announced", "the stage announced last against the evidence, lapses aside", len(late), rows)

@@ -15,7 +15,8 @@ from streams.loading import InputError
 from streams.log import LogError
 from streams.migrations import MigrationError
 from streams.settings import SettingsError
-from streams.store import QueryError, StoreError
+from streams.ports import StoreError
+from streams.store import ClickHouseError, QueryError
 
 __all__ = ["app", "run"]
 
@@ -38,7 +39,7 @@ app.add_typer(letters.app, name="dead-letters", help="Events that were refused."
 app.add_typer(schema.app, name="schema", help="The event contract and the tables.")
 
 _TOLD = (
-    BusyError, HandleError, InputError, LogError, MigrationError, ModelError, QueryError, SettingsError, StoreError,
+    BusyError, ClickHouseError, HandleError, InputError, LogError, MigrationError, ModelError, QueryError, SettingsError, StoreError,
     UsageError, OSError,
 )  # fmt: skip
 

@@ -49,7 +49,8 @@ def whatif(
 def _show(found: WhatIf, name: str) -> None:
     count = {(row["brand"], str(row["stage"])): row for row in found.population}
     for brand in sorted({row["brand"] for row in found.population}):
-        table = Table(title=f"{escape(brand)}: model {found.now} now, {found.then} ({escape(name)}) then", title_justify="left", box=None)
+        say(f"{escape(brand)}: model {found.now} now, {escape(name)} ({found.then}) then")
+        table = Table(box=None)
         for column in ("stage", "now", "then", "change"):
             table.add_column(column, justify="left" if column == "stage" else "right")
         for stage in reversed(Stage):

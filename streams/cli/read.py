@@ -120,9 +120,7 @@ def _show_stage(stage: StageExplanation) -> None:
 def verify(data: Data = None, as_json: Json = False) -> None:
     """Recompute everything from the interactions and compare; exit 1 and show rows where anything drifts."""
     with opened(data) as embedded:
-        at_us = embedded.clock()
-        embedded.announce(at_us)
-        results = list(checks(embedded.store, embedded.model, at_us))
+        results = checks(embedded)
     drift = [check for check in results if check.drift]
     if as_json:
         print_json({"ok": not drift, "checks": results})

@@ -1,0 +1,59 @@
+"""What `make run` does: load the bundled evening and a simulated month, and show what comes out."""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+JOURNEY = Path(sys.executable).with_name("journey")
+EVENING = "schemas/examples/evening.ndjson"
+NIGHT = "2026-10-17T23:59:00+02:00"
+SWITCHES = """SELECT from_channel, to_channel, direction, switches, customers, round(median_gap_s / 3600, 1) AS median_hours
+FROM channel_switches WHERE brand = 'lumiere' AND from_channel != to_channel ORDER BY switches DESC LIMIT 8"""
+SHOWROOMING = """SELECT 'seen in the store, bought online' AS what, sum(customers) AS customers, sum(purchases) AS purchases, sumMap(revenue) AS revenue
+FROM showrooming(window_days = 14) WHERE brand = 'lumiere'
+UNION ALL
+SELECT 'seen online, bought in the store', sum(customers), sum(purchases), sumMap(revenue)
+FROM webrooming(window_days = 14) WHERE brand = 'lumiere'"""
+
+
+def journey(*words: str, data: Path) -> None:
+    """Show a command as it would be typed, and run it."""
+    print(f"\n$ journey {shlex.join(words)}", flush=True)
+    subprocess.run([JOURNEY, *words], check=True, env=os.environ | {"JOURNEY_STORE": f"chdb://{data.resolve()}"})  # noqa: S603
+
+
+def main() -> None:
+    """Run the demonstration on one data directory; a second run shows the same data again."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path(".journey"))
+    data: Path = parser.parse_args().data
+    month = data / "month.ndjson"
+    if not month.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        journey("load", EVENING, data=data)
+        journey("simulate", "--customers", "2000", "--days", "30", "--seed", "1", "--out", str(month), data=data)
+        journey("load", str(month), data=data)
+    print("\nPopulation by stage")
+    journey("stages", "--brand", "lumiere", data=data)
+    print("\nOne customer explained: Ann, at midnight after the evening")
+    journey("explain", "social:instagram:ann.l", "--brand", "lumiere", "--at", NIGHT, data=data)
+    print("\nAcross channels")
+    journey("sql", SWITCHES, data=data)
+    journey("sql", SHOWROOMING, data=data)
+    print("\nRecomputed from the interactions")
+    journey("verify", data=data)
+    print(f"""
+Try next (with JOURNEY_STORE=chdb://{data.resolve()}, or --data {data}):
+  journey load FILE.ndjson                        your own events; schemas/examples/valid/ has one of each kind
+  journey sql "SHOW TABLES"                       then DESCRIBE TABLE journeys: every column explains itself
+  journey stages --brand lumiere --at {NIGHT}
+  journey whatif MODEL.toml                       a changed copy of schemas/apath.toml, on all of history
+  journey identity show social:instagram:ann.l    who said that these handles are one person
+The commands are in .venv/bin.""")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""journey sql, stages, explain, verify: on the bundled evening."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import EVENING, NIGHT, event
+
+PEOPLE = json.loads(Path("schemas/examples/evening_people.json").read_text())
+
+# The bundled evening at midnight: customers by brand and stage, from the highest.
+STAGES = {
+    "lumiere": {"advocacy": 9, "audience": 2, "affinity": 1, "attraction": 4, "attention": 0, "none": 1},
+    "trattoria-sole": {"advocacy": 4, "audience": 0, "affinity": 0, "attraction": 1, "attention": 0, "none": 5},
+    "chez-nous": {"advocacy": 2, "audience": 0, "affinity": 0, "attraction": 1, "attention": 0, "none": 6},
+}
+
+
+@pytest.fixture
+def evening(journey):
+    journey("load", EVENING)
+    return journey
+
+
+def test_the_evening_ends_with_the_stages_one_expects(evening):
+    for brand, expected in STAGES.items():
+        rows = evening.json("stages", "--brand", brand, "--at", NIGHT)["stages"]
+        assert {row["stage"]: row["customers"] for row in rows} == expected
+
+
+def test_the_seventeen_are_seventeen_customers_with_all_their_handles(evening):
+    found = {}
+    for name, handles in PEOPLE.items():
+        kind = next(iter(handles))
+        shown = evening.json("identity", "show", f"{kind}:{handles[kind][0]}")
+        found[name] = shown["customer"]
+        assert len(shown["handles"]) == sum(map(len, handles.values())), name
+    assert len(set(found.values())) == len(PEOPLE) == 17
+
+
+def test_revenue_and_visits_of_the_evening_are_counted_once(evening):
+    revenue = evening.rows("SELECT brand, sum(revenue) AS eur FROM touchpoints GROUP BY brand ORDER BY brand")
+    assert revenue == [
+        {"brand": "chez-nous", "eur": 216},
+        {"brand": "lumiere", "eur": 248.5},
+        {"brand": "trattoria-sole", "eur": 234.9},
+    ]
+    visits = "SELECT place, uniq(customer) AS people FROM touchpoints WHERE type = 'store.check_in' GROUP BY place ORDER BY place"
+    assert evening.rows(visits) == [
+        {"place": "chez-nous", "people": 8},
+        {"place": "lumiere-bastille", "people": 17},
+        {"place": "trattoria-sole", "people": 9},
+    ]
+
+
+def test_explain_adds_up_to_the_score_that_the_view_has(evening):
+    ann = evening.json("explain", "social:instagram:ann.l", "--brand", "lumiere", "--at", NIGHT)
+    assert ann["stage"] == "advocacy"
+    query = f"SELECT * FROM journeys_at(at = '2026-10-17 21:59:00') WHERE brand = 'lumiere' AND customer = {ann['customer']}"
+    (row,) = evening.rows(query)
+    for stage in ann["stages"]:
+        counted = sum(c["counts"] for c in stage["contributions"])
+        assert stage["score"] == (pytest.approx(counted, rel=1e-9) if stage["contributions"] else None)
+        assert row[stage["stage"]] == (pytest.approx(stage["score"], rel=1e-9) if stage["score"] else None)
+    assert row["stage"] == "advocacy"
+    assert row["lapses_at"][:16].replace(" ", "T") == ann["lapses_at"][:16]
+
+
+def test_explain_finds_a_customer_by_any_handle_and_by_its_hash(evening):
+    by_name = evening.json("explain", "phone:+33 6 39 98 01 01", "--brand", "lumiere", "--at", NIGHT)
+    handle = by_name["handles"][0]
+    by_hash = evening.json("explain", f"{handle['kind']}:#{handle['handle']:016x}", "--brand", "lumiere", "--at", NIGHT)
+    assert by_name == by_hash
+
+
+def test_explain_says_what_would_lift_a_customer_and_it_does(journey, write):
+    journey("load", str(write(event(1, "social.like", handles={"social": "x:ann"}))))
+    found = journey.json("explain", "social:x:ann", "--brand", "acme", "--at", "2026-11-02T00:00:00Z")
+    affinity = next(stage for stage in found["stages"] if stage["stage"] == "affinity")
+    lift = affinity["lifts"][0]
+    assert (lift["type"], lift["times"]) == ("*.purchase", 2)
+    bought = [
+        event(f"b{i}", "store.purchase", "2026-11-02T00:00:00Z", handles={"social": "x:ann"}) for i in range(lift["times"])
+    ]
+    journey("load", str(write(*bought)))
+    assert journey.json("explain", "social:x:ann", "--brand", "acme", "--at", "2026-11-02T00:00:00Z")["stage"] == "affinity"
+
+
+def test_a_handle_that_nobody_knows_is_told(evening):
+    evening("explain", "email:nobody@example.com", "--brand", "lumiere", code=2)
+    assert "nothing is known" in evening.errors
+    evening("explain", "ann", "--brand", "lumiere", code=2)
+    assert "KIND:VALUE" in evening.errors
+    evening("stages", "--brand", "lumiere", "--at", "yesterday", code=2)
+    assert "--at" in evening.errors
+
+
+def test_sql_prints_any_format_and_tells_errors(evening):
+    assert evening("sql", "SELECT 1 AS a", "--format", "CSVWithNames") == '"a"\n1\n'
+    assert evening("sql", "SELECT 1 AS a;", "--format", "JSONEachRow") == '{"a":1}\n'
+    evening("sql", "SELECT oops", code=2)
+    assert "oops" in evening.errors
+    assert "Traceback" not in evening.errors
+
+
+def test_verify_passes_and_counts_every_check(evening):
+    found = evening.json("verify")
+    assert found["ok"]
+    assert {check["name"] for check in found["checks"]} >= {"unique", "books", "evidence", "links", "customers", "stages"}
+
+
+TAMPERING = {
+    "unique": "INSERT INTO interactions SELECT * FROM interactions LIMIT 1",
+    "books": "INSERT INTO deliveries (received, stored) VALUES (5, 4)",
+    "evidence": "INSERT INTO evidence (model, brand, handle, attention) SELECT model, brand, handle, 1 FROM evidence LIMIT 1",
+    "touches": "INSERT INTO evidence (model, brand, handle, touches_store, first_seen, last_seen)"
+    " SELECT model, brand, handle, 1, first_seen, last_seen FROM evidence LIMIT 1",
+    "minutes": "INSERT INTO minute_counts (brand, minute, type, touches) VALUES ('x', now(), 'web.click', 1)",
+    "links": "INSERT INTO identity_links (left_handle, right_handle, left_kind, right_kind, said) VALUES (1, 2, 'cookie', 'user', 1)",
+    "customers": "INSERT INTO identity_map SELECT handle, kind, handle + 1, version + 1, 0, 0 FROM identity_map LIMIT 1",
+    "announced": "ALTER TABLE stage_changes DELETE WHERE to_stage = 'advocacy' SETTINGS mutations_sync = 2",
+    "announcements": "INSERT INTO stage_changes (brand, customer, from_stage, to_stage, sequence) VALUES ('x', 1, 'audience', 'none', 99)",
+}
+
+
+@pytest.mark.parametrize("check", TAMPERING)
+def test_verify_shows_rows_and_exits_1_on_drift(evening, check):
+    evening("sql", TAMPERING[check])
+    drifting = evening("verify", "--json", code=1)
+    found = {result["name"]: result for result in json.loads(drifting)["checks"]}
+    assert found[check]["drift"] > 0
+    assert found[check]["rows"]
+    assert "drift" in evening("verify", code=1)

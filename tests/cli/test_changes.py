@@ -1,0 +1,153 @@
+"""journey model, whatif, identity, dead-letters: what people change, and change back."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from streams import clock
+from schemas.apath import default_model, default_model_text
+from tests.cli.conftest import EVENING, event
+
+JOURNEYS = "SELECT * EXCEPT (attention, attraction, affinity, audience, advocacy) FROM journeys ORDER BY brand, customer"
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """A model under which a like is enough for affinity, and what is a store's is the web's."""
+    path = tmp_path / "changed.toml"
+    text = default_model_text().replace('{ type = "social.like", weight = 0.5 }', '{ type = "social.like", weight = 2.5 }')
+    path.write_text(text.replace('store = "store"', 'store = "web"'))
+    return path
+
+
+@pytest.fixture
+def month(journey, tmp_path):
+    """A simulated month of fifty people."""
+    path = tmp_path / "month.ndjson"
+    journey("simulate", "--customers", "50", "--days", "30", "--seed", "3", "--out", str(path))
+    journey("load", str(path))
+    return journey
+
+
+def population(journey):
+    return {
+        (row["brand"], row["stage"]): int(row["n"])
+        for row in journey.rows("SELECT brand, stage, count() AS n FROM standings GROUP BY brand, stage")
+    }
+
+
+def test_what_if_foretells_what_apply_does_and_changes_nothing_itself(month, changed):
+    before = population(month)
+    told = month.json("whatif", str(changed))
+    assert population(month) == before
+    assert month.json("model", "apply", str(changed))["in_force"] == told["then"]
+    after = population(month)
+    assert after == {(row["brand"], row["stage"]): row["then"] for row in told["population"] if row["then"]}
+    assert after != before
+    assert month.json("verify")["ok"]
+
+
+def test_a_model_can_be_put_back_and_everything_is_as_before(month, changed, tmp_path):
+    before = month.rows(JOURNEYS)
+    month("model", "apply", str(changed))
+    assert month.rows("SELECT sum(touches_store) AS n FROM journeys") == [{"n": 0}]
+    original = tmp_path / "original.toml"
+    original.write_text(default_model_text())
+    assert month.json("model", "apply", str(original))["in_force"] == default_model().hash
+    assert month.rows(JOURNEYS) == before
+    assert month.json("verify")["ok"]
+
+
+def test_events_after_a_change_are_weighed_by_the_new_model(journey, changed, write):
+    journey("load", str(write(event(1, "social.like"))))
+    journey("model", "apply", str(changed))
+    now = datetime.now(UTC).isoformat()
+    journey("load", str(write(event(2, "social.like", now, handles={"cookie": "c-2"}))))
+    assert population(journey)[("acme", "affinity")] == 1
+    assert journey.json("verify")["ok"]
+
+
+def test_a_model_with_a_mistake_is_refused_with_its_key(journey, write):
+    path = write(default_model_text().replace("threshold = 2", "threshold = 0"), name="bad.toml")
+    journey("model", "apply", str(path), code=2)
+    assert "stages.affinity.threshold" in journey.errors
+    journey("whatif", "nowhere.toml", code=2)
+    assert "nowhere.toml" in journey.errors
+
+
+@pytest.mark.parametrize("point", ["model.write.before", "model.evidence.before", "model.evidence.after", "model.activate.before"])
+def test_an_apply_that_is_killed_leaves_the_old_model_and_can_be_repeated(month, changed, point):
+    before = population(month)
+    kill(month, point, "model", "apply", str(changed))
+    assert population(month) == before
+    assert month.json("verify")["ok"]
+    month("model", "apply", str(changed))
+    assert population(month) != before
+    assert month.json("verify")["ok"]
+
+
+def test_an_apply_that_is_killed_once_the_model_is_in_force_is_finished_by_the_next_command(month, changed):
+    kill(month, "model.activate.after", "model", "apply", str(changed))
+    assert month.json("verify")["ok"]
+    assert "weight = 2.5" in month("model", "show")
+
+
+def kill(journey, point, *words):
+    """Run a command that dies at a write boundary."""
+    command = [Path(sys.executable).with_name("journey"), *words, "--data", journey.data]
+    done = subprocess.run(command, env=os.environ | {"JOURNEY_FAULT": point}, check=False, capture_output=True)
+    assert done.returncode == -9, done
+
+
+def test_a_withdrawn_link_parts_a_customer_for_all_of_history_and_a_restored_one_joins_it_exactly(journey):
+    journey("load", EVENING)
+    before = journey.rows(JOURNEYS)
+    told = journey.json("identity", "unlink", "social:instagram:ann.l", "cookie:c-4f21a9d07b")
+    assert told["one"] != told["other"]
+    parted = journey.rows(JOURNEYS)
+    assert len(parted) > len(before)
+    assert sum(row["touches"] for row in parted) == sum(row["touches"] for row in before)
+    assert journey.json("verify")["ok"]
+    shown = journey.json("identity", "show", "cookie:c-4f21a9d07b")
+    assert any(link["is_withdrawn"] for link in shown["links"])
+    journey("identity", "link", "social:instagram:ann.l", "cookie:c-4f21a9d07b")
+    assert journey.rows(JOURNEYS) == before
+    assert journey.json("verify")["ok"]
+
+
+def test_only_a_link_that_is_there_can_be_withdrawn(journey):
+    journey("load", EVENING)
+    journey("identity", "unlink", "social:instagram:ann.l", "social:x:ben_k", code=2)
+    assert "no link between" in journey.errors
+
+
+def test_a_dead_letter_whose_cause_has_passed_is_replayed_once(journey, write, monkeypatch):
+    soon = (datetime.now(UTC) + timedelta(days=1, hours=1)).isoformat()
+    journey("load", str(write(event(1, time=soon, handles={"email": "ann@example.com"}), "{broken")))
+    assert journey.json("dead-letters", "list")["reasons"][0]["letters"] == 1
+    two_hours_on = time.time_ns() + 7200 * 10**9
+    monkeypatch.setattr(clock, "time", SimpleNamespace(time_ns=lambda: two_hours_on))
+    replayed = journey.json("dead-letters", "replay", "--reason", "time_ahead")
+    assert (replayed["tried"], replayed["refused"], replayed["outcome"]["stored"]) == (1, 0, 1)
+    assert [row["reason"] for row in journey.json("dead-letters", "list")["reasons"]] == ["not_json"]
+    assert journey.json("dead-letters", "replay") == {"tried": 1, "refused": 1, "outcome": replayed["outcome"] | {
+        "received": 0, "stored": 0, "duplicates": 0, "stage_changes": 0}}  # fmt: skip
+    known = journey.json("identity", "show", "email:ann@example.com")
+    assert len(known["handles"]) == 1
+    assert journey.json("verify")["ok"]
+
+
+def test_dead_letters_show_no_raw_handles(journey, write):
+    bad = event(1, "nonsense", handles={"email": "ann@example.com", "phone": "+33 6 12 34 56 78"})
+    journey("load", str(write(bad)))
+    shown = journey("dead-letters", "list") + journey("sql", "SELECT bytes FROM dead_letters", "--format", "TSV")
+    assert "ann@example" not in shown
+    assert "12 34" not in shown
+    journey("dead-letters", "list", "--reason", "nonsense", code=2)
+    assert "not_json" in journey.errors
