@@ -22,7 +22,9 @@ FROM webrooming(window_days = 14) WHERE brand = 'lumiere'"""
 def journey(*words: str, data: Path) -> None:
     """Show a command as it would be typed, and run it."""
     print(f"\n$ journey {shlex.join(words)}", flush=True)
-    subprocess.run([JOURNEY, *words], check=True, env=os.environ | {"JOURNEY_STORE": f"chdb://{data.resolve()}"})  # noqa: S603
+    subprocess.run(
+        [JOURNEY, *words], check=True, env=os.environ | {"JOURNEY_STORE": f"chdb://{data.resolve()}"}
+    )
 
 
 def main() -> None:
@@ -34,7 +36,9 @@ def main() -> None:
     if not month.exists():
         data.mkdir(parents=True, exist_ok=True)
         journey("load", EVENING, data=data)
-        journey("simulate", "--customers", "2000", "--days", "30", "--seed", "1", "--out", str(month), data=data)
+        journey(
+            "simulate", "--customers", "2000", "--days", "30", "--seed", "1", "--out", str(month), data=data
+        )
         journey("load", str(month), data=data)
     print("\nPopulation by stage")
     journey("stages", "--brand", "lumiere", data=data)

@@ -84,7 +84,7 @@ def _growth(time_us: Ints, half_life_us: int) -> Floats:
 
 def add_evidence(left: Floats, right: Floats) -> Floats:
     """Add sums of equal shape; NaN is the neutral element, so NaN + NaN stays "no evidence"."""
-    total = np.nansum([left, right], axis=0)
+    total: Floats = np.nansum([left, right], axis=0)
     total[np.isnan(left) & np.isnan(right)] = np.nan
     return total
 
@@ -106,7 +106,7 @@ def score(sums: Floats, now_us: int | Ints, model: Model) -> Floats:
     """Return the scores at `now_us`, in the model's weights: shape as `sums`, NaN where there is no evidence."""
     half_lives = np.array([policy.half_life_us for policy in model.stages], dtype=np.float64)
     age = np.asarray(now_us - EPOCH_US, dtype=np.float64)
-    return sums * np.exp2(-np.expand_dims(age, -1) / half_lives)
+    return np.asarray(sums * np.exp2(-np.expand_dims(age, -1) / half_lives))
 
 
 def lapse_us(sums: Floats, model: Model) -> Ints:

@@ -36,19 +36,26 @@ def normalise(kind: str, value: str, nobody: Collection[str] = NOBODY) -> str | 
     >>> normalise("cookie", "undefined") is None
     True
     """
-    text = unicodedata.normalize("NFKC", value).strip()
-    if _ZEROS.fullmatch(text) or text.casefold() in nobody:
-        return None
+    text, once = "", unicodedata.normalize("NFKC", value).strip()
+    while text != once:  # what is left once something was taken off may need it again: "@ @ann"
+        text = once
+        if _ZEROS.fullmatch(text) or text.casefold() in nobody:
+            return None
+        once = _form(kind, text)
+    return text or None
+
+
+def _form(kind: str, text: str) -> str:
     if kind in _CASELESS:
-        text = text.casefold()
+        text = unicodedata.normalize("NFKC", text.casefold())
     if kind == "phone":
         text = _phone(text)
     elif kind == "social":
         network, colon, account = text.rpartition(":")
-        text = network + colon + account.lstrip("@")
+        text = network + colon + account.strip().lstrip("@")
     elif kind == "loyalty":
         text = re.sub(r"[\s\-]", "", text)
-    return text or None
+    return text.strip()
 
 
 def _phone(text: str) -> str:

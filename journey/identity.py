@@ -131,8 +131,8 @@ class IdentityGraph:
         rows = self.links.of(members[~self.shared(members)])
         left, right = self._ends(rows)
         counts = self.links.live.data[rows] & ~self.shared(left) & ~self.shared(right)
-        local = (np.searchsorted(members, end[counts]) for end in (left, right))
-        label = components(*local, len(members))
+        ends = np.searchsorted(members, left[counts]), np.searchsorted(members, right[counts])
+        label = components(ends[0], ends[1], len(members))
         ids = self.handles.id[members]
         order = np.argsort(ids, kind="stable")[::-1]
         namer = np.empty(len(members), dtype=np.int64)

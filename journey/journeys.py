@@ -213,7 +213,9 @@ def _of_stage(lapses: Ints, stage: NDArray[np.int8]) -> Ints:
     return lapses[np.arange(len(lapses)), column]
 
 
-def _explain(pairs: Pairs, old: NDArray[np.int8], new: NDArray[np.int8], lapses: Ints, now_us: int) -> Changes:
+def _explain(
+    pairs: Pairs, old: NDArray[np.int8], new: NDArray[np.int8], lapses: Ints, now_us: int
+) -> Changes:
     """Say when and why: an event's time if there was one, else the lapse of the old stage, else now."""
     lapse = np.where(old > new, _of_stage(lapses, old), NEVER)
     happened = pairs.at_us != NEVER

@@ -67,7 +67,7 @@ class LinkColumns:
         live = self.said.data[rows] & ~self._withdrawn(rows)
         changed = live != self.live.data[rows]
         self.live.data[rows] = live
-        return rows[changed]
+        return np.asarray(rows[changed])
 
     def _rows(self, links: Links) -> Ints:
         keys = pair_key(links.left, links.right)

@@ -125,4 +125,4 @@ def duplicates(ids: Ids, positions: U64, first: U64) -> NDArray[np.bool_]:
     high, low = ids.high[order], ids.low[order]
     repeated = np.zeros(len(order), dtype=bool)
     repeated[order[1:]] = (high[1:] == high[:-1]) & (low[1:] == low[:-1])
-    return repeated | ((first != UNSEEN) & (first != positions))
+    return np.asarray(repeated | ((first != UNSEEN) & (first != positions)))

@@ -1,23 +1,46 @@
 """The A-Path model file: read from TOML, every mistake told with the key it stands under."""
 
+import json
 import math
+import re
 import tomllib
+import unicodedata
 from importlib.resources import files
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from journey.channel import IDENTITY_AREA
 from journey.handle import KINDS
 from journey.model import DEFAULT_CAPS, IdentityPolicy, Model, Range, Rule, StagePolicy
 from journey.stage import STAGE_NAMES, STAGES
 
-__all__ = ["ModelError", "default_model", "default_model_text", "parse_model"]
+__all__ = ["ModelError", "default_model", "default_model_text", "model_json_schema", "parse_model"]
 
 _DAY_US = 86_400_000_000
+_SHOWN = 60  # characters of a wrong value in an error
 
-Area = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)]
-TypePattern = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]*)\.[a-z][a-z0-9_]*$", max_length=64)]
+
+def _is_channel(area: str) -> str:
+    if area == IDENTITY_AREA:
+        raise ValueError(f"the area {IDENTITY_AREA} links handles and is no channel")
+    return area
+
+
+Area = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=32), AfterValidator(_is_channel)
+]
+TypePattern = Annotated[
+    str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]*)\.[a-z][a-z0-9_]*$", max_length=64)
+]
 Channel = Literal["social", "web", "store", "support", "direct"]
 
 
@@ -104,11 +127,24 @@ class _File(_Table):
     identity: _Identity = _Identity()
     stages: _Stages
 
-    @model_validator(mode="after")
-    def _identity_is_no_channel(self) -> Self:
-        if IDENTITY_AREA in self.channels:
-            raise ValueError("channels.identity: the area `identity` links handles and is no channel")
-        return self
+
+def model_json_schema() -> dict[str, Any]:
+    """Return the format of a model file as JSON Schema 2020-12, with what pydantic cannot say added by hand.
+
+    It cannot say that a `*_min` is not above its `*_max`, nor that `add` and `subtract` share no type.
+    """
+    schema = json.loads(re.sub(r'(?<=["/])_(?=[A-Z])', "", json.dumps(_File.model_json_schema())))
+    schema["$defs"]["Rule"]["properties"]["weight"]["not"] = {"const": 0}
+    channels = schema["properties"]["channels"]
+    ((pattern, channel),) = channels.pop("patternProperties").items()  # which would let other names pass
+    channels["propertyNames"] |= {"pattern": pattern, "not": {"const": IDENTITY_AREA}}
+    channels["additionalProperties"] = channel
+    about = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A-Path model, version 1",
+        "description": "Which interactions are evidence for which stage, how much, and how fast it fades.",
+    }
+    return about | {name: value for name, value in schema.items() if name not in about}
 
 
 def parse_model(text: str, *, name: str = "model") -> Model:
@@ -146,7 +182,7 @@ def _explain(error: ValidationError) -> str:
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - one line of a terminal
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 def _to_model(parsed: _File) -> Model:
@@ -155,7 +191,14 @@ def _to_model(parsed: _File) -> Model:
         name=parsed.name,
         stages=tuple(StagePolicy(round(stage.half_life_days * _DAY_US), stage.threshold) for stage in stages),
         rules=tuple(
-            Rule(rule.type, stage, rule.weight, rule.range("rating"), rule.range("sentiment"), rule.range("amount"))
+            Rule(
+                rule.type,
+                stage,
+                rule.weight,
+                rule.range("rating"),
+                rule.range("sentiment"),
+                rule.range("amount"),
+            )
             for stage, table in zip(STAGES, stages, strict=True)
             for rule in table.evidence
         ),
@@ -163,10 +206,16 @@ def _to_model(parsed: _File) -> Model:
         revenue=dict.fromkeys(parsed.revenue.add, 1) | dict.fromkeys(parsed.revenue.subtract, -1),
         neutral=frozenset(parsed.neutral),
         identity=IdentityPolicy(
-            nobody=frozenset(value.casefold() for value in parsed.identity.nobody),
+            nobody=frozenset(_compared(value) for value in parsed.identity.nobody),
             caps=tuple(getattr(parsed.identity.caps, kind) for kind in KINDS),
         ),
     )
+
+
+def _compared(value: str) -> str:
+    return (
+        unicodedata.normalize("NFKC", value).strip().casefold()
+    )  # as `journey.handle.normalise` looks it up
 
 
 def default_model_text() -> str:
@@ -177,4 +226,3 @@ def default_model_text() -> str:
 def default_model() -> Model:
     """Return the bundled model."""
     return parse_model(default_model_text(), name="schemas/apath.toml")
-

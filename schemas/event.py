@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal, NotRequired, Required
 
-from pydantic import AwareDatetime, ConfigDict, Field, GetPydanticSchema, JsonValue, StringConstraints, TypeAdapter
+from pydantic import (
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    JsonValue,
+    StringConstraints,
+    TypeAdapter,
+)
 from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
@@ -29,21 +37,30 @@ MAX_AHEAD_S = 86_400  # event time ahead of our clock; beyond it the sender's cl
 _TIME = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
 _rfc3339 = core_schema.chain_schema(
     # Without the pattern, "1700000000" would pass as seconds since 1970.
-    [core_schema.str_schema(pattern=_TIME, max_length=40), core_schema.datetime_schema(tz_constraint="aware", strict=False)]
+    [
+        core_schema.str_schema(pattern=_TIME, max_length=40),
+        core_schema.datetime_schema(tz_constraint="aware", strict=False),
+    ]
 )
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
 Brand = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-EventType = Annotated[
-    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", max_length=64)
-]
+EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", max_length=64)]
 HandleKind = Literal["user", "email", "phone", "loyalty", "social", "cookie", "device"]
-HandleValues = Name | Annotated[list[Name], Field(min_length=1, max_length=MAX_HANDLES)]
+HandleValues = Annotated[
+    Name | Annotated[list[Name], Field(min_length=1, max_length=MAX_HANDLES)],
+    Field(union_mode="left_to_right"),
+]
 Time = Annotated[
     AwareDatetime,
     GetPydanticSchema(
         lambda _source, _handler: _rfc3339,
-        lambda _schema, _handler: {"type": "string", "format": "date-time", "pattern": _TIME, "maxLength": 40},
+        lambda _schema, _handler: {
+            "type": "string",
+            "format": "date-time",
+            "pattern": _TIME,
+            "maxLength": 40,
+        },
     ),
 ]
 
@@ -64,15 +81,24 @@ class InteractionV1(TypedDict):
             ),
         ]
     ]
-    content: NotRequired[Annotated[Name, Field(description="Post, page, mail or ad that was seen or answered.")]]
+    content: NotRequired[
+        Annotated[Name, Field(description="Post, page, mail or ad that was seen or answered.")]
+    ]
     product: NotRequired[Annotated[Name, Field(description="Product (SKU, GTIN).")]]
     place: NotRequired[Annotated[Name, Field(description="Store, restaurant, counter (GLN or own code).")]]
     campaign: NotRequired[Annotated[Name, Field(description="Campaign that this belongs to.")]]
-    device: NotRequired[Annotated[Name, Field(description="Device class or model; who it was is in handles.")]]
+    device: NotRequired[
+        Annotated[Name, Field(description="Device class or model; who it was is in handles.")]
+    ]
     amount: NotRequired[
         Annotated[
             float,
-            Field(ge=-1e10, le=1e10, allow_inf_nan=False, description="Money, in `currency`; kept to 4 decimals."),
+            Field(
+                ge=-1e10,
+                le=1e10,
+                allow_inf_nan=False,
+                description="Money, in `currency`; kept to 4 decimals.",
+            ),
         ]
     ]
     currency: NotRequired[
@@ -82,7 +108,9 @@ class InteractionV1(TypedDict):
         ]
     ]
     rating: NotRequired[
-        Annotated[float, Field(ge=0, le=10, allow_inf_nan=False, description="Stars, CSAT or NPS, as it was given.")]
+        Annotated[
+            float, Field(ge=0, le=10, allow_inf_nan=False, description="Stars, CSAT or NPS, as it was given.")
+        ]
     ]
     sentiment: NotRequired[Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False, description="-1 to 1.")]]
     cause: NotRequired[
@@ -99,10 +127,14 @@ class EventV1(TypedDict):
     __pydantic_config__ = ConfigDict(extra="ignore", strict=True)  # type: ignore[misc]
 
     specversion: NotRequired[Literal["1.0"]]
-    id: Required[Annotated[Name, Field(description="Unique within source; the same id again is the same event.")]]
+    id: Required[
+        Annotated[Name, Field(description="Unique within source; the same id again is the same event.")]
+    ]
     source: Required[Annotated[Name, Field(description="Who says so: a URI or name of the producer.")]]
     type: Required[Annotated[EventType, Field(description="<area>.<verb>; the area gives the channel.")]]
-    time: Required[Annotated[Time, Field(description="When it happened, RFC 3339 with an offset; 1900 or later.")]]
+    time: Required[
+        Annotated[Time, Field(description="When it happened, RFC 3339 with an offset; 1900 or later.")]
+    ]
     subject: NotRequired[Name]
     datacontenttype: NotRequired[Literal["application/json"]]
     dataschema: NotRequired[Name]

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from journey.channel import IDENTITY_AREA, area_of
@@ -29,7 +30,7 @@ class Record:
 
 def codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
     """Return a string column as codes and the distinct values."""
-    encoded = pa.compute.dictionary_encode(column.combine_chunks())
+    encoded = pc.dictionary_encode(column.combine_chunks())
     return encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
 
 
@@ -59,7 +60,9 @@ class Batch:
         """Return the marked rows."""
         if rows.all():
             return self
-        return Batch(self.events.filter(pa.array(rows)).combine_chunks(), self.partition[rows], self.offset[rows])
+        return Batch(
+            self.events.filter(pa.array(rows)).combine_chunks(), self.partition[rows], self.offset[rows]
+        )
 
     def after(self, watermark: Watermark) -> "Batch":
         """Return the rows that a table with this watermark lacks."""

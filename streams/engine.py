@@ -16,10 +16,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from journey.identity import Moved
-from journey.journeys import Changes, Pairs
+from journey.journeys import Pairs, Reason
 from journey.model import Model
 from journey.seen import Ids
-from streams.batch import Batch, Record, Watermark
+from streams.batch import Batch, Record, Rows, Watermark
 from streams.columns import after
 from streams.ports import SEQUENCED, TABLES, Store, StoreError
 from streams.processors.identity import Identity
@@ -53,6 +53,14 @@ class Outcome:
             self.dead_letters[reason] = self.dead_letters.get(reason, 0) + count
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Where in the log (partition, last offset) and when a batch or tick is processed."""
+
+    place: tuple[int, int]
+    now_us: int
+
+
 class Engine:
     """Processors over a store, under one model. `restore` first; then `step` in log order.
 
@@ -78,7 +86,8 @@ class Engine:
         self.journey = Journey(model, self.identity.graph)
         self._watermarks: dict[str, Watermark] = {}
         self._sequence = 0
-        self._unsettled = True  # after a restore every customer and handle is compared once with what tables say
+        self._unsettled = True  # after a restore, every customer and handle is compared with the tables once
+        self._remodelled = False  # whether the latest announcements were made under another model
 
     def _lookup(self, ids: Ids) -> NDArray[np.uint64]:
         return self._store.first_positions(ids, self.intake.seen.slack_us)
@@ -92,7 +101,9 @@ class Engine:
         if newest is not None:
             self.intake.restore(*store.ids_since(newest - self.intake.seen.window_us))
         self.identity.restore(store.links(), store.identity_map())
-        self.journey.restore(store.evidence(self.journey.model.hash), store.announced())
+        model = self.journey.model.hash
+        self._remodelled = store.announced_under() not in {"", model}
+        self.journey.restore(store.evidence(model), store.announced())
 
     def step(self, records: Sequence[Record], now_us: int) -> Outcome:
         """Process frames (at most MAX_BATCH_FRAMES, in log order) and write what they add.
@@ -113,11 +124,14 @@ class Engine:
             "evidence": evidence_rows,
             "minute_counts": minute_counts(touches.after(self._of("minute_counts"))),
         }
-        return self._finish(rows, touched, moved, place, now_us, _outcome(taken))
+        outcome = _outcome(taken)
+        outcome.stage_changes = self._finish(rows, touched, moved, _Turn(place, now_us))
+        return outcome
 
     def tick(self, now_us: int, place: tuple[int, int]) -> Outcome:
         """Announce what time alone has changed: stages that lapsed, and after a restore whatever lags behind."""
-        return self._finish({}, Pairs.none(), Moved.nobody(), place, now_us, Outcome())
+        changed = self._finish({}, Pairs.none(), Moved.nobody(), _Turn(place, now_us))
+        return Outcome(stage_changes=changed)
 
     def _of(self, table: str) -> Watermark:
         return self._watermarks.get(table, {})
@@ -129,25 +143,19 @@ class Engine:
         rows, _ = self.journey.process(fresh, self.identity.observe(fresh))
         return rows, self.journey.touched(batch, slots)
 
-    def _finish(
-        self,
-        rows: dict[str, pa.Table],
-        touched: Pairs,
-        moved: Moved,
-        place: tuple[int, int],
-        now_us: int,
-        outcome: Outcome,
-    ) -> Outcome:
+    def _finish(self, rows: Rows, touched: Pairs, moved: Moved, turn: _Turn) -> int:
+        """Write a batch's rows, with what they change in identity and stages; return how many stages changed."""
         self._sequence += 1
         stale = self.identity.unmapped() if self._unsettled else self.identity.changed(moved)
-        rows["identity_map"] = self.identity.map_rows(stale, self._sequence, place)
-        changes: Changes = self.journey.announce(touched, moved, now_us, everyone=self._unsettled)
-        rows["stage_changes"] = self.journey.change_rows(changes, now_us, self._sequence, place)
+        rows["identity_map"] = self.identity.map_rows(stale, self._sequence, turn.place)
+        changes = self.journey.announce(touched, moved, turn.now_us, everyone=self._unsettled)
+        if self._unsettled and self._remodelled:
+            changes.reason[changes.reason != Reason.EVIDENCE] = Reason.MODEL
+        rows["stage_changes"] = self.journey.change_rows(changes, turn.now_us, self._sequence, turn.place)
         for table in TABLES:
             self._write(table, rows.get(table))
         self._unsettled = False
-        outcome.stage_changes = len(changes)
-        return outcome
+        return len(changes)
 
     def _write(self, table: str, rows: pa.Table | None) -> None:
         """Insert what the table lacks; after a failure look first, since the outcome may be unknown."""

@@ -92,7 +92,14 @@ def explain(store: ClickHouse, model: Model, brand: str, handle: int, at: dateti
     held = [stage for stage in stages if stage.held]
     now = held[-1] if held else None
     return Explanation(
-        brand, customer, at, now.stage if now else Stage.NONE.label, now.lapses_at if now else None, handles, touches, stages
+        brand,
+        customer,
+        at,
+        now.stage if now else Stage.NONE.label,
+        now.lapses_at if now else None,
+        handles,
+        touches,
+        stages,
     )
 
 
@@ -145,7 +152,10 @@ def _lapse(at: datetime, score: float, least: float, policy: StagePolicy) -> dat
 
 
 def _lifts(stage: Stage, model: Model, missing: float) -> list[Lift]:
-    rules = sorted((rule for rule in model.rules if rule.stage == stage and rule.weight > 0), key=lambda rule: -rule.weight)
+    rules = sorted(
+        (rule for rule in model.rules if rule.stage == stage and rule.weight > 0),
+        key=lambda rule: -rule.weight,
+    )
     return [
         Lift(rule.type, math.ceil(missing / rule.weight - TOLERANCE), rule.weight, _condition(rule))
         for rule in rules[:_LIFTS]

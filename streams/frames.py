@@ -6,12 +6,23 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-__all__ = ["EVENTS", "LETTERS", "MAX_FRAME_BYTES", "MAX_FRAME_EVENTS", "Frame", "FrameError", "decode", "encode"]
+__all__ = [
+    "EVENTS",
+    "LETTERS",
+    "MAX_FRAME_BYTES",
+    "MAX_FRAME_EVENTS",
+    "Frame",
+    "FrameError",
+    "decode",
+    "encode",
+]
 
 MAX_FRAME_EVENTS = 5_000
 MAX_FRAME_BYTES = 1_000_000  # of events as they came in
 _MAGIC = b"AJF1"
-_HEADER = struct.Struct("<4sII")  # magic; bytes of the events, which the letters follow; CRC-32 of that size and both
+_HEADER = struct.Struct(
+    "<4sII"
+)  # magic; bytes of the events, which the letters follow; CRC-32 of that size and both
 AMOUNT_SCALE = 10_000  # amounts are whole ten-thousandths of the currency unit
 
 EVENTS = pa.schema(

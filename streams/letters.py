@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from streams.clock import from_us
 from streams.embedded import Embedded
 from streams.engine import Outcome
 from streams.faults import boundary
-from streams.frames import MAX_FRAME_EVENTS, LETTERS, Frame
+from streams.frames import LETTERS, MAX_FRAME_EVENTS, Frame
 from streams.store import ClickHouse
-
-import pyarrow as pa
 
 __all__ = ["Replay", "listed", "replay"]
 
@@ -31,16 +31,18 @@ class Replay:
     outcome: Outcome
 
 
-def listed(store: ClickHouse, reason: str = "", limit: int = 20) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def listed(
+    store: ClickHouse, reason: str = "", limit: int = 20
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return (counts by reason, the latest letters) of dead letters that were not replayed."""
     scope = {"reason": reason, "limit": limit}
     counts = store.rows(
-        f"SELECT reason, count() AS letters, min(received) AS first, max(received) AS last {_OPEN}"  # noqa: S608 - ours
+        f"SELECT reason, count() AS letters, min(received) AS first, max(received) AS last {_OPEN}"
         " GROUP BY reason ORDER BY letters DESC, reason",
         scope,
     )
     latest = store.rows(
-        f"SELECT reason, detail, topic, topic_offset, received, bytes {_OPEN}"  # noqa: S608
+        f"SELECT reason, detail, topic, topic_offset, received, bytes {_OPEN}"
         " ORDER BY _partition DESC, _offset DESC, _index DESC LIMIT {limit:UInt32}",
         scope,
     )
@@ -54,14 +56,16 @@ def replay(embedded: Embedded, reason: str = "") -> Replay:
     again stays. Interrupted, it can be run again.
     """
     letters = embedded.store.rows(
-        f"SELECT _partition, _offset, _index, bytes {_OPEN} ORDER BY _partition, _offset, _index",  # noqa: S608
+        f"SELECT _partition, _offset, _index, bytes {_OPEN} ORDER BY _partition, _offset, _index",
         {"reason": reason},
     )
     total, refused = Outcome(), 0
     edge = embedded.edge(trusted=True)
     for start in range(0, len(letters), MAX_FRAME_EVENTS):
         part = letters[start : start + MAX_FRAME_EVENTS]
-        frame = edge.pack([_bytes(row["bytes"]) for row in part], topic="dead letters", now_us=embedded.clock())
+        frame = edge.pack(
+            [_bytes(row["bytes"]) for row in part], topic="dead letters", now_us=embedded.clock()
+        )
         again = {offset - 1 for offset in frame.letters.column("topic_offset").to_pylist()}
         refused += len(again)
         passed = [row for place, row in enumerate(part) if place not in again]

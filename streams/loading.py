@@ -86,7 +86,7 @@ def _one_document(file: io.BufferedReader, path: str) -> bool:
 @contextmanager
 def _open(path: str) -> Iterator[io.BufferedReader]:
     with sys.stdin.buffer if path == "-" else Path(path).open("rb") as raw:
-        yield io.BufferedReader(_decompressed(raw, path), 2**20)  # type: ignore[type-var]
+        yield io.BufferedReader(_decompressed(raw, path), 2**20)
 
 
 def _decompressed(raw: IO[bytes], path: str) -> Any:
@@ -111,7 +111,7 @@ def _whole(file: io.BufferedReader) -> Iterator[bytes]:
     try:
         events = json.loads(text)
     except ValueError:
-        yield from _lines(io.BufferedReader(io.BytesIO(text)))  # type: ignore[arg-type]
+        yield from _lines(io.BufferedReader(io.BytesIO(text)))
     else:
         for event in events if isinstance(events, list) else [events]:
             yield json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
@@ -145,13 +145,14 @@ def _spool(store: ClickHouse, sql: str, parameters: dict[str, str], file: Binary
         "output_format_json_quote_decimals": 0,
         "output_format_json_named_tuples_as_objects": 1,
     }
-    for chunk in store.stream(sql.strip().rstrip(";"), "JSONEachRow", parameters, settings):
-        file.write(chunk)
+    file.writelines(store.stream(sql.strip().rstrip(";"), "JSONEachRow", parameters, settings))
 
 
 def _event(row: dict[str, Any]) -> bytes:
     if unknown := sorted(row.keys() - set(_ENVELOPE) - set(_DATA)):
-        raise InputError(f"columns {', '.join(unknown)} are no fields of the contract; there are {', '.join(_ENVELOPE + _DATA)}")
+        raise InputError(
+            f"columns {', '.join(unknown)} are no fields of the contract; there are {', '.join(_ENVELOPE + _DATA)}"
+        )
     event = {name: _text(row[name]) for name in _ENVELOPE if row.get(name) not in (None, "")}
     data = {name: row[name] for name in _DATA if row.get(name) not in (None, "", {})}
     if isinstance(data.get("handles"), dict):

@@ -65,7 +65,7 @@ class Log:
         """Remember that frames up to `offset` are in every table, and let them go."""
         with boundary("log.commit"):
             self._db.executescript(
-                f"BEGIN; UPDATE committed SET offset = {offset:d}; DELETE FROM frames WHERE offset <= {offset:d}; COMMIT"  # noqa: S608 - an int
+                f"BEGIN; UPDATE committed SET offset = {offset:d}; DELETE FROM frames WHERE offset <= {offset:d}; COMMIT"
             )
 
     def skip_to(self, offset: int) -> None:
@@ -73,7 +73,7 @@ class Log:
         if self.last < offset:
             with boundary("log.skip"):
                 self._db.executescript(
-                    f"BEGIN; INSERT INTO frames (offset, frame) VALUES ({offset:d}, x''); "  # noqa: S608 - an int
+                    f"BEGIN; INSERT INTO frames (offset, frame) VALUES ({offset:d}, x''); "
                     f"DELETE FROM frames WHERE offset = {offset:d}; UPDATE committed SET offset = {offset:d}; COMMIT"
                 )
 

@@ -75,7 +75,9 @@ def pending(client: "Client") -> list[Migration]:
     known = migrations()
     unknown = applied.keys() - {(m.name, m.statement) for m in known}
     if unknown:
-        raise MigrationError(f"the store has migrations that this program lacks: {sorted(unknown)}; use a newer one")
+        raise MigrationError(
+            f"the store has migrations that this program lacks: {sorted(unknown)}; use a newer one"
+        )
     for m in known:
         if applied.get((m.name, m.statement), m.checksum) != m.checksum:
             raise MigrationError(f"{m.name}, statement {m.statement}, was applied with another text")
@@ -93,7 +95,9 @@ def apply(client: "Client") -> list[str]:
         with boundary("migration.apply"):
             client.command(_repeatable(m.sql))
         with boundary("migration.book"):
-            client.insert("migrations", [[m.name, m.statement, m.checksum]], ["name", "statement", "checksum"])
+            client.insert(
+                "migrations", [[m.name, m.statement, m.checksum]], ["name", "statement", "checksum"]
+            )
     return sorted({m.name for m in todo})
 
 

@@ -11,11 +11,11 @@ from streams.batch import Watermark
 
 __all__ = ["SEQUENCED", "TABLES", "Store", "StoreError"]
 
-# In the order in which a batch is written: the map of handles stands before the evidence that needs it.
+# In the order in which a batch is written: the map of handles comes first, since views join it.
 TABLES: tuple[str, ...] = (
-    "interactions",
     "identity_links",
     "identity_map",
+    "interactions",
     "evidence",
     "minute_counts",
     "stage_changes",
@@ -60,6 +60,9 @@ class Store(Protocol):
 
     def announced(self) -> pa.Table:
         """Return brand, customer, stage: the latest announcement of each customer that has a stage."""
+
+    def announced_under(self) -> str:
+        """Return the hash of the model of the latest announcement, empty without any."""
 
     def sequences(self) -> dict[str, int]:
         """Return, for each table of SEQUENCED, the highest number of a write that it has, 0 without any."""

@@ -48,14 +48,14 @@ def what_if(store: ClickHouse, now: Model, then: Model, brand: str, at: datetime
             SELECT brand, then AS stage, 0 AS n, count() AS t FROM ({_BOTH}) GROUP BY brand, stage
         )
         GROUP BY brand, stage ORDER BY brand, stage
-        """,  # noqa: S608 - our own text
+        """,
         scope,
     )
     moves = store.rows(
         f"""
         SELECT brand, now, then, count() AS customers, arraySort(groupArraySample(3, 1)(customer)) AS some
         FROM ({_BOTH}) WHERE now != then GROUP BY brand, now, then ORDER BY brand, customers DESC, now, then
-        """,  # noqa: S608
+        """,
         scope,
     )
     return WhatIf(now.hash, then.hash, population, moves)
@@ -115,10 +115,10 @@ def _evidence_sql() -> str:
         LEFT JOIN
         (
             SELECT brand, handle, {sums} FROM touch_evidence(model = {{model:String}})
-            WHERE NOT startsWith(type, 'identity.') GROUP BY brand, handle
+            GROUP BY brand, handle
         ) AS e ON e.brand = t.brand AND e.handle = t.handle
         SETTINGS join_use_nulls = 1
-    """  # noqa: S608 - our own text, values are parameters
+    """
 
 
 def _evidence_parameters(model: Model) -> dict[str, Any]:

@@ -18,6 +18,7 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_FAULT": "POINT or POINT:N, for tests: kill the process at a named write boundary",
 }
 _KEY_BYTES = 32
+_LONGEST_WINDOW = 366  # days; a year of ids in memory is enough
 
 
 class SettingsError(ValueError):
@@ -68,7 +69,9 @@ def _key(text: str) -> bytes | None:
     except ValueError:
         key = b""
     if len(key) != _KEY_BYTES:
-        raise SettingsError(f"JOURNEY_HANDLE_KEY: must be {2 * _KEY_BYTES} hex digits, has {len(text)} characters")
+        raise SettingsError(
+            f"JOURNEY_HANDLE_KEY: must be {2 * _KEY_BYTES} hex digits, has {len(text)} characters"
+        )
     return key
 
 
@@ -85,6 +88,6 @@ def _days(name: str, default: int) -> timedelta:
         days = float(value)
     except ValueError:
         days = 0.0
-    if not 0 < days <= 366:  # noqa: PLR2004 - a year of ids in memory is enough
+    if not 0 < days <= _LONGEST_WINDOW:
         raise SettingsError(f"{name} = {value!r}: must be a number of days above 0, at most 366")
     return timedelta(days=days)

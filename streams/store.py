@@ -1,12 +1,11 @@
 """ClickHouse: the only module that imports its client. One DSN, for a server or for the engine in this process."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import clickhouse_connect
 import numpy as np
 import pyarrow as pa
-from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from numpy.typing import NDArray
 
@@ -16,6 +15,9 @@ from streams.batch import Watermark
 from streams.clock import from_us
 from streams.faults import boundary
 from streams.ports import SEQUENCED, TABLES, StoreError
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 __all__ = ["DATABASE", "ClickHouse", "ClickHouseError", "QueryError"]
 
@@ -111,12 +113,18 @@ class ClickHouse:
         """Return, per table of TABLES and partition, the highest offset that it has."""
         query = "SELECT _partition, max(_offset) FROM {table:Identifier} GROUP BY _partition"
         return {
-            table: dict(self.client.query(query, parameters={"table": table}).result_rows) for table in TABLES
+            table: {int(partition): int(offset) for partition, offset in self._query(query, {"table": table})}
+            for table in TABLES
         }
+
+    def _query(self, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        return self.client.query(sql, parameters=dict(parameters)).result_rows
 
     def newest_us(self) -> int | None:
         """Return the latest event time, None without any."""
-        (row,) = self.client.query("SELECT count(), toUnixTimestamp64Micro(max(time)) FROM interactions").result_rows
+        (row,) = self.client.query(
+            "SELECT count(), toUnixTimestamp64Micro(max(time)) FROM interactions"
+        ).result_rows
         return int(row[1]) if row[0] else None
 
     def ids_since(self, time_us: int) -> tuple[Ids, NDArray[np.uint64]]:
@@ -154,7 +162,7 @@ class ClickHouse:
         """Return brand, handle and the five sums (NaN for no evidence), one row each."""
         sums = ", ".join(f"ifNull(sum({name}), nan) AS {name}" for name in STAGE_NAMES)
         return self.arrow(
-            f"SELECT brand, handle, {sums} FROM evidence WHERE model = {{model:String}} GROUP BY brand, handle",  # noqa: S608 - our own names
+            f"SELECT brand, handle, {sums} FROM evidence WHERE model = {{model:String}} GROUP BY brand, handle",
             {"model": model},
         )
 
@@ -177,11 +185,17 @@ class ClickHouse:
             " GROUP BY brand, customer HAVING stage != 'none'"
         )
 
+    def announced_under(self) -> str:
+        """Return the hash of the model of the latest announcement, empty without any."""
+        return str(self._query("SELECT argMax(model, sequence) FROM stage_changes", {})[0][0])
+
     def sequences(self) -> dict[str, int]:
         """Return, for each table of SEQUENCED, the highest number of a write that it has, 0 without any."""
         query = "SELECT max({column:Identifier}) FROM {table:Identifier}"
         return {
-            table: int(self.client.query(query, parameters={"table": table, "column": column}).result_rows[0][0])
+            table: int(
+                self.client.query(query, parameters={"table": table, "column": column}).result_rows[0][0]
+            )
             for table, column in SEQUENCED.items()
         }
 

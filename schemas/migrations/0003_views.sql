@@ -37,7 +37,7 @@ SELECT
     i.time AS time,
     i.type AS type,
     toLowCardinality(if(mapContains(channel_of, splitByChar('.', i.type)[1]), channel_of[splitByChar('.', i.type)[1]], 'other')) AS channel,
-    channel = 'store' AS offline,
+    CAST(channel = 'store', 'Bool') AS offline,
     i.content AS content,
     i.product AS product,
     i.place AS place,
@@ -101,7 +101,7 @@ INNER JOIN
         r.sentiment_max AS sentiment_max,
         r.amount_min AS amount_min,
         r.amount_max AS amount_max
-    FROM (SELECT DISTINCT type FROM interactions) AS t
+    FROM (SELECT DISTINCT type FROM interactions WHERE NOT startsWith(type, 'identity.')) AS t
     CROSS JOIN (SELECT stage, rule, weight, rating_min, rating_max, sentiment_min, sentiment_max, amount_min, amount_max, type AS pattern FROM model_weights FINAL WHERE model = {model:String} AND weight != 0) AS r
     INNER JOIN (SELECT stage, position, half_life_s FROM model_stages FINAL WHERE model = {model:String}) AS s ON s.stage = r.stage
     WHERE r.pattern = t.type OR r.pattern = concat('*.', splitByChar('.', t.type)[2])
@@ -156,8 +156,8 @@ FROM
         arrayMap(
             (s, h, t) -> if(ifNull(s, 0) > 0, toInt64(1735689600000000 + floor(h * 1000000 * log2(assumeNotNull(s) / (t * (1 - 1e-9))))), toInt64(-9223372036854775807)),
             sums, half_lives, thresholds) AS lapses_us,
-        min(e.first_seen) AS first_seen,
-        max(e.last_seen) AS last_seen,
+        min(CAST(e.first_seen, 'DateTime64(6, \'UTC\')')) AS first_seen,
+        max(CAST(e.last_seen, 'DateTime64(6, \'UTC\')')) AS last_seen,
         sum(e.touches_social) AS touches_social,
         sum(e.touches_web) AS touches_web,
         sum(e.touches_store) AS touches_store,
@@ -181,27 +181,27 @@ AS WITH
 SELECT
     brand,
     customer,
-    fromUnixTimestamp64Micro(at_us, 'UTC') AS at,
-    CAST(from_position, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS from_stage,
-    CAST(to_position, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS to_stage,
-    if(lapsed, 'lapse', 'evidence') AS reason,
-    if(lapsed, [], types) AS types
+    fromUnixTimestamp64Micro(step.1, 'UTC') AS at,
+    CAST(step.2, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS from_stage,
+    CAST(step.3, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS to_stage,
+    if(step.4 = 1, 'lapse', 'evidence') AS reason,
+    if(step.4 = 1, [], arraySort(types)) AS types
 FROM
 (
     SELECT
-        *,
-        lagInFrame(to_position, 1, 0) OVER (PARTITION BY brand, customer ORDER BY time_us, at_us ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS from_position
+        brand,
+        customer,
+        types,
+        arrayJoin(arrayFilter(s -> s.2 != s.3, arrayConcat(
+            [(time_us, before, here, 0)],
+            arrayMap(
+                l -> (l, multiIf(l5 >= l, 5, l4 >= l, 4, l3 >= l, 3, l2 >= l, 2, 1), multiIf(l5 > l, 5, l4 > l, 4, l3 > l, 3, l2 > l, 2, l1 > l, 1, 0), 1),
+                arrayDistinct(arrayFilter(l -> l >= time_us AND l < until_us, [l1, l2, l3, l4, l5])))))) AS step
     FROM
     (
         SELECT
-            brand,
-            customer,
-            time_us,
-            types,
-            arrayJoin(arrayConcat([(time_us, 0)], arrayMap(l -> (l, 1), arrayFilter(l -> l >= time_us AND l < next_us AND l < now_us, lapses_us)))) AS instant,
-            instant.1 AS at_us,
-            instant.2 AS lapsed,
-            arrayMax(arrayMap((l, position) -> if(l >= at_us + lapsed, position, 0), lapses_us, range(1, 6))) AS to_position
+            *,
+            lagInFrame(after, 1, 0) OVER (PARTITION BY brand, customer ORDER BY time_us ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
         FROM
         (
             SELECT
@@ -209,32 +209,43 @@ FROM
                 customer,
                 time_us,
                 types,
-                leadInFrame(time_us, 1, toInt64(9223372036854775807)) OVER following AS next_us,
-                [sum(e1) OVER past, sum(e2) OVER past, sum(e3) OVER past, sum(e4) OVER past, sum(e5) OVER past] AS sums,
-                arrayMap(
-                    (s, h, t) -> if(s > 0, toInt64(1735689600000000 + floor(h * 1000000 * log2(s / (t * (1 - 1e-9))))), toInt64(-9223372036854775807)),
-                    sums, half_lives, thresholds) AS lapses_us
+                greatest(least(next_us, now_us), time_us) AS until_us,
+                if(e1 > 0, toInt64(1735689600000000 + floor(half_lives[1] * 1000000 * log2(e1 / (thresholds[1] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l1,
+                if(e2 > 0, toInt64(1735689600000000 + floor(half_lives[2] * 1000000 * log2(e2 / (thresholds[2] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l2,
+                if(e3 > 0, toInt64(1735689600000000 + floor(half_lives[3] * 1000000 * log2(e3 / (thresholds[3] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l3,
+                if(e4 > 0, toInt64(1735689600000000 + floor(half_lives[4] * 1000000 * log2(e4 / (thresholds[4] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l4,
+                if(e5 > 0, toInt64(1735689600000000 + floor(half_lives[5] * 1000000 * log2(e5 / (thresholds[5] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l5,
+                multiIf(l5 >= time_us, 5, l4 >= time_us, 4, l3 >= time_us, 3, l2 >= time_us, 2, l1 >= time_us, 1, 0) AS here,
+                multiIf(l5 >= until_us, 5, l4 >= until_us, 4, l3 >= until_us, 3, l2 >= until_us, 2, l1 >= until_us, 1, 0) AS after
             FROM
             (
                 SELECT
-                    v.brand AS brand,
-                    c.customer AS customer,
-                    toUnixTimestamp64Micro(v.time) AS time_us,
-                    arraySort(groupUniqArray(v.type)) AS types,
-                    sumIf(v.weight * exp2((toUnixTimestamp64Micro(v.time) - 1735689600000000) / (v.half_life_s * 1000000)), v.position = 1) AS e1,
-                    sumIf(v.weight * exp2((toUnixTimestamp64Micro(v.time) - 1735689600000000) / (v.half_life_s * 1000000)), v.position = 2) AS e2,
-                    sumIf(v.weight * exp2((toUnixTimestamp64Micro(v.time) - 1735689600000000) / (v.half_life_s * 1000000)), v.position = 3) AS e3,
-                    sumIf(v.weight * exp2((toUnixTimestamp64Micro(v.time) - 1735689600000000) / (v.half_life_s * 1000000)), v.position = 4) AS e4,
-                    sumIf(v.weight * exp2((toUnixTimestamp64Micro(v.time) - 1735689600000000) / (v.half_life_s * 1000000)), v.position = 5) AS e5
-                FROM touch_evidence(model = (SELECT model FROM model_in_force)) AS v
-                INNER JOIN customers AS c ON c.handle = v.handle
-                GROUP BY brand, customer, time_us
+                    brand,
+                    customer,
+                    time_us,
+                    groupUniqArray(type) OVER (PARTITION BY brand, customer ORDER BY time_us RANGE BETWEEN CURRENT ROW AND CURRENT ROW) AS types,
+                    leadInFrame(time_us, 1, toInt64(9223372036854775807)) OVER (PARTITION BY brand, customer ORDER BY time_us ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS next_us,
+                    sumIf(grown, position = 1) OVER past AS e1,
+                    sumIf(grown, position = 2) OVER past AS e2,
+                    sumIf(grown, position = 3) OVER past AS e3,
+                    sumIf(grown, position = 4) OVER past AS e4,
+                    sumIf(grown, position = 5) OVER past AS e5
+                FROM
+                (
+                    SELECT
+                        v.brand AS brand,
+                        c.customer AS customer,
+                        toUnixTimestamp64Micro(v.time) AS time_us,
+                        v.type AS type,
+                        v.position AS position,
+                        v.weight * exp2((time_us - 1735689600000000) / (v.half_life_s * 1000000)) AS grown
+                    FROM touch_evidence(model = (SELECT model FROM model_in_force)) AS v
+                    INNER JOIN customers AS c ON c.handle = v.handle
+                )
+                WINDOW past AS (PARTITION BY brand, customer ORDER BY time_us RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
             )
-            WINDOW
-                past AS (PARTITION BY brand, customer ORDER BY time_us ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
-                following AS (PARTITION BY brand, customer ORDER BY time_us ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING)
         )
     )
+    WHERE here != before OR after != here
 )
-WHERE from_position != to_position
 COMMENT 'The exact path of every customer in event time: each change of stage, by an interaction or by lapse';

@@ -375,7 +375,7 @@ SELECT
     touches,
     last_engagement,
     touches_since_engagement,
-    toUnixTimestamp64Micro(last_seen) >= from_us AS still_published
+    CAST(toUnixTimestamp64Micro(last_seen) >= from_us, 'Bool') AS still_published
 FROM
 (
     SELECT

@@ -12,7 +12,12 @@ from streams.links import HandleError, Links, decide, links_of
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
-Handle = Annotated[str, typer.Argument(metavar="KIND:VALUE", help="A handle, such as email:ann@example.com or cookie:#0123456789abcdef")]
+Handle = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND:VALUE", help="A handle, such as email:ann@example.com or cookie:#0123456789abcdef"
+    ),
+]
 
 
 @app.command("show")
@@ -56,7 +61,9 @@ def _decide(one: str, other: str, *, link: bool, data: Data, as_json: bool) -> N
         pair = handle_argument(one, embedded), handle_argument(other, embedded)
         before = [links_of(embedded.store, identifier) for _, identifier in pair]
         if not link and not _linked(before[0], pair[1][1]):
-            raise HandleError(f"no link between {one} and {other}; `journey identity show` lists the links there are")
+            raise HandleError(
+                f"no link between {one} and {other}; `journey identity show` lists the links there are"
+            )
         if pair[0] == pair[1]:
             raise HandleError(f"{one} and {other} are the same handle")
         decide(embedded, *pair, link=link)
@@ -70,4 +77,6 @@ def _decide(one: str, other: str, *, link: bool, data: Data, as_json: bool) -> N
 
 
 def _linked(found: Links | None, handle: int) -> bool:
-    return found is not None and any(handle in (row["left_handle"], row["right_handle"]) for row in found.links)
+    return found is not None and any(
+        handle in (row["left_handle"], row["right_handle"]) for row in found.links
+    )

@@ -29,8 +29,15 @@ def load(
         list[str] | None,
         typer.Argument(metavar="FILE…", help=".ndjson or .json, plain, .gz or .zst; - is standard input"),
     ] = None,
-    sql: Annotated[Path | None, typer.Option(metavar="SELECT.sql", help="A ClickHouse SELECT whose columns are the contract's fields")] = None,
-    param: Annotated[list[str] | None, typer.Option(metavar="k=v", help="A parameter {k:Type} of the SELECT")] = None,
+    sql: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SELECT.sql", help="A ClickHouse SELECT whose columns are the contract's fields"
+        ),
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="k=v", help="A parameter {k:Type} of the SELECT")
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -66,7 +73,12 @@ def _parameters(pairs: list[str]) -> dict[str, str]:
 
 def _take(embedded: Embedded, lines: Iterable[bytes], topic: str) -> Outcome:
     packed = frames(lines, embedded.edge(), topic=topic, clock=embedded.clock)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} events"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:,.0f} events"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(topic, total=None)
 
@@ -109,8 +121,13 @@ def simulate(
     customers: Annotated[int, typer.Option("--customers", metavar="N", min=1, help="People")],
     days: Annotated[int, typer.Option("--days", metavar="D", min=1, help="Days of history")],
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same events")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="F", help="File to write; else standard output")] = None,
-    start: Annotated[str | None, typer.Option("--start", metavar="DATE", help="First day; else so that the last day is yesterday")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="F", help="File to write; else standard output")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="DATE", help="First day; else so that the last day is yesterday"),
+    ] = None,
 ) -> None:
     """Write events of all channels, with identities that surface late, duplicates and late arrivals."""
     first = _first_day(start, days)

@@ -40,7 +40,11 @@ def show(
     for row in counts:
         say(f"[bold]{row['letters']:,} {row['reason']}[/]: {REASONS.get(row['reason'], '')}")
     for row in latest:
-        text = row["bytes"] if isinstance(row["bytes"], str) else row["bytes"].decode("utf-8", "backslashreplace")
+        text = (
+            row["bytes"]
+            if isinstance(row["bytes"], str)
+            else row["bytes"].decode("utf-8", "backslashreplace")
+        )
         say(f"{escape(row['topic'])}:{row['topic_offset']}  {row['reason']}  {escape(row['detail'])}")
         say(f"  {escape(text[:200])}", style="dim")
 

@@ -14,8 +14,8 @@ from streams.links import HandleError
 from streams.loading import InputError
 from streams.log import LogError
 from streams.migrations import MigrationError
-from streams.settings import SettingsError
 from streams.ports import StoreError
+from streams.settings import SettingsError
 from streams.store import ClickHouseError, QueryError
 
 __all__ = ["app", "run"]

@@ -19,7 +19,10 @@ from streams.remodel import WhatIf, apply, what_if
 __all__ = ["app", "whatif"]
 
 app = typer.Typer(no_args_is_help=True)
-File = Annotated[Path, typer.Argument(metavar="MODEL.toml", help="A model file; `journey model show` prints the one in force")]
+File = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL.toml", help="A model file; `journey model show` prints the one in force"),
+]
 
 
 def _read(path: Path) -> tuple[Model, str]:
@@ -36,7 +39,7 @@ def whatif(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Population by stage now and under a changed model, and who moves, from all of history. Changes nothing."""
+    """Show population by stage now and under a changed model, and who moves, from all of history; change nothing."""
     then, _ = _read(file)
     with opened(data) as embedded:
         found = what_if(embedded.store, embedded.model, then, brand, datetime.now(UTC))
@@ -56,7 +59,9 @@ def _show(found: WhatIf, name: str) -> None:
         for stage in reversed(Stage):
             row: dict[str, Any] = count.get((brand, stage.label), {"now": 0, "then": 0})
             change = int(row["then"]) - int(row["now"])
-            table.add_row(stage.label, f"{row['now']:,}", f"{row['then']:,}", f"{change:+,}" if change else "")
+            table.add_row(
+                stage.label, f"{row['now']:,}", f"{row['then']:,}", f"{change:+,}" if change else ""
+            )
         console.print(table)
     if not found.moves:
         console.print("nobody moves")
@@ -79,7 +84,9 @@ def apply_model(file: File, data: Data = None, as_json: Json = False) -> None:
     elif before == model.hash:
         say(f"model {model.hash} is in force already")
     else:
-        say(f"model {model.hash} is in force (before: {before}); {outcome.stage_changes:,} customers changed stage")
+        say(
+            f"model {model.hash} is in force (before: {before}); {outcome.stage_changes:,} customers changed stage"
+        )
 
 
 @app.command("show")

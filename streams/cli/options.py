@@ -22,13 +22,17 @@ console = Console()
 
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Data directory; else JOURNEY_STORE, else .journey", show_default=False),
+    typer.Option(
+        "--data", metavar="DIR", help="Data directory; else JOURNEY_STORE, else .journey", show_default=False
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 Brand = Annotated[str, typer.Option("--brand", metavar="B", help="The brand")]
 At = Annotated[
     str | None,
-    typer.Option("--at", metavar="T", help="As of this instant, RFC 3339 (a time without offset is UTC); else now"),
+    typer.Option(
+        "--at", metavar="T", help="As of this instant, RFC 3339 (a time without offset is UTC); else now"
+    ),
 ]
 
 

@@ -27,7 +27,9 @@ _BAR = 30
 
 def sql(
     query: Annotated[str, typer.Argument(metavar="SELECT…", help="One ClickHouse statement")],
-    output: Annotated[str, typer.Option("--format", metavar="F", help="Any ClickHouse output format")] = "PrettyCompactMonoBlock",
+    output: Annotated[
+        str, typer.Option("--format", metavar="F", help="Any ClickHouse output format")
+    ] = "PrettyCompactMonoBlock",
     data: Data = None,
 ) -> None:
     """Run SQL on the store: tables and views explain themselves (SHOW TABLES; DESCRIBE journeys)."""
@@ -37,12 +39,12 @@ def sql(
 
 
 def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False) -> None:
-    """Population of a brand by stage, now or at any instant of the past."""
+    """Show the population of a brand by stage, now or at any instant of the past."""
     with opened(data) as embedded:
         source = "standings" if at is None else "journeys_at(at = {at:DateTime64(6, 'UTC')})"
         moment = instant(at, embedded)
         found = embedded.store.rows(
-            f"SELECT toString(stage) AS stage, count() AS customers FROM {source} WHERE brand = {{brand:String}} GROUP BY stage",  # noqa: S608 - ours
+            f"SELECT toString(stage) AS stage, count() AS customers FROM {source} WHERE brand = {{brand:String}} GROUP BY stage",
             {"brand": brand, "at": moment},
         )
     count = {row["stage"]: row["customers"] for row in found}
@@ -51,7 +53,9 @@ def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False
         print_json({"brand": brand, "at": moment, "stages": rows})
         return
     total = sum(row["customers"] for row in rows)
-    table = Table(title=f"{escape(brand)} at {_time(moment)}: {total:,} customers", title_justify="left", box=None)
+    table = Table(
+        title=f"{escape(brand)} at {_time(moment)}: {total:,} customers", title_justify="left", box=None
+    )
     for name, justify in (("stage", "left"), ("customers", "right"), ("share", "right"), ("", "left")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for row in rows:
@@ -67,7 +71,9 @@ def handle_argument(text: str, embedded: Embedded) -> tuple[str, int]:
 
 
 def explain(
-    handle: Annotated[str, typer.Argument(metavar="KIND:VALUE", help="A handle, such as email:ann@example.com")],
+    handle: Annotated[
+        str, typer.Argument(metavar="KIND:VALUE", help="A handle, such as email:ann@example.com")
+    ],
     brand: Brand,
     at: At = None,
     data: Data = None,
@@ -105,14 +111,14 @@ def _show_stage(stage: StageExplanation) -> None:
     )
     for c in stage.contributions[:_SHOWN]:
         about = f"  {escape(c.about)}" if c.about else ""
-        say(
-            f"  {c.counts:+.3f} today of {c.weight:+g}  {_time(c.at)}  {c.type} [dim]({c.channel})[/]{about}")
+        say(f"  {c.counts:+.3f} today of {c.weight:+g}  {_time(c.at)}  {c.type} [dim]({c.channel})[/]{about}")
     if (more := len(stage.contributions) - _SHOWN) > 0:
         rest = sum(c.counts for c in stage.contributions[_SHOWN:])
         say(f"  {rest:+.3f} from {more:,} more")
     if stage.lifts:
         ways = [
-            f"{lift.times} × {lift.type}" + (f" ({lift.condition})" if lift.condition else "") for lift in stage.lifts
+            f"{lift.times} × {lift.type}" + (f" ({lift.condition})" if lift.condition else "")
+            for lift in stage.lifts
         ]
         say(f"  would lift: {', or '.join(ways)}", style="dim")
 

@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def _group() -> None:
-    """The event contract."""
+    """Keep `export` a command of its own, though it is the only one."""
 
 
 @app.command("export")

@@ -1,17 +1,17 @@
 """From the handles of an event to ids: normalised, hashed, in order of priority. Raw values go no further."""
 
-import re
 from collections.abc import Mapping
 
 from journey.handle import KIND_CODE, NOBODY, handle_id, normalise
-from schemas.event import MAX_HANDLES
+from schemas.event import MAX_HANDLES, HandleKind
 from streams.edge.reasons import Refused
-from streams.edge.redact import PREFIX
+from streams.edge.redact import HASHED
 
 __all__ = ["Naming"]
 
-_REMEMBERED = 200_000  # values of each kind whose hash is kept at hand; then all are forgotten and learnt anew
-_HASHED = re.compile(PREFIX + "[0-9a-f]{16}")
+_REMEMBERED = (
+    200_000  # values of each kind whose hash is kept at hand; then all are forgotten and learnt anew
+)
 
 Named = list[tuple[int, int]]  # (kind code, handle id), by priority
 
@@ -21,11 +21,11 @@ class Naming:
 
     def __init__(self, key: bytes, nobody: frozenset[str] = frozenset(), *, trusted: bool = False) -> None:
         self._key = key
-        self._nobody = NOBODY | nobody
-        self._trusted = trusted
+        self.nobody = NOBODY | nobody
+        self.trusted = trusted
         self._ids: dict[str, dict[str, int]] = {kind: {} for kind in KIND_CODE}
 
-    def name(self, handles: Mapping[str, str | list[str]]) -> Named:
+    def name(self, handles: Mapping[HandleKind, str | list[str]]) -> Named:
         """Return the handles by priority, smallest id first within a kind, each once.
 
         Raises
@@ -35,10 +35,10 @@ class Naming:
         """
         named: Named = []
         for kind, values in handles.items():
-            code = KIND_CODE[kind]
+            known = self._ids[kind]
             for value in (values,) if isinstance(values, str) else values:
-                if identifier := self.id(kind, value):
-                    named.append((code, identifier))
+                if identifier := known.get(value) or self.id(kind, value):
+                    named.append((KIND_CODE[kind], identifier))
         if len(named) > 1:
             named = sorted(set(named))
         if not named:
@@ -59,7 +59,7 @@ class Naming:
         return identifier
 
     def _hash(self, kind: str, value: str) -> int:
-        if self._trusted and _HASHED.fullmatch(value):
+        if self.trusted and HASHED.fullmatch(value):
             return int(value[1:], 16)
-        normal = normalise(kind, value, self._nobody)
+        normal = normalise(kind, value, self.nobody)
         return 0 if normal is None else handle_id(self._key, kind, normal)

@@ -1,6 +1,9 @@
 """Why an event is refused: stable codes, each with what it means."""
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from streams.edge.redact import shown
 
 __all__ = ["REASONS", "Refused", "refused"]
 
@@ -30,6 +33,8 @@ _BY_ERROR = {
     "datetime_object_invalid": "bad_time",
 }
 
+_LONGEST = 120  # characters of a message; pydantic lists all currencies
+
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a failure of ours
     """An event that cannot be taken: the code of the reason, and where and what in words."""
@@ -42,9 +47,21 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a failure of ours
 
 def refused(error: ValidationError) -> Refused:
     """Say in our words what pydantic found first, with a JSON pointer; values are never quoted (they may be personal)."""
-    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in problem["loc"][:3])
-    return Refused(_code(problem["type"], pointer), f"{pointer or '/'}: {problem['msg']}")
+    problem = _first(error.errors(include_url=False, include_input=False, include_context=False))
+    pointer = "".join("/" + _escaped(part) for part in problem["loc"][:3])
+    message = problem["msg"] if len(problem["msg"]) <= _LONGEST else "not one of the values that are allowed"
+    return Refused(_code(problem["type"], pointer), f"{pointer or '/'}: {message}")
+
+
+def _first(problems: list[ErrorDetails]) -> ErrorDetails:
+    # A handle is one text or a list of them, and pydantic says why it is not either: the reading that was meant
+    # is the one whose JSON type is right.
+    of_field = [problem for problem in problems if problem["loc"][:3] == problems[0]["loc"][:3]]
+    return next((problem for problem in of_field if not problem["type"].endswith("_type")), of_field[0])
+
+
+def _escaped(part: str | int) -> str:
+    return shown(str(part)).replace("~", "~0").replace("/", "~1")
 
 
 def _code(error_type: str, pointer: str) -> str:

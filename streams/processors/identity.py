@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from journey.column import Column
@@ -36,7 +37,9 @@ class Identity:
         self._grow()
         self._mapped.data[slots] = mapped.column("customer").to_numpy()
         ends = [
-            self.graph.slots(links.column(f"{side}_handle").to_numpy(), _kind_codes(links.column(f"{side}_kind")))
+            self.graph.slots(
+                links.column(f"{side}_handle").to_numpy(), _kind_codes(links.column(f"{side}_kind"))
+            )
             for side in ("left", "right")
         ]
         said = links.column("said").to_numpy() > 0
@@ -47,7 +50,7 @@ class Identity:
         """Make every handle of the batch known and return the slot of each row's primary handle."""
         ids, kinds, starts = _flat(batch)
         slots = self.graph.slots(ids, kinds)
-        return slots[starts]
+        return np.asarray(slots[starts])
 
     def process(self, batch: Batch) -> tuple[pa.Table, Moved]:
         """Merge the batch's links; return rows of identity_links and the handles that changed customer."""
@@ -55,7 +58,9 @@ class Identity:
         if not len(rows):
             return rows, Moved.nobody()
         left, right = (
-            self.graph.slots(rows.column(f"{side}_handle").to_numpy(), _kind_codes(rows.column(f"{side}_kind")))
+            self.graph.slots(
+                rows.column(f"{side}_handle").to_numpy(), _kind_codes(rows.column(f"{side}_kind"))
+            )
             for side in ("left", "right")
         )
         return rows, self.graph.update(_distinct(rows, left, right))
@@ -64,14 +69,14 @@ class Identity:
         """Return the slots whose customer is not the one that identity_map has. Looks at every handle."""
         self._grow()
         everyone = np.arange(len(self.graph.handles))
-        return everyone[self.graph.customers(everyone) != self._mapped.data]
+        return np.asarray(everyone[self.graph.customers(everyone) != self._mapped.data])
 
     def changed(self, moved: Moved) -> Ints:
         """Return the slots that `unmapped` would, after one batch: handles that are new or moved."""
         known = len(self._mapped)
         self._grow()
         slots = np.union1d(moved.slot, np.arange(known, len(self._mapped)))
-        return slots[self.graph.customers(slots) != self._mapped.data[slots]]
+        return np.asarray(slots[self.graph.customers(slots) != self._mapped.data[slots]])
 
     def map_rows(self, slots: Ints, version: int, place: tuple[int, int]) -> pa.Table:
         """Return rows of identity_map for these slots, and take them as written."""
@@ -101,7 +106,7 @@ class Identity:
 
 
 def _kind_codes(kinds: pa.ChunkedArray) -> NDArray[np.int64]:
-    return np.asarray(pa.compute.index_in(kinds.cast(pa.string()), pa.array(KINDS)).to_numpy().astype(np.int64))
+    return np.asarray(pc.index_in(kinds.cast(pa.string()), pa.array(KINDS)).to_numpy().astype(np.int64))
 
 
 def _flat(batch: Batch) -> tuple[NDArray[np.uint64], NDArray[np.uint8], Ints]:
@@ -118,13 +123,15 @@ def _link_rows(batch: Batch) -> pa.Table:
     ids, kinds, starts = _flat(batch)
     sizes = np.diff(np.append(starts, len(ids)))
     pairs = [_pairs(starts, sizes, size) for size in range(2, int(sizes.max(initial=0)) + 1)]
-    row, one, other = (np.concatenate([part[i] for part in pairs] or [np.empty(0, np.int64)]) for i in range(3))
+    row, one, other = (
+        np.concatenate([part[i] for part in pairs] or [np.empty(0, np.int64)]) for i in range(3)
+    )
     swap = ids[one] > ids[other]
     left, right = np.where(swap, other, one), np.where(swap, one, other)
     time_us = batch.numpy("time").astype(np.int64)[row]
     type_codes, types = batch.type_codes
-    kind_of_event = np.array([{LINK: 1, UNLINK: 2}.get(name, 0) for name in types] or [0])[type_codes[row]]
-    said = kind_of_event != 2  # noqa: PLR2004 - unlink
+    links, unlinks = (np.array([name == said for name in types], dtype=bool) for said in (LINK, UNLINK))
+    restores, withdraws = links[type_codes[row]], unlinks[type_codes[row]]
     named = pa.array(KINDS)
     rows = pa.table(
         {
@@ -134,14 +141,20 @@ def _link_rows(batch: Batch) -> pa.Table:
             "right_kind": named.take(pa.array(kinds[right])),
             "source": batch.events.column("source").combine_chunks().take(pa.array(row)),
             "_partition": batch.partition[row],
-            "said": said.astype(np.uint64),
+            "said": (~withdraws).astype(np.uint64),
             "seen": pa.array(time_us, pa.timestamp("us", "UTC")),
-            "withdrawn_at": pa.array(time_us, pa.timestamp("us", "UTC"), mask=kind_of_event != 2),  # noqa: PLR2004
-            "restored_at": pa.array(time_us, pa.timestamp("us", "UTC"), mask=kind_of_event != 1),
+            "withdrawn_at": pa.array(time_us, pa.timestamp("us", "UTC"), mask=~withdraws),
+            "restored_at": pa.array(time_us, pa.timestamp("us", "UTC"), mask=~restores),
         }
     )
     keys = ["left_handle", "right_handle", "left_kind", "right_kind", "source", "_partition"]
-    sums = [("said", "sum"), ("seen", "min"), ("seen", "max"), ("withdrawn_at", "max"), ("restored_at", "max")]
+    sums = [
+        ("said", "sum"),
+        ("seen", "min"),
+        ("seen", "max"),
+        ("withdrawn_at", "max"),
+        ("restored_at", "max"),
+    ]
     names = {
         "said_sum": "said", "seen_min": "first_seen", "seen_max": "last_seen",
         "withdrawn_at_max": "withdrawn_at", "restored_at_max": "restored_at",

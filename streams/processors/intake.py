@@ -89,7 +89,9 @@ def _deliveries(records: Sequence[Record], repeated: NDArray[np.bool_]) -> pa.Ta
             "stored": pa.array(sizes - repeats, u32),
             "duplicates": pa.array(repeats, u32),
             "dead_letters": pa.array([len(record.frame.letters) for record in records], u32),
-            "received_at": pa.array([record.frame.packed_us for record in records], pa.timestamp("us", "UTC")),
+            "received_at": pa.array(
+                [record.frame.packed_us for record in records], pa.timestamp("us", "UTC")
+            ),
             "_partition": pa.array([record.partition for record in records], pa.uint16()),
             "_offset": pa.array([record.offset for record in records], pa.uint64()),
         }
@@ -116,7 +118,9 @@ def _kinds(lists: pa.ListArray) -> pa.ListArray:
 
 def _decimal(whole: pa.Array) -> pa.Array:
     wide = whole.cast(pa.decimal128(19, 0))
-    return pa.Array.from_buffers(pa.decimal128(18, 4), len(wide), wide.buffers(), wide.null_count, wide.offset)
+    return pa.Array.from_buffers(
+        pa.decimal128(18, 4), len(wide), wide.buffers(), wide.null_count, wide.offset
+    )
 
 
 def dead_letters(records: Sequence[Record]) -> pa.Table:

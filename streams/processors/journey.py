@@ -37,7 +37,9 @@ class Journey:
         """
         sums = np.column_stack([evidence.column(name).to_numpy() for name in STAGE_NAMES])
         self.state.add(self._pairs(evidence, "handle"), sums.astype(np.float64))
-        stages = np.array([_STAGES.index(name) for name in announced.column("stage").to_pylist()], dtype=np.int8)
+        stages = np.array(
+            [_STAGES.index(name) for name in announced.column("stage").to_pylist()], dtype=np.int8
+        )
         self.state.restore_announced(self._pairs(announced, "customer"), stages)
 
     def _pairs(self, rows: pa.Table, column: str) -> Pairs:
@@ -47,7 +49,7 @@ class Journey:
     def _brand_codes(self, column: pa.ChunkedArray) -> Ints:
         encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
         local = [self._brands.setdefault(name, len(self._brands)) for name in encoded.dictionary.to_pylist()]
-        return np.array(local or [0], dtype=np.int64)[encoded.indices.to_numpy()]
+        return np.asarray(np.array(local or [0], dtype=np.int64)[encoded.indices.to_numpy()])
 
     def process(self, batch: Batch, slots: Ints) -> tuple[pa.Table, Pairs]:
         """Add the batch's evidence; `slots` are its primary handles.

@@ -81,7 +81,7 @@ class Renderer:
     def _id(self, number: int) -> str:
         return f"{(self._first_id + number * _ODD_64) & 0xFFFFFFFFFFFFFFFF:016x}"
 
-    def _interaction(self, number: int, values: list[int]) -> dict[str, Any]:  # noqa: C901
+    def _interaction(self, number: int, values: list[int]) -> dict[str, Any]:  # noqa: C901 - see below
         (person, type_, brand, handles, content, product, place,
          campaign, device, cents, rating, sentiment, cause) = values  # fmt: skip
         # One plain branch a field: this runs a million times for a benchmark's file.

@@ -11,7 +11,9 @@ def main() -> None:
     """Parse the command line and run what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("only", nargs="*", help="load, breakdown, restore; default: all")
-    parser.add_argument("--customers", type=int, default=36_500, help="people in the simulated month (about 28 events each)")
+    parser.add_argument(
+        "--customers", type=int, default=36_500, help="people in the simulated month (about 28 events each)"
+    )
     parser.add_argument("--runs", type=int, default=3, help="pairs of runs")
     arguments = parser.parse_args()
     chosen = arguments.only or ["load", "breakdown", "restore"]

@@ -64,11 +64,15 @@ def _load(folder: Path, path: Path, spent: dict[str, float]) -> None:
         started = time.process_time()
         outcome = engine.load(frames(lines_of(str(path)), engine.edge(), topic=path.name, clock=engine.clock))
         total = time.process_time() - started
-        print(f"where the time goes ({total / outcome.received * 1e6:.2f} µs CPU/event in this process, all threads)")
+        print(
+            f"where the time goes ({total / outcome.received * 1e6:.2f} µs CPU/event in this process, all threads)"
+        )
         for _, _, label in PARTS:
             print(f"  {spent[label] / outcome.received * 1e6:6.2f} µs  {label}")
         state = engine.engine
         handles, ids = len(state.identity.graph.handles), state.intake.seen
         size = state.identity.nbytes + state.journey.state.nbytes
-        print(f"state: {handles:,} handles of {len(state.journey.state):,} (brand, handle) rows, {size / handles:.0f} bytes a handle (aim 250)")
+        print(
+            f"state: {handles:,} handles of {len(state.journey.state):,} (brand, handle) rows, {size / handles:.0f} bytes a handle (aim 250)"
+        )
         print(f"state: {len(ids):,} remembered ids, {ids.nbytes / len(ids):.0f} bytes an id (aim 24)")

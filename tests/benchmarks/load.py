@@ -31,7 +31,9 @@ def month(folder: Path, customers: int) -> Path:
     """Write a simulated month and return its file."""
     path = folder / "month.ndjson"
     with path.open("wb") as file:
-        events = write(simulate(customers=customers, days=30, seed=7, start=datetime(2026, 10, 1, tzinfo=UTC)), file)
+        events = write(
+            simulate(customers=customers, days=30, seed=7, start=datetime(2026, 10, 1, tzinfo=UTC)), file
+        )
     print(f"input: {events:,} events, {path.stat().st_size / events:.0f} bytes each")
     return path
 
@@ -59,5 +61,9 @@ def run(folder: Path, path: Path, runs: int) -> None:
         ours.append(mine / events * 1e6)
         ratios.append(base / mine)
     print(f"bare INSERT … FORMAT JSONEachRow   {statistics.median(bare):6.2f} µs CPU/event")
-    print(f"journey load, end to end           {statistics.median(ours):6.2f} µs CPU/event, peak {memory:.0f} MB")
-    print(f"speed of load against bare INSERT  {statistics.median(ratios):6.2f} (min {min(ratios):.2f}, max {max(ratios):.2f}; goal 0.25)")
+    print(
+        f"journey load, end to end           {statistics.median(ours):6.2f} µs CPU/event, peak {memory:.0f} MB"
+    )
+    print(
+        f"speed of load against bare INSERT  {statistics.median(ratios):6.2f} (min {min(ratios):.2f}, max {max(ratios):.2f}; goal 0.25)"
+    )

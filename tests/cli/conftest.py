@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ NIGHT = "2026-10-17T23:59:00+02:00"
 class Journey:
     """Runs `journey` commands on one data directory."""
 
-    def __init__(self, data: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, data: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         self.data = data
         self._capfd = capfd
         self._monkeypatch = monkeypatch
@@ -46,9 +48,9 @@ class Journey:
 @pytest.fixture
 def journey(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Journey]:
+) -> Journey:
     """A data directory of its own for one test."""
-    yield Journey(tmp_path / "data", capfd, monkeypatch)
+    return Journey(tmp_path / "data", capfd, monkeypatch)
 
 
 @pytest.fixture
@@ -64,7 +66,9 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return written
 
 
-def event(number: int | str, type_: str = "web.page_view", time: str = "2026-11-01T12:00:00Z", **data: Any) -> dict[str, Any]:
+def event(
+    number: int | str, type_: str = "web.page_view", time: str = "2026-11-01T12:00:00Z", **data: Any
+) -> dict[str, Any]:
     """Return a valid event."""
     handles = data.pop("handles", {"cookie": "c-1"})
     brand = data.pop("brand", "acme")

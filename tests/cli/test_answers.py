@@ -12,7 +12,14 @@ PEOPLE = json.loads(Path("schemas/examples/evening_people.json").read_text())
 # The bundled evening at midnight: customers by brand and stage, from the highest.
 STAGES = {
     "lumiere": {"advocacy": 9, "audience": 2, "affinity": 1, "attraction": 4, "attention": 0, "none": 1},
-    "trattoria-sole": {"advocacy": 4, "audience": 0, "affinity": 0, "attraction": 1, "attention": 0, "none": 5},
+    "trattoria-sole": {
+        "advocacy": 4,
+        "audience": 0,
+        "affinity": 0,
+        "attraction": 1,
+        "attention": 0,
+        "none": 5,
+    },
     "chez-nous": {"advocacy": 2, "audience": 0, "affinity": 0, "attraction": 1, "attention": 0, "none": 6},
 }
 
@@ -70,7 +77,9 @@ def test_explain_adds_up_to_the_score_that_the_view_has(evening):
 def test_explain_finds_a_customer_by_any_handle_and_by_its_hash(evening):
     by_name = evening.json("explain", "phone:+33 6 39 98 01 01", "--brand", "lumiere", "--at", NIGHT)
     handle = by_name["handles"][0]
-    by_hash = evening.json("explain", f"{handle['kind']}:#{handle['handle']:016x}", "--brand", "lumiere", "--at", NIGHT)
+    by_hash = evening.json(
+        "explain", f"{handle['kind']}:#{handle['handle']:016x}", "--brand", "lumiere", "--at", NIGHT
+    )
     assert by_name == by_hash
 
 
@@ -81,10 +90,14 @@ def test_explain_says_what_would_lift_a_customer_and_it_does(journey, write):
     lift = affinity["lifts"][0]
     assert (lift["type"], lift["times"]) == ("*.purchase", 2)
     bought = [
-        event(f"b{i}", "store.purchase", "2026-11-02T00:00:00Z", handles={"social": "x:ann"}) for i in range(lift["times"])
+        event(f"b{i}", "store.purchase", "2026-11-02T00:00:00Z", handles={"social": "x:ann"})
+        for i in range(lift["times"])
     ]
     journey("load", str(write(*bought)))
-    assert journey.json("explain", "social:x:ann", "--brand", "acme", "--at", "2026-11-02T00:00:00Z")["stage"] == "affinity"
+    assert (
+        journey.json("explain", "social:x:ann", "--brand", "acme", "--at", "2026-11-02T00:00:00Z")["stage"]
+        == "affinity"
+    )
 
 
 def test_a_handle_that_nobody_knows_is_told(evening):
@@ -107,7 +120,14 @@ def test_sql_prints_any_format_and_tells_errors(evening):
 def test_verify_passes_and_counts_every_check(evening):
     found = evening.json("verify")
     assert found["ok"]
-    assert {check["name"] for check in found["checks"]} >= {"unique", "books", "evidence", "links", "customers", "stages"}
+    assert {check["name"] for check in found["checks"]} >= {
+        "unique",
+        "books",
+        "evidence",
+        "links",
+        "customers",
+        "stages",
+    }
 
 
 TAMPERING = {

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from streams import clock
 from schemas.apath import default_model, default_model_text
+from streams import clock
 from tests.cli.conftest import EVENING, event
 
 JOURNEYS = "SELECT * EXCEPT (attention, attraction, affinity, audience, advocacy) FROM journeys ORDER BY brand, customer"
@@ -21,7 +21,9 @@ JOURNEYS = "SELECT * EXCEPT (attention, attraction, affinity, audience, advocacy
 def changed(tmp_path):
     """A model under which a like is enough for affinity, and what is a store's is the web's."""
     path = tmp_path / "changed.toml"
-    text = default_model_text().replace('{ type = "social.like", weight = 0.5 }', '{ type = "social.like", weight = 2.5 }')
+    text = default_model_text().replace(
+        '{ type = "social.like", weight = 0.5 }', '{ type = "social.like", weight = 2.5 }'
+    )
     path.write_text(text.replace('store = "store"', 'store = "web"'))
     return path
 
@@ -81,7 +83,9 @@ def test_a_model_with_a_mistake_is_refused_with_its_key(journey, write):
     assert "nowhere.toml" in journey.errors
 
 
-@pytest.mark.parametrize("point", ["model.write.before", "model.evidence.before", "model.evidence.after", "model.activate.before"])
+@pytest.mark.parametrize(
+    "point", ["model.write.before", "model.evidence.before", "model.evidence.after", "model.activate.before"]
+)
 def test_an_apply_that_is_killed_leaves_the_old_model_and_can_be_repeated(month, changed, point):
     before = population(month)
     kill(month, point, "model", "apply", str(changed))
@@ -101,7 +105,9 @@ def test_an_apply_that_is_killed_once_the_model_is_in_force_is_finished_by_the_n
 def kill(journey, point, *words):
     """Run a command that dies at a write boundary."""
     command = [Path(sys.executable).with_name("journey"), *words, "--data", journey.data]
-    done = subprocess.run(command, env=os.environ | {"JOURNEY_FAULT": point}, check=False, capture_output=True)
+    done = subprocess.run(
+        command, env=os.environ | {"JOURNEY_FAULT": point}, check=False, capture_output=True
+    )
     assert done.returncode == -9, done
 
 
@@ -146,7 +152,9 @@ def test_a_dead_letter_whose_cause_has_passed_is_replayed_once(journey, write, m
 def test_dead_letters_show_no_raw_handles(journey, write):
     bad = event(1, "nonsense", handles={"email": "ann@example.com", "phone": "+33 6 12 34 56 78"})
     journey("load", str(write(bad)))
-    shown = journey("dead-letters", "list") + journey("sql", "SELECT bytes FROM dead_letters", "--format", "TSV")
+    shown = journey("dead-letters", "list") + journey(
+        "sql", "SELECT bytes FROM dead_letters", "--format", "TSV"
+    )
     assert "ann@example" not in shown
     assert "12 34" not in shown
     journey("dead-letters", "list", "--reason", "nonsense", code=2)

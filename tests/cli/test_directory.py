@@ -40,14 +40,20 @@ def test_settings_that_cannot_be_used_are_named(journey, monkeypatch):
             journey("sql", "SELECT 1", code=2)
             assert name in journey.errors
     done = subprocess.run(
-        [JOURNEY, "sql", "SELECT 1"], env=os.environ | {"JOURNEY_STORE": "http://x"}, capture_output=True, text=True, check=False
+        [JOURNEY, "sql", "SELECT 1"],
+        env=os.environ | {"JOURNEY_STORE": "http://x"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert "JOURNEY_STORE" in done.stderr
 
 
 def test_the_handle_key_is_its_owners_only_and_raw_handles_are_nowhere_on_disk(journey, write):
-    journey("load", str(write(event(1, handles={"email": "planted.person@example.com", "phone": "+33611223344"}))))
+    journey(
+        "load", str(write(event(1, handles={"email": "planted.person@example.com", "phone": "+33611223344"})))
+    )
     assert stat.S_IMODE((journey.data / "handle.key").stat().st_mode) == 0o600
     for path in journey.data.rglob("*"):
         if path.is_file():
@@ -59,7 +65,9 @@ def test_the_handle_key_is_its_owners_only_and_raw_handles_are_nowhere_on_disk(j
 def test_the_durable_profile_reaches_log_and_tables(journey, write, monkeypatch):
     monkeypatch.setenv("JOURNEY_DURABLE", "1")
     assert journey.json("load", str(write(event(1))))["accepted"] == 1
-    created = journey.rows("SELECT create_table_query AS q FROM system.tables WHERE database = 'journey' AND name = 'interactions'")
+    created = journey.rows(
+        "SELECT create_table_query AS q FROM system.tables WHERE database = 'journey' AND name = 'interactions'"
+    )
     assert "fsync_after_insert = 1" in created[0]["q"]
 
 

@@ -21,7 +21,9 @@ def test_a_second_load_of_the_same_file_adds_nothing(journey, write):
     path = str(write(*EVENTS))
     assert books(journey.json("load", path)) == (10, 10, 0, 0)
     assert books(journey.json("load", path)) == (10, 0, 10, 0)
-    assert journey.rows("SELECT count() AS n, uniqExact(event) AS u FROM interactions") == [{"n": 10, "u": 10}]
+    assert journey.rows("SELECT count() AS n, uniqExact(event) AS u FROM interactions") == [
+        {"n": 10, "u": 10}
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".ndjson", ".json", ".ndjson.gz", ".json.gz", ".ndjson.zst", ".json.zst"])

@@ -1,0 +1,1 @@
+"""The real engine in processes of its own, killed at every write and at any time."""

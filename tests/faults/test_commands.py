@@ -1,0 +1,72 @@
+"""Commands that write, killed at each of their writes and given again."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.child import KEY
+from tests.faults.comparison import assert_same
+from tests.faults.runs import KILLED, ROOT, run
+from tests.faults.test_kills import both_sides
+
+MODEL = ("model.write", "model.evidence", "model.activate")
+TEN_DAYS_US = 10 * 86_400_000_000
+
+
+@pytest.fixture
+def twins(tmp_path, loaded, undisturbed):
+    """Two directories with the same history, one of them to be killed."""
+    return [Path(shutil.copytree(loaded, tmp_path / name, symlinks=True)) for name in ("killed", "calm")]
+
+
+def test_a_model_whose_application_was_killed_at_every_write_is_in_force_as_if_nothing_had_happened(
+    twins, file
+):
+    killed, calm = twins
+    points = [point for point in both_sides(MODEL) if point != "model.activate.after"]
+    for point in points:
+        assert run("apply", killed, arm=[point, 1]) is None, f"{point} was not passed"
+    before = run("load", killed, input=file)
+    assert len(before["models"]) == 1
+    assert before["drift"] == []
+    assert run("apply", killed, arm=["model.activate.after", 1]) is None
+    assert_same(run("apply", killed), run("apply", calm))
+
+
+def test_dead_letters_whose_replay_was_killed_are_replayed_as_if_nothing_had_happened(twins, file):
+    killed, calm = twins
+    for point in both_sides(["insert.dead_letter_replays"]):
+        assert run("replay", killed, arm=[point, 1], later_us=TEN_DAYS_US) is None, f"{point} was not passed"
+    found, expected = (run("replay", data, later_us=TEN_DAYS_US) for data in (killed, calm))
+    assert len(expected["dead_letter_replays"]) == 8
+    assert_same(
+        found, expected, but="deliveries"
+    )  # the replay that was killed is in the books, as duplicates
+
+
+def test_what_sql_inserts_is_there_or_not_when_it_is_killed(tmp_path):
+    def sql(text, fault=""):
+        setting = {"JOURNEY_FAULT": fault, "JOURNEY_HANDLE_KEY": KEY.hex(), "PYTHONPATH": str(ROOT)}
+        command = [
+            sys.executable,
+            "-c",
+            "from streams.cli.main import run; run()",
+            "sql",
+            text,
+            "--data",
+            str(tmp_path),
+        ]
+        return subprocess.run(
+            command, env=os.environ | setting, capture_output=True, timeout=120, check=False
+        )
+
+    target = "INSERT INTO targets (brand, stage, channel, due, customers) VALUES ('b', 'advocacy', '', '2026-12-31', {})"
+    assert sql(target.format(1), "sql.insert.before").returncode == KILLED
+    assert sql(target.format(2), "sql.insert.after").returncode == KILLED
+    told = sql("SELECT groupArray(customers) AS found FROM targets FINAL")
+    assert told.returncode == 0, told.stderr
+    assert b"[2]" in told.stdout

@@ -1,0 +1,104 @@
+"""A process killed at any write, or at any time, ends with the tables of one that was not (law 4; figures 1 and 3)."""
+
+from streams.faults import points
+from tests.faults.comparison import assert_same, assert_sound
+from tests.faults.runs import kill_at_each, kill_at_random, run
+
+# Boundaries that loading a file passes, in the order in which a new directory comes to them.
+OPENING = (
+    "log.open", "store.open", "migration.open", "migration.apply", "migration.book", "model.write", "model.activate",
+)  # fmt: skip
+LOADING = (
+    "log.append", "insert.interactions", "insert.identity_links", "insert.identity_map", "insert.evidence",
+    "insert.minute_counts", "insert.stage_changes", "insert.dead_letters", "insert.deliveries", "log.commit",
+)  # fmt: skip
+# Passed once in the life of a directory, when the log is lost, with JOURNEY_DURABLE: each has a test of its own.
+RARE = ("key.write", "log.skip", "store.durable")
+# Passed by commands other than load: see test_commands.
+COMMANDS = ("model.evidence", "insert.dead_letter_replays", "sql.insert")
+
+
+def both_sides(names):
+    return [f"{name}.{side}" for name in names for side in ("before", "after")]
+
+
+def test_every_point_there_is_belongs_to_one_of_these_tests():
+    assert sorted(points()) == sorted(both_sides(OPENING + LOADING + RARE + COMMANDS))
+
+
+def test_killed_at_every_write_of_its_first_start_it_ends_as_if_nothing_had_happened(
+    tmp_path, file, undisturbed
+):
+    # The second of the migrations too, and one in the middle: a start goes on where the last one stood.
+    hits = {"migration.apply.before": 2, "migration.apply.after": 7, "migration.book.after": 5}
+    chain = [(point, hits.get(point, 1)) for point in both_sides(OPENING)]
+    assert_same(kill_at_each(chain, tmp_path / "data", file), undisturbed)
+
+
+def test_killed_at_every_write_before_it_happens_it_ends_as_if_nothing_had_happened(
+    tmp_path, file, undisturbed
+):
+    chain = [(f"{name}.before", 1 + number % 2) for number, name in enumerate(LOADING)]
+    assert_same(kill_at_each(chain, tmp_path / "data", file), undisturbed)
+
+
+def test_killed_at_every_write_after_it_happened_it_ends_as_if_nothing_had_happened(
+    tmp_path, file, undisturbed
+):
+    chain = [(f"{name}.after", 1 + number % 2) for number, name in enumerate(LOADING)]
+    assert_same(kill_at_each(chain, tmp_path / "data", file), undisturbed)
+
+
+def test_killed_while_it_makes_up_for_a_lost_log_it_never_gives_an_offset_twice(tmp_path, file, undisturbed):
+    data = tmp_path / "data"
+    half = tmp_path / "half.ndjson"
+    half.write_bytes(b"\n".join(file.read_bytes().splitlines()[: 6 * 40]))
+    run("load", data, input=half)
+    for lost in data.glob("log.sqlite*"):
+        lost.unlink()
+    found = kill_at_each([("log.skip.before", 1), ("log.skip.after", 1)], data, file)
+    assert_same(found, undisturbed)
+
+
+def test_killed_while_it_is_made_durable_it_ends_as_if_nothing_had_happened(tmp_path, file, undisturbed):
+    chain = [("store.durable.before", 1), ("store.durable.after", 1)]
+    assert_same(kill_at_each(chain, tmp_path / "data", file, durable=True), undisturbed)
+
+
+def test_killed_while_it_makes_its_key_it_has_one_key_ever_after(tmp_path, file):
+    data = tmp_path / "data"
+    for point in ("key.write.before", "key.write.after"):
+        assert run("load", data, input=file, own_key=True, arm=[point, 1]) is None or point.endswith("after")
+    found, again = (run("load", data, input=file, own_key=True) for _ in range(2))
+    assert found["key"] == again["key"] == (data / "handle.key").read_text().strip()
+    assert len(bytes.fromhex(found["key"])) == 32
+    assert (data / "handle.key").stat().st_mode & 0o077 == 0
+    assert_same(again, found)
+
+
+def test_what_was_accepted_survives_a_kill_and_is_processed_at_the_next_start(tmp_path, file, undisturbed):
+    assert run("accept_and_die", tmp_path / "data", input=file) is None
+    assert_same(run("load", tmp_path / "data", input=file), undisturbed)
+
+
+def test_what_load_acknowledged_survives_a_kill(tmp_path, file, undisturbed):
+    assert run("load_and_die", tmp_path / "data", input=file) is None
+    assert_same(run("load", tmp_path / "data", input=file), undisturbed)
+
+
+def test_after_a_store_that_took_nothing_for_a_while_the_same_process_goes_on_right(
+    tmp_path, file, undisturbed
+):
+    assert_same(run("fail_and_go_on", tmp_path / "data", input=file), undisturbed)
+
+
+def test_under_kills_at_random_times_nothing_acknowledged_is_lost_doubled_or_made_up(tmp_path):
+    found = kill_at_random(seed=1, kills=6, data=tmp_path / "data")
+    assert_audit(found)
+    assert found["acknowledged"] > 0
+
+
+def assert_audit(found) -> None:
+    assert found["stored"] == found["sent"]
+    assert found["stored"]["n"] >= found["acknowledged"]
+    assert_sound(found)

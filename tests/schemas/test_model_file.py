@@ -1,0 +1,289 @@
+"""The A-Path model file: the default is the design's table, and every mistake is told with its key."""
+
+import json
+import math
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from journey.model import Range
+from journey.stage import STAGES, Stage
+from schemas.apath import ModelError, default_model, default_model_text, parse_model
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+TEXT = default_model_text()
+FILE = tomllib.loads(TEXT)
+DAY_US = 86_400_000_000
+
+# The table, written down a second time: (type, weight, lowest rating, highest rating).
+ANY = (-math.inf, math.inf)
+TABLE = {
+    Stage.ATTENTION: (30, 1, [
+        ("social.impression", 0.2, *ANY), ("web.page_view", 0.3, *ANY), ("store.walk_by", 0.3, *ANY),
+        ("campaign.delivered", 0.3, *ANY),
+    ]),
+    Stage.ATTRACTION: (30, 1, [
+        ("web.click", 0.5, *ANY), ("web.search", 0.5, *ANY), ("web.product_view", 0.4, *ANY),
+        ("social.follow", 1, *ANY), ("store.check_in", 1, *ANY), ("campaign.opened", 0.5, *ANY),
+        ("social.unfollow", -1, *ANY),
+    ]),
+    Stage.AFFINITY: (60, 2, [
+        ("social.like", 0.5, *ANY), ("social.comment", 1, *ANY), ("*.purchase", 1.5, *ANY),
+        ("*.coupon_redeemed", 1, *ANY), ("support.csat", 1, 4, math.inf), ("*.return_visit", 0.5, *ANY),
+        ("*.refund", -1.5, *ANY), ("support.csat", -1, -math.inf, 2),
+    ]),
+    Stage.AUDIENCE: (90, 2, [
+        ("web.sign_up", 2, *ANY), ("web.subscribe", 2, *ANY), ("store.loyalty_join", 2, *ANY),
+        ("community.post", 1, *ANY), ("*.profile_completed", 1, *ANY), ("web.unsubscribe", -2, *ANY),
+    ]),
+    Stage.ADVOCACY: (60, 1, [
+        ("social.share", 1, *ANY), ("*.review", 1.5, 4, math.inf), ("*.user_content", 1.5, *ANY),
+        ("*.referral_converted", 2, *ANY), ("*.answer", 1, *ANY), ("*.nps", 1, 9, math.inf),
+        ("*.review", -1.5, -math.inf, 2), ("*.nps", -1, -math.inf, 6),
+    ]),
+}  # fmt: skip
+
+
+def test_the_default_model_is_the_table():
+    model = default_model()
+    for stage, policy in zip(STAGES, model.stages, strict=True):
+        half_life_days, threshold, evidence = TABLE[stage]
+        assert (policy.half_life_us, policy.threshold) == (half_life_days * DAY_US, threshold)
+        rules = [rule for rule in model.rules if rule.stage == stage]
+        assert sorted((r.type, r.weight, r.rating.low, r.rating.high) for r in rules) == sorted(evidence)
+        assert {(rule.sentiment, rule.amount) for rule in rules} == {(Range(), Range())}
+
+
+def test_the_default_model_has_a_channel_for_every_area_it_names():
+    model = default_model()
+    assert {model.channel(rule.type) for rule in model.rules if not rule.type.startswith("*")} == {
+        "social", "web", "store", "support", "direct",
+    }  # fmt: skip
+    assert model.channel("pharmacy.purchase") == "other"
+
+
+def test_purchases_are_revenue_and_refunds_take_it_back():
+    signs = {
+        name: default_model().revenue_sign(name) for name in ("web.purchase", "store.refund", "web.click")
+    }
+    assert signs == {"web.purchase": 1, "store.refund": -1, "web.click": 0}
+
+
+def test_what_the_file_leaves_out_has_the_values_that_the_default_model_spells_out():
+    shorter = re.sub(r"(?m)^caps = .*$", "", TEXT)
+    assert shorter != TEXT
+    assert parse_model(shorter).hash == default_model().hash
+
+
+def test_values_that_are_nobody_are_compared_in_the_form_in_which_handles_are():
+    model = parse_model(TEXT.replace("nobody = []", 'nobody = [" KIOSK@\\uFF33hop.example "]'))
+    assert model.identity.nobody == {"kiosk@shop.example"}
+
+
+# Each mistake: what is replaced by what, and what the message has to say.
+MISTAKES = {
+    "stage missing": (r"\[stages\.audience\](.|\n)*?(?=\[stages\.advocacy\])", "", "stages.audience: Field required"),
+    "stage unknown": (r"\[stages\.audience\]", "[stages.awareness]", "stages.awareness = "),
+    "key unknown": ("(?m)^version = 1", "version = 1\ncolour = 'red'", "colour = 'red'"),
+    "key unknown in a stage": ("half_life_days = 90", "half_life_days = 90\nhalf_life = 3", "stages.audience.half_life = 3"),
+    "key unknown in a rule": ("weight = 0.2", "weight = 0.2, wieght = 3", "stages.attention.evidence.0.wieght = 3"),
+    "weight missing": (", weight = 0.2", "", "stages.attention.evidence.0.weight: Field required"),
+    "type missing": ('type = "web.sign_up", ', "", "stages.audience.evidence.0.type: Field required"),
+    "half-life missing": ("half_life_days = 90", "", "stages.audience.half_life_days: Field required"),
+    "evidence missing": (r"(?s)(half_life_days = 90\nthreshold = 2\n)evidence = \[.*?\n\]", r"\1", "stages.audience.evidence: Field"),
+    "name missing": ("(?m)^name = .*$", "", "name: Field required"),
+    "name empty": ("(?m)^name = .*$", "name = ''", "name = ''"),
+    "text for a number": ("threshold = 1\n", "threshold = 'one'\n", "stages.attention.threshold = 'one'"),
+    "boolean for a number": ("weight = 0.2", "weight = true", "stages.attention.evidence.0.weight = True"),
+    "number for a list": (r"neutral = \[.*\]", "neutral = 3", "neutral = 3"),
+    "number for a table": (r"(?s)\[stages\.attention\].*?(?=\[stages\.attraction\])", "[stages]\nattention = 3\n", "stages.attention = 3"),
+    "threshold negative": ("threshold = 1\n", "threshold = -1\n", "stages.attention.threshold = -1"),
+    "threshold zero": ("threshold = 1\n", "threshold = 0\n", "stages.attention.threshold = 0"),
+    "threshold no number": ("threshold = 1\n", "threshold = nan\n", "stages.attention.threshold = nan"),
+    "threshold endless": ("threshold = 1\n", "threshold = inf\n", "stages.attention.threshold = inf"),
+    "half-life zero": ("half_life_days = 90", "half_life_days = 0", "stages.audience.half_life_days = 0"),
+    "half-life below a week": ("half_life_days = 90", "half_life_days = 6.99", "stages.audience.half_life_days = 6.99"),
+    "half-life no number": ("half_life_days = 90", "half_life_days = nan", "stages.audience.half_life_days = nan"),
+    "half-life endless": ("half_life_days = 90", "half_life_days = inf", "stages.audience.half_life_days = inf"),
+    "weight zero": ("weight = 0.2", "weight = 0", "stages.attention.evidence.0 = .*weight must not be 0.*neutral"),
+    "weight endless": ("weight = 0.2", "weight = -inf", "stages.attention.evidence.0.weight = -inf"),
+    "weight no number": ("weight = 0.2", "weight = nan", "stages.attention.evidence.0.weight = nan"),
+    "rating upside down": ("rating_min = 9", "rating_min = 9, rating_max = 8", r"stages.advocacy.evidence.5 = .*rating_min \(9.0\) is above rating_max \(8.0\)"),
+    "sentiment upside down": ("weight = 0.2", "weight = 0.2, sentiment_min = 0.5, sentiment_max = 0", r"stages.attention.evidence.0 = .*sentiment_min \(0.5\) is above"),
+    "amount upside down": ("weight = 0.2", "weight = 0.2, amount_min = 2, amount_max = 1", r"stages.attention.evidence.0 = .*amount_min \(2.0\) is above"),
+    "rating above ten": ("rating_min = 9", "rating_min = 11", "stages.advocacy.evidence.5.rating_min = 11"),
+    "rating no number": ("rating_min = 9", "rating_min = nan", "stages.advocacy.evidence.5.rating_min = nan"),
+    "sentiment no number": ("weight = 0.2", "weight = 0.2, sentiment_max = nan", "stages.attention.evidence.0.sentiment_max = nan"),
+    "amount endless": ("weight = 0.2", "weight = 0.2, amount_max = inf", "stages.attention.evidence.0.amount_max = inf"),
+    "type without a verb": ('"social.impression"', '"impression"', "stages.attention.evidence.0.type = 'impression'"),
+    "type in upper case": ('"social.impression"', '"Social.Impression"', "stages.attention.evidence.0.type = 'Social.Impression'"),
+    "star for the verb": ('"social.impression"', '"social.*"', r"stages.attention.evidence.0.type = 'social.\*'"),
+    "neutral type without a verb": ('"campaign.sent"', '"sent"', "neutral.3 = 'sent'"),
+    "channel unknown": ('mail = "direct"', 'mail = "letter"', "channels.mail = 'letter'"),
+    "area in upper case": ('mail = "direct"', 'Mail = "direct"', "channels.Mail = 'Mail'"),
+    "identity as a channel": ('mail = "direct"', 'identity = "direct"', "channels.identity = .*no channel"),
+    "channels missing": (r"(?s)\[channels\].*?(?=# Whose)", "", "channels: Field required"),
+    "revenue added and subtracted": (r'subtract = \["\*.refund"\]', 'subtract = ["*.purchase"]', r"revenue = .*'\*.purchase'.* both add and subtract"),
+    "cap of an unknown kind": ("user = 5", "fax = 5", "identity.caps.fax = 5"),
+    "cap zero": ("user = 5", "user = 0", "identity.caps.user = 0"),
+    "cap with a fraction": ("user = 5", "user = 5.5", "identity.caps.user = 5.5"),
+    "nobody that is no text": (r"nobody = \[\]", "nobody = [0]", "identity.nobody.0 = 0"),
+    "version 2": ("(?m)^version = 1", "version = 2", "version = 2.*1"),
+    "version missing": ("(?m)^version = 1", "", "version: Field required"),
+    "version as text": ("(?m)^version = 1", "version = '1'", "version = '1'"),
+}  # fmt: skip
+
+
+def mistaken(name):
+    pattern, replacement, says = MISTAKES[name]
+    text, changes = re.subn(pattern, replacement, TEXT, count=1)
+    assert changes == 1
+    return text, says
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_with_its_key(name):
+    text, says = mistaken(name)
+    with pytest.raises(ModelError, match=r"^my\.toml cannot be used:\n(.|\n)*  " + says):
+        parse_model(text, name="my.toml")
+
+
+def test_every_mistake_is_told_at_once():
+    text = TEXT.replace("threshold = 1\n", "threshold = -1\n").replace('mail = "direct"', 'mail = "letter"')
+    with pytest.raises(ModelError) as told:
+        parse_model(text)
+    keys = re.findall(r"(?m)^  (\S+)", str(told.value))
+    assert keys == [
+        "channels.mail",
+        *(f"stages.{stage}.threshold" for stage in ("attention", "attraction", "advocacy")),
+    ]
+
+
+@pytest.mark.parametrize("text", ["version = ", "{}", "version = 1\nversion = 1", '{"version": 1}'])
+def test_what_is_no_toml_is_told_with_its_place(text):
+    with pytest.raises(ModelError, match=r"^my\.toml is not TOML: .*(line \d+|end of document)"):
+        parse_model(text, name="my.toml")
+
+
+def test_an_empty_file_lacks_every_table():
+    with pytest.raises(ModelError) as told:
+        parse_model("")
+    assert re.findall(r"(?m)^  (\w+): Field required$", str(told.value)) == [
+        "version",
+        "name",
+        "channels",
+        "stages",
+    ]
+
+
+# JSON Schema, for editors: it knows the default and all mistakes but those about two keys at once.
+BEYOND_JSON_SCHEMA = {
+    "rating upside down",
+    "sentiment upside down",
+    "amount upside down",
+    "revenue added and subtracted",
+}
+
+
+def editor(text):
+    schema = json.loads((SCHEMAS / "apath.v1.schema.json").read_text(encoding="utf-8"))
+    return Draft202012Validator(schema).is_valid(tomllib.loads(text))
+
+
+def test_the_default_model_passes_the_json_schema():
+    assert editor(TEXT)
+
+
+@pytest.mark.parametrize("name", [name for name in MISTAKES if "no number" not in name])  # JSON has no NaN
+def test_the_json_schema_finds_the_mistakes_that_it_can_say(name):
+    text, _ = mistaken(name)
+    if "endless" in name and "amount" in name:
+        pytest.skip("infinity is no JSON, and amounts have no bound")
+    assert editor(text) == (name in BEYOND_JSON_SCHEMA)
+
+
+def test_the_hash_depends_on_neither_comments_nor_order():
+    model = default_model()
+    bare = re.sub(r"(?m)\s*#.*$", "", TEXT)
+    turned = re.sub(
+        r"(?s)evidence = \[\n(.*?)\n\]",
+        lambda rules: "evidence = [\n" + "\n".join(reversed(rules[1].split("\n"))) + "\n]",
+        bare,
+    )
+    turned = turned.replace(
+        'neutral = ["web.add_to_cart", "support.ticket",', 'neutral = ["support.ticket", "web.add_to_cart",'
+    )
+    turned = turned.replace(
+        'social = "social"\ncommunity = "social"', 'community = "social"\nsocial = "social"'
+    )
+    assert turned != bare != TEXT
+    assert parse_model(bare).hash == parse_model(turned).hash == model.hash
+    assert re.fullmatch("[0-9a-f]{16}", model.hash)
+
+
+def other(path, value):
+    """Another value that is allowed at that path too."""
+    if path[0] == "channels":
+        return "web" if value == "social" else "social"
+    if isinstance(value, str):
+        return value + "x"
+    return value + 1 if value > 0 else value - 1
+
+
+def paths(value, path=()):
+    """Where the values of a parsed file are."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from paths(item, (*path, key)) if isinstance(item, dict | list) else [(*path, key)]
+
+
+def toml(value):
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + "}"
+    return "[" + ", ".join(map(toml, value)) + "]" if isinstance(value, list) else json.dumps(value)
+
+
+def changed(path):
+    """The default file with another value at that path."""
+    file = tomllib.loads(TEXT)
+    table = file
+    for key in path[:-1]:
+        table = table[key]
+    table[path[-1]] = other(path, table[path[-1]])
+    return "\n".join(f"{key} = {toml(value)}" for key, value in file.items())
+
+
+def test_the_file_written_another_way_is_the_same_model():
+    assert (
+        parse_model("\n".join(f"{key} = {toml(value)}" for key, value in FILE.items())).hash
+        == default_model().hash
+    )
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in paths(FILE) if path != ("version",)], ids=lambda p: ".".join(map(str, p))
+)
+def test_the_hash_changes_with_every_value(path):
+    assert parse_model(changed(path)).hash != default_model().hash
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "rating_min = 1",
+        "rating_max = 9",
+        "sentiment_min = 0",
+        "sentiment_max = 0",
+        "amount_min = 0",
+        "amount_max = 0",
+    ],
+)
+def test_the_hash_changes_with_every_condition(extra):
+    text = TEXT.replace("weight = 0.2", "weight = 0.2, " + extra)
+    assert parse_model(text).hash != default_model().hash
+
+
+def test_the_hash_changes_with_nobodies():
+    assert parse_model(TEXT.replace("nobody = []", 'nobody = ["kiosk"]')).hash != default_model().hash
