@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +11,17 @@ EVENING = "schemas/examples/evening.ndjson"
 NIGHT = "2026-10-17T23:59:00+02:00"
 SWITCHES = """SELECT from_channel, to_channel, direction, switches, customers, round(median_gap_s / 3600, 1) AS median_hours
 FROM channel_switches WHERE brand = 'lumiere' AND from_channel != to_channel ORDER BY switches DESC LIMIT 8"""
-SHOWROOMING = """SELECT 'seen in the store, bought online' AS what, sum(customers) AS customers, sum(purchases) AS purchases, sumMap(revenue) AS revenue
+SHOWROOMING = """SELECT 'seen in the store, bought online' AS what, sum(purchases) AS purchases, sumMap(revenue) AS revenue
 FROM showrooming(window_days = 14) WHERE brand = 'lumiere'
 UNION ALL
-SELECT 'seen online, bought in the store', sum(customers), sum(purchases), sumMap(revenue)
+SELECT 'seen online, bought in the store', sum(purchases), sumMap(revenue)
 FROM webrooming(window_days = 14) WHERE brand = 'lumiere'"""
 
 
 def journey(*words: str, data: Path) -> None:
     """Show a command as it would be typed, and run it."""
-    print(f"\n$ journey {shlex.join(words)}", flush=True)
+    shown = " ".join(f'"{word}"' if " " in word else word for word in words)
+    print(f"\n$ journey {shown}", flush=True)
     subprocess.run(
         [JOURNEY, *words], check=True, env=os.environ | {"JOURNEY_STORE": f"chdb://{data.resolve()}"}
     )

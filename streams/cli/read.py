@@ -103,11 +103,11 @@ def _show(handle: str, found: Explanation) -> None:
 
 
 def _show_stage(stage: StageExplanation) -> None:
-    score = "no evidence" if stage.score is None else f"{stage.score:.3f}"
+    score = "no evidence" if stage.score is None else f"{stage.score:.3f} of {stage.threshold:g}"
     state = f"held until {_time(stage.lapses_at)}" if stage.lapses_at else "not held"
     colour = "green" if stage.held else "dim"
     say(
-        f"\n[bold]{stage.stage}[/]  {score} of {stage.threshold:g}  [{colour}]{state}[/]  half-life {stage.half_life_days:g} d"
+        f"\n[bold]{stage.stage}[/]  {score}  [{colour}]{state}[/]  half-life {stage.half_life_days:g} d"
     )
     for c in stage.contributions[:_SHOWN]:
         about = f"  {escape(c.about)}" if c.about else ""

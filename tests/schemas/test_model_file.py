@@ -197,11 +197,13 @@ def test_the_default_model_passes_the_json_schema():
     assert editor(TEXT)
 
 
-@pytest.mark.parametrize("name", [name for name in MISTAKES if "no number" not in name])  # JSON has no NaN
+# JSON has neither NaN nor infinity, and a schema bounds no amount.
+SAID_IN_JSON = [name for name in MISTAKES if "no number" not in name and not ("endless" in name and "amount" in name)]
+
+
+@pytest.mark.parametrize("name", SAID_IN_JSON)
 def test_the_json_schema_finds_the_mistakes_that_it_can_say(name):
     text, _ = mistaken(name)
-    if "endless" in name and "amount" in name:
-        pytest.skip("infinity is no JSON, and amounts have no bound")
     assert editor(text) == (name in BEYOND_JSON_SCHEMA)
 
 
