@@ -28,7 +28,7 @@ from streams.processors.journey import Journey
 
 __all__ = ["MAX_BATCH_FRAMES", "Engine", "Outcome"]
 
-MAX_BATCH_FRAMES = 16  # 80,000 events: one part a table, and sums of money that fit 64 bits
+MAX_BATCH_FRAMES = 48  # at most 240,000 events: one block, and few enough parts to merge
 _TRIES = 6
 _log = logging.getLogger(__name__)
 

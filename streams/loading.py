@@ -20,7 +20,7 @@ from streams.store import ClickHouse, QueryError
 __all__ = ["InputError", "frames", "lines_of", "selected"]
 
 _LONGEST = 4 * 2**20  # a longer line is cut; what is over the limit of an event is a dead letter anyway
-_PEEKED = 2**20
+_PEEKED = _BLOCK = 2**20  # bytes
 _ENVELOPE = ("id", "source", "type", "time", "specversion", "subject")
 _DATA = (
     "brand", "handles", "content", "product", "place", "campaign", "device", "amount", "currency", "rating",
@@ -97,13 +97,15 @@ def _decompressed(raw: IO[bytes], path: str) -> Any:
     return raw
 
 
-def _lines(file: io.BufferedReader) -> Iterator[bytes]:
-    while line := file.readline(_LONGEST):
-        if len(line) == _LONGEST and not line.endswith(b"\n"):
-            while (rest := file.readline(_LONGEST)) and not rest.endswith(b"\n"):
-                pass
-        if line := line.strip():
-            yield line
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield what stands between line ends; of a line longer than _LONGEST, only its beginning is kept."""
+    rest = b""
+    while block := file.read(_BLOCK):
+        *lines, tail = (rest + block).split(b"\n")
+        yield from filter(None, map(bytes.strip, lines))
+        rest = tail[:_LONGEST]
+    if rest := rest.strip():
+        yield rest
 
 
 def _whole(file: io.BufferedReader) -> Iterator[bytes]:
@@ -111,7 +113,7 @@ def _whole(file: io.BufferedReader) -> Iterator[bytes]:
     try:
         events = json.loads(text)
     except ValueError:
-        yield from _lines(io.BufferedReader(io.BytesIO(text)))
+        yield from _lines(io.BytesIO(text))
     else:
         for event in events if isinstance(events, list) else [events]:
             yield json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()

@@ -31,6 +31,7 @@ class Log:
 
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA page_size = 65536")  # a frame is a few pages, not hundreds
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         with boundary("log.open"):

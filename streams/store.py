@@ -32,6 +32,7 @@ _INSERT_SETTINGS: dict[str, Any] = {
     "min_insert_block_size_rows": 1_048_576,
     "min_insert_block_size_bytes": 1_073_741_824,
     "input_format_parallel_parsing": 0,
+    "optimize_on_insert": 0,  # a batch has each key once: there is nothing to fold
 }
 
 

@@ -1,5 +1,7 @@
 """Journey: evidence of each handle as rows and as state; announcements when a customer's stage changes."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -97,10 +99,10 @@ class Journey:
         key = group[rows] * (len(currency.dictionary) + 1) + code
         order = np.argsort(key, kind="stable")
         starts = np.flatnonzero(first_of_runs(key[order]))
-        money = amount.take(pa.array(rows)).to_numpy().astype(np.int64) * sign[rows]
-        total = np.add.reduceat(money[order], starts) if len(starts) else np.empty(0, np.int64)
+        money = _safe(amount.take(pa.array(rows)).to_numpy().astype(np.int64) * sign[rows])
+        total = np.add.reduceat(money[order], starts) if len(starts) else money[:0]
         per_group = np.bincount(group[rows][order][starts], minlength=size)
-        wide = pa.array(total).cast(pa.decimal128(19, 0))
+        wide = pa.array(total.tolist(), pa.decimal128(38, 0))
         return pa.MapArray.from_arrays(
             pa.array(np.concatenate([[0], np.cumsum(per_group)]).astype(np.int32)),
             currency.dictionary.take(pa.array(code[order][starts])),
@@ -143,6 +145,12 @@ class Journey:
                 "_offset": pa.array(np.full(size, place[1], dtype=np.uint64)),
             }
         )
+
+
+def _safe(money: Ints) -> NDArray[Any]:
+    """Return the amounts as they are where no sum of them leaves 64 bits, else as Python's integers."""
+    largest = int(np.abs(money).max(initial=0))
+    return money if largest * len(money) < np.iinfo(np.int64).max else money.astype(object)
 
 
 def _fold(ufunc: np.ufunc, values: Ints, group: Ints, size: int, start: int) -> Ints:
