@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-__all__ = ["KINDS", "KIND_CODE", "NOBODY", "handle_id", "normalise"]
+__all__ = ["KINDS", "KIND_CODE", "NOBODY", "HandleKey", "handle_id", "normalise"]
 
 # In order of priority: an event's evidence belongs to its first handle by this order.
 KINDS: tuple[str, ...] = ("user", "email", "phone", "loyalty", "social", "cookie", "device")
@@ -65,11 +65,25 @@ def _phone(text: str) -> str:
     return "+" + digits[2:] if digits.startswith("00") else digits
 
 
-def handle_id(key: bytes, kind: str, normalised: str) -> int:
-    """Return the id of a handle: the first 64 bits of HMAC-SHA256 over kind and normalised value.
+class HandleKey:
+    """A key that handles are hashed with, prepared once: half the time of an HMAC from scratch."""
 
-    Who lacks the key can neither reverse an id nor test a guess. Among 10**8 handles the odds that any two
-    share an id are 1 in 3,700 (birthday bound, n**2 / 2**65). Never 0, which stands for no handle.
-    """
-    digest = hmac.digest(key, f"{kind}\0{normalised}".encode(), "sha256")
-    return int.from_bytes(digest[:8], "little") or 1
+    __slots__ = ("_mac",)
+
+    def __init__(self, key: bytes) -> None:
+        self._mac = hmac.new(key, digestmod="sha256")
+
+    def id(self, kind: str, normalised: str) -> int:
+        """Return the id of a handle: the first 64 bits of HMAC-SHA256 over kind and normalised value.
+
+        Who lacks the key can neither reverse an id nor test a guess. Among 10**8 handles the odds that any two
+        share an id are 1 in 3,700 (birthday bound, n**2 / 2**65). Never 0, which stands for no handle.
+        """
+        mac = self._mac.copy()
+        mac.update(f"{kind}\0{normalised}".encode())
+        return int.from_bytes(mac.digest()[:8], "little") or 1
+
+
+def handle_id(key: bytes, kind: str, normalised: str) -> int:
+    """Return the id of one handle; see `HandleKey.id`."""
+    return HandleKey(key).id(kind, normalised)

@@ -121,8 +121,11 @@ def duplicates(ids: Ids, positions: U64, first: U64) -> NDArray[np.bool_]:
     `first` is what `first_positions` (or the store) answered. Of equal ids in the batch the one that stands
     first is kept; rows must be in log order.
     """
-    order = np.lexsort((np.arange(len(ids.high)), ids.low, ids.high))
+    order = np.argsort(ids.high, kind="stable")
     high, low = ids.high[order], ids.low[order]
+    if (high[1:] == high[:-1]).any() and (low[1:] != low[:-1])[high[1:] == high[:-1]].any():
+        order = np.lexsort((ids.low, ids.high))  # two ids share their first 64 bits: sort by all 128
+        high, low = ids.high[order], ids.low[order]
     repeated = np.zeros(len(order), dtype=bool)
     repeated[order[1:]] = (high[1:] == high[:-1]) & (low[1:] == low[:-1])
     return np.asarray(repeated | ((first != UNSEEN) & (first != positions)))

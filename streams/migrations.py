@@ -87,18 +87,20 @@ def pending(client: "Client") -> list[Migration]:
 def apply(client: "Client") -> list[str]:
     """Apply what is pending and return the names of the files that it came from.
 
-    A crash between a statement and its entry in the book is harmless: each statement is written so that it can
-    be met again (IF NOT EXISTS, OR REPLACE are put in here).
+    A crash before a file is entered in the book is harmless: each statement can be met again (IF NOT EXISTS is
+    put in here; comments say the same twice).
     """
     todo = pending(client)
-    for m in todo:
-        with boundary("migration.apply"):
-            client.command(_repeatable(m.sql))
+    names = sorted({m.name for m in todo})
+    for name in names:
+        statements = [m for m in todo if m.name == name]
+        for m in statements:
+            with boundary("migration.apply"):
+                client.command(_repeatable(m.sql))
+        rows = [[m.name, m.statement, m.checksum] for m in statements]
         with boundary("migration.book"):
-            client.insert(
-                "migrations", [[m.name, m.statement, m.checksum]], ["name", "statement", "checksum"]
-            )
-    return sorted({m.name for m in todo})
+            client.insert("migrations", rows, ["name", "statement", "checksum"])
+    return names
 
 
 def _repeatable(sql: str) -> str:

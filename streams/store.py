@@ -32,8 +32,12 @@ _INSERT_SETTINGS: dict[str, Any] = {
     "min_insert_block_size_rows": 1_048_576,
     "min_insert_block_size_bytes": 1_073_741_824,
     "input_format_parallel_parsing": 0,
+    "materialize_statistics_on_insert": 0,  # merges make them
     "optimize_on_insert": 0,  # a batch has each key once: there is nothing to fold
 }
+
+
+_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 class QueryError(RuntimeError):
@@ -68,7 +72,9 @@ class ClickHouse:
         """Add rows as one atomic block."""
         try:
             with boundary(f"insert.{table}"):
-                self.client.insert_arrow(table, rows, settings=_INSERT_SETTINGS)
+                self.client.raw_insert(
+                    table, rows.schema.names, _ipc(rows), settings=_INSERT_SETTINGS, fmt="ArrowStream"
+                )
         except (ClickHouseError, OSError) as error:
             raise StoreError(f"{table} did not take {len(rows)} rows: {error}") from error
 
@@ -199,6 +205,13 @@ class ClickHouse:
             )
             for table, column in SEQUENCED.items()
         }
+
+
+def _ipc(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema, options=_COMPRESSED) as writer:
+        writer.write_table(rows)
+    return bytes(sink.getvalue())
 
 
 def _numpy(table: pa.Table, name: str) -> NDArray[Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Columns"]
 
+_REQUIRED = ("event", "time", "type", "source", "id", "brand")
 _OPTIONAL = (
     "content", "product", "place", "campaign", "device", "amount", "currency", "rating", "sentiment", "cause", "properties",
 )  # fmt: skip
@@ -27,47 +28,37 @@ class Columns:
     """
 
     def __init__(self) -> None:
-        self._keys: list[bytes] = []
-        self._times: list[datetime] = []
-        self._types: list[str] = []
-        self._sources: list[str] = []
-        self._names: list[str] = []
-        self._brands: list[str] = []
+        self._rows: list[tuple[bytes, datetime, str, str, str, str]] = []  # what every event has, in _REQUIRED order
         self._ends: list[int] = []  # of the handles of each row, which stand in the next two
         self._kinds = bytearray()
         self._ids = array("Q")
         self._optional: dict[str, dict[int, Any]] = {name: {} for name in _OPTIONAL}
 
     def add(self, key: bytes, event: Mapping[str, Any], handles: Sequence[tuple[int, int]]) -> None:
-        """Take the values of one event, its properties as JSON text; `handles` are (kind code, id), the primary one first."""
-        row = len(self._keys)
-        self._keys.append(key)
-        self._times.append(event["time"])
-        self._types.append(event["type"])
-        self._sources.append(event["source"])
-        self._names.append(event["id"])
+        """Take the values of one event, its properties as JSON text; `handles` are (kind code, id), the primary one first.
+
+        The event's data is emptied of what has been taken.
+        """
+        data, row = event["data"], len(self._rows)
+        del data["handles"]
+        self._rows.append((key, event["time"], event["type"], event["source"], event["id"], data.pop("brand")))
         for code, identifier in handles:
             self._kinds.append(code)
             self._ids.append(identifier)
         self._ends.append(len(self._kinds))
-        for name, value in event["data"].items():
-            if name == "brand":
-                self._brands.append(value)
-            elif name != "handles":
-                self._optional[name][row] = value
+        for name, value in data.items():
+            self._optional[name][row] = value
 
     def batch(self) -> pa.RecordBatch:
         """Return the columns of `streams.frames.EVENTS`."""
+        keys, times, *texts = zip(*self._rows, strict=True) if self._rows else [()] * len(_REQUIRED)
         columns = {
             "event": pa.FixedSizeBinaryArray.from_buffers(
-                pa.binary(16), len(self._keys), [None, pa.py_buffer(b"".join(self._keys))]
+                pa.binary(16), len(keys), [None, pa.py_buffer(b"".join(keys))]
             ),
-            "time": pa.array(self._times, pa.timestamp("us", "UTC")),
-            "type": pa.array(self._types, pa.string()),
-            "source": pa.array(self._sources, pa.string()),
-            "id": pa.array(self._names, pa.string()),
-            "brand": pa.array(self._brands, pa.string()),
+            "time": pa.array(times, pa.timestamp("us", "UTC")),
         }
+        columns |= {name: pa.array(text, pa.string()) for name, text in zip(_REQUIRED[2:], texts, strict=True)}
         columns |= {name: self._spread(name, values) for name, values in self._optional.items()}
         columns |= self._handles()
         return pa.RecordBatch.from_arrays([columns[field.name] for field in EVENTS], schema=EVENTS)
@@ -77,9 +68,9 @@ class Columns:
         kind = EVENTS.field(name).type
         absent = pa.scalar("" if kind == pa.string() else None, kind)
         if not values:
-            return pa.repeat(absent, len(self._keys))
+            return pa.repeat(absent, len(self._rows))
         present = _amounts(values) if name == "amount" else list(values.values())
-        taken = np.full(len(self._keys), len(values))
+        taken = np.full(len(self._rows), len(values))
         taken[np.fromiter(values, np.int64, len(values))] = np.arange(len(values))
         return pa.concat_arrays([pa.array(present, kind), pa.repeat(absent, 1)]).take(pa.array(taken))
 
