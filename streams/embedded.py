@@ -72,6 +72,8 @@ class Embedded:
         if self.log.last > self._position:
             _log.info("processing %d frames that were accepted before", self.log.last - self._position)
             self.drain()
+        if self.store.announced_under() not in {"", self.model.hash}:
+            self.tick()  # a model came into force, and the process died before it said whom that moved
 
     def _model_in_force(self) -> Model:
         found = models.in_force(self.store.client)
