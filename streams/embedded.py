@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,11 +20,13 @@ from streams.engine import MAX_BATCH_FRAMES, Engine, Outcome
 from streams.faults import boundary
 from streams.frames import Frame, decode, encode
 from streams.log import PARTITION, Log
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 from streams.store import ClickHouse
 
 __all__ = ["BusyError", "Embedded"]
 
+_KEY_BYTES = 32
+_UNMERGED_BATCHES = 32  # parts of each table; ClickHouse slows inserts down at 1,000
 _log = logging.getLogger(__name__)
 
 
@@ -103,12 +106,20 @@ class Embedded:
         return self.log.append(encode(frame)) - self._position
 
     def load(self, frames: Iterable[Frame]) -> Outcome:
-        """Accept frames and process them as they come; when this returns, every table has them."""
-        outcome = Outcome()
-        for frame in frames:
-            if self.accept(frame) >= MAX_BATCH_FRAMES:
-                outcome.add(self.drain())
-        outcome.add(self.drain())
+        """Accept frames and process them as they come; when this returns, every table has them.
+
+        The first _UNMERGED_BATCHES batches are left as they are meanwhile: most loads end before merging pays.
+        """
+        outcome, batches = Outcome(), 0
+        with ExitStack() as held:
+            held.enter_context(self.store.merges_held())
+            for frame in frames:
+                if self.accept(frame) >= MAX_BATCH_FRAMES:
+                    outcome.add(self.drain())
+                    batches += 1
+                    if batches == _UNMERGED_BATCHES:
+                        held.close()
+            outcome.add(self.drain())
         return outcome
 
     def drain(self) -> Outcome:
@@ -177,6 +188,14 @@ def _key_file(path: Path) -> bytes:
         with boundary("key.write"):
             draft = path.with_suffix(".draft")
             draft.touch(mode=0o600)
-            draft.write_text(secrets.token_hex(32), encoding="ascii")
+            with draft.open("w", encoding="ascii") as file:
+                file.write(secrets.token_hex(_KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
             draft.rename(path)
-    return bytes.fromhex(path.read_text(encoding="ascii").strip())
+    text = path.read_text(encoding="ascii", errors="replace").strip()
+    if not re.fullmatch(f"[0-9a-f]{{{2 * _KEY_BYTES}}}", text):
+        raise SettingsError(
+            f"{path} is damaged: it must hold {2 * _KEY_BYTES} hex digits; restore it from a backup"
+        )
+    return bytes.fromhex(text)

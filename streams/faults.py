@@ -19,6 +19,7 @@ BOUNDARIES: tuple[str, ...] = (
     "migration.book",
     "store.open",
     "store.durable",
+    "store.merges",
     "model.write",
     "model.evidence",
     "model.activate",

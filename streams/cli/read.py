@@ -106,9 +106,7 @@ def _show_stage(stage: StageExplanation) -> None:
     score = "no evidence" if stage.score is None else f"{stage.score:.3f} of {stage.threshold:g}"
     state = f"held until {_time(stage.lapses_at)}" if stage.lapses_at else "not held"
     colour = "green" if stage.held else "dim"
-    say(
-        f"\n[bold]{stage.stage}[/]  {score}  [{colour}]{state}[/]  half-life {stage.half_life_days:g} d"
-    )
+    say(f"\n[bold]{stage.stage}[/]  {score}  [{colour}]{state}[/]  half-life {stage.half_life_days:g} d")
     for c in stage.contributions[:_SHOWN]:
         about = f"  {escape(c.about)}" if c.about else ""
         say(f"  {c.counts:+.3f} today of {c.weight:+g}  {_time(c.at)}  {c.type} [dim]({c.channel})[/]{about}")

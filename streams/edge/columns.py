@@ -28,7 +28,9 @@ class Columns:
     """
 
     def __init__(self) -> None:
-        self._rows: list[tuple[bytes, datetime, str, str, str, str]] = []  # what every event has, in _REQUIRED order
+        self._rows: list[
+            tuple[bytes, datetime, str, str, str, str]
+        ] = []  # what every event has, in _REQUIRED order
         self._ends: list[int] = []  # of the handles of each row, which stand in the next two
         self._kinds = bytearray()
         self._ids = array("Q")
@@ -41,7 +43,9 @@ class Columns:
         """
         data, row = event["data"], len(self._rows)
         del data["handles"]
-        self._rows.append((key, event["time"], event["type"], event["source"], event["id"], data.pop("brand")))
+        self._rows.append(
+            (key, event["time"], event["type"], event["source"], event["id"], data.pop("brand"))
+        )
         for code, identifier in handles:
             self._kinds.append(code)
             self._ids.append(identifier)
@@ -58,7 +62,9 @@ class Columns:
             ),
             "time": pa.array(times, pa.timestamp("us", "UTC")),
         }
-        columns |= {name: pa.array(text, pa.string()) for name, text in zip(_REQUIRED[2:], texts, strict=True)}
+        columns |= {
+            name: pa.array(text, pa.string()) for name, text in zip(_REQUIRED[2:], texts, strict=True)
+        }
         columns |= {name: self._spread(name, values) for name, values in self._optional.items()}
         columns |= self._handles()
         return pa.RecordBatch.from_arrays([columns[field.name] for field in EVENTS], schema=EVENTS)

@@ -9,7 +9,9 @@ from streams.edge.redact import HASHED
 
 __all__ = ["Naming"]
 
-_REMEMBERED = 200_000  # values of each kind whose hash is kept at hand; then all are forgotten and learnt anew
+_REMEMBERED = (
+    200_000  # values of each kind whose hash is kept at hand; then all are forgotten and learnt anew
+)
 
 Named = tuple[tuple[int, int], ...]  # (kind code, handle id), by priority
 

@@ -12,15 +12,17 @@ from streams.simulate import simulate, write
 
 JOURNEY = Path(sys.executable).with_name("journey")
 
+TYPED = """Tuple(brand LowCardinality(String), handles Map(String, String), content String, product String,
+    place LowCardinality(String), campaign LowCardinality(String), device LowCardinality(String),
+    amount Nullable(Float64), currency LowCardinality(String), rating Nullable(Float64),
+    sentiment Nullable(Float64), cause String, properties String)"""
+
 BARE = """
 import sys, clickhouse_connect
 client = clickhouse_connect.get_client(dsn=f"chdb://{sys.argv[1]}")
-client.command('''
+client.command(f'''
     CREATE TABLE events (specversion String, id String, source LowCardinality(String), type LowCardinality(String),
-        time DateTime64(6, 'UTC'), data Tuple(brand LowCardinality(String), handles Map(String, String),
-        content String, product String, place LowCardinality(String), campaign LowCardinality(String),
-        device LowCardinality(String), amount Nullable(Float64), currency LowCardinality(String),
-        rating Nullable(Float64), sentiment Nullable(Float64), cause String, properties String))
+        time DateTime64(6, 'UTC'), data {sys.argv[4]})
     ENGINE = MergeTree ORDER BY (type, time)''')
 client.command(f"INSERT INTO events FROM INFILE '{sys.argv[2]}' SETTINGS date_time_input_format = 'best_effort' FORMAT JSONEachRow")
 assert client.query("SELECT count() FROM events").result_rows[0][0] == int(sys.argv[3])
@@ -51,19 +53,22 @@ def run(folder: Path, path: Path, runs: int) -> None:
     """Print CPU per event of both, and the ratio pair by pair."""
     with path.open("rb") as file:
         events = sum(1 for _ in file)
-    ratios, ours, bare, memory = [], [], [], 0.0
+    cost: dict[str, list[float]] = {"journey": [], "typed": [], "json": []}
+    memory = 0.0
     for _ in range(runs):
-        for name in ("bare", "journey"):
+        for name in cost:
             shutil.rmtree(folder / name, ignore_errors=True)
-        base, _ = cpu_seconds([sys.executable, "-c", BARE, folder / "bare", path, str(events)])
-        mine, memory = cpu_seconds([JOURNEY, "load", path, "--data", folder / "journey"])
-        bare.append(base / events * 1e6)
-        ours.append(mine / events * 1e6)
-        ratios.append(base / mine)
-    print(f"bare INSERT … FORMAT JSONEachRow   {statistics.median(bare):6.2f} µs CPU/event")
+        for name, data in (("typed", TYPED), ("json", "JSON")):
+            seconds, _ = cpu_seconds([sys.executable, "-c", BARE, folder / name, path, str(events), data])
+            cost[name].append(seconds / events * 1e6)
+        seconds, memory = cpu_seconds([JOURNEY, "load", path, "--data", folder / "journey"])
+        cost["journey"].append(seconds / events * 1e6)
     print(
-        f"journey load, end to end           {statistics.median(ours):6.2f} µs CPU/event, peak {memory:.0f} MB"
+        f"journey load, end to end     {statistics.median(cost['journey']):6.2f} µs CPU/event, peak {memory:.0f} MB"
     )
-    print(
-        f"speed of load against bare INSERT  {statistics.median(ratios):6.2f} (min {min(ratios):.2f}, max {max(ratios):.2f}; goal 0.25)"
-    )
+    for name, what in (("typed", "data in typed columns"), ("json", "data in a JSON column")):
+        ratios = [bare / ours for bare, ours in zip(cost[name], cost["journey"], strict=True)]
+        print(
+            f"bare INSERT, {what}  {statistics.median(cost[name]):6.2f} µs CPU/event: "
+            f"load has {statistics.median(ratios):.2f} of its speed (min {min(ratios):.2f}, max {max(ratios):.2f})"
+        )

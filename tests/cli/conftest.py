@@ -46,9 +46,7 @@ class Journey:
 
 
 @pytest.fixture
-def journey(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Journey:
+def journey(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Journey:
     """A data directory of its own for one test."""
     return Journey(tmp_path / "data", capfd, monkeypatch)
 

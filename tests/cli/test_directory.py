@@ -62,6 +62,14 @@ def test_the_handle_key_is_its_owners_only_and_raw_handles_are_nowhere_on_disk(j
             assert b"33611223344" not in content, path
 
 
+def test_a_damaged_handle_key_is_refused_since_every_handle_would_be_another(journey, write):
+    journey("load", str(write(event(1))))
+    for damaged in ("", "abc", "0" * 63):
+        (journey.data / "handle.key").write_text(damaged)
+        journey("sql", "SELECT 1", code=2)
+        assert "handle.key is damaged" in journey.errors
+
+
 def test_the_durable_profile_reaches_log_and_tables(journey, write, monkeypatch):
     monkeypatch.setenv("JOURNEY_DURABLE", "1")
     assert journey.json("load", str(write(event(1))))["accepted"] == 1

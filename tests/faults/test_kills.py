@@ -9,7 +9,7 @@ OPENING = (
     "log.open", "store.open", "migration.open", "migration.apply", "migration.book", "model.write", "model.activate",
 )  # fmt: skip
 LOADING = (
-    "log.append", "insert.interactions", "insert.identity_links", "insert.identity_map", "insert.evidence",
+    "store.merges", "log.append", "insert.interactions", "insert.identity_links", "insert.identity_map", "insert.evidence",
     "insert.minute_counts", "insert.stage_changes", "insert.dead_letters", "insert.deliveries", "log.commit",
 )  # fmt: skip
 # Passed once in the life of a directory, when the log is lost, with JOURNEY_DURABLE: each has a test of its own.

@@ -19,7 +19,11 @@ NOW_US = 1_795_000_000_000_000
 def revenue(amounts):
     """Return the revenue per currency that one batch of purchases and refunds makes of one customer."""
     lines = [
-        json.dumps(event(i, "store.refund" if amount < 0 else "store.purchase", amount=abs(amount), currency=currency)).encode()
+        json.dumps(
+            event(
+                i, "store.refund" if amount < 0 else "store.purchase", amount=abs(amount), currency=currency
+            )
+        ).encode()
         for i, (amount, currency) in enumerate(amounts)
     ]
     frame = Edge(b"k" * 32).pack(lines, topic="t", now_us=NOW_US)
@@ -40,7 +44,9 @@ def test_revenue_is_summed_per_currency_and_refunds_are_taken_off():
 
 
 def test_sums_beyond_64_bits_stay_exact():
-    assert revenue([(10_000_000_000, "IDR")] * 1000 + [(0.0001, "IDR")]) == {"IDR": Decimal("10000000000000.0001")}
+    assert revenue([(10_000_000_000, "IDR")] * 1000 + [(0.0001, "IDR")]) == {
+        "IDR": Decimal("10000000000000.0001")
+    }
     assert revenue([(9_999_999_999.9999, "IDR")] * 3)["IDR"] == Decimal("29999999999.9997")
 
 
