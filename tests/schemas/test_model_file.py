@@ -198,7 +198,9 @@ def test_the_default_model_passes_the_json_schema():
 
 
 # JSON has neither NaN nor infinity, and a schema bounds no amount.
-SAID_IN_JSON = [name for name in MISTAKES if "no number" not in name and not ("endless" in name and "amount" in name)]
+SAID_IN_JSON = [
+    name for name in MISTAKES if "no number" not in name and not ("endless" in name and "amount" in name)
+]
 
 
 @pytest.mark.parametrize("name", SAID_IN_JSON)
