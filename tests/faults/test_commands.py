@@ -39,7 +39,7 @@ def test_a_model_whose_application_was_killed_at_every_write_is_in_force_as_if_n
 
 def test_dead_letters_whose_replay_was_killed_are_replayed_as_if_nothing_had_happened(twins, file):
     killed, calm = twins
-    for point in both_sides(["insert.dead_letter_replays"]):
+    for point in both_sides(["store.merges", "insert.dead_letter_replays"]):
         assert run("replay", killed, arm=[point, 1], later_us=TEN_DAYS_US) is None, f"{point} was not passed"
     found, expected = (run("replay", data, later_us=TEN_DAYS_US) for data in (killed, calm))
     assert len(expected["dead_letter_replays"]) == 8

@@ -9,13 +9,13 @@ OPENING = (
     "log.open", "store.open", "migration.open", "migration.apply", "migration.book", "model.write", "model.activate",
 )  # fmt: skip
 LOADING = (
-    "store.merges", "log.append", "insert.interactions", "insert.identity_links", "insert.identity_map", "insert.evidence",
+    "log.append", "insert.interactions", "insert.identity_links", "insert.identity_map", "insert.evidence",
     "insert.minute_counts", "insert.stage_changes", "insert.dead_letters", "insert.deliveries", "log.commit",
 )  # fmt: skip
 # Passed once in the life of a directory, when the log is lost, with JOURNEY_DURABLE: each has a test of its own.
 RARE = ("key.write", "log.skip", "store.durable")
 # Passed by commands other than load: see test_commands.
-COMMANDS = ("model.evidence", "insert.dead_letter_replays", "sql.insert")
+COMMANDS = ("model.evidence", "insert.dead_letter_replays", "sql.insert", "store.merges")
 
 
 def both_sides(names):
