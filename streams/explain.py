@@ -8,6 +8,7 @@ from typing import Any
 from journey.evidence import TOLERANCE
 from journey.model import Model, Rule, StagePolicy
 from journey.stage import STAGES, Stage
+from streams.links import customer_of
 from streams.store import ClickHouse
 
 __all__ = ["Contribution", "Explanation", "Lift", "StageExplanation", "explain"]
@@ -70,14 +71,10 @@ def explain(store: ClickHouse, model: Model, brand: str, handle: int, at: dateti
 
     Interactions later than `at` are left out; `at` must be aware.
     """
-    found = store.rows("SELECT customer FROM customers WHERE handle = {handle:UInt64}", {"handle": handle})
-    if not found:
+    found = customer_of(store, handle)
+    if found is None:
         return None
-    customer = found[0]["customer"]
-    handles = store.rows(
-        "SELECT handle, kind FROM customers WHERE customer = {customer:UInt64} ORDER BY kind, handle",
-        {"customer": customer},
-    )
+    customer, handles = found
     scope = {"brand": brand, "handles": [row["handle"] for row in handles], "at": at, "model": model.hash}
     touches = store.rows(
         "SELECT count() AS n FROM interactions WHERE brand = {brand:String} AND handle IN {handles:Array(UInt64)}"

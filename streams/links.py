@@ -14,7 +14,7 @@ from streams.engine import Outcome
 from streams.processors.identity import LINK, UNLINK
 from streams.store import ClickHouse
 
-__all__ = ["HandleError", "Links", "decide", "links_of", "parse_handle"]
+__all__ = ["HandleError", "Links", "customer_of", "decide", "links_of", "parse_handle"]
 
 _BRAND = "identity"  # the contract asks for a brand; a decision on identity holds for all
 
@@ -49,8 +49,8 @@ def parse_handle(text: str, naming: Naming) -> tuple[str, int]:
     return kind, identifier
 
 
-def links_of(store: ClickHouse, handle: int) -> Links | None:
-    """Return the customer of a handle with its links and the evidence for each, or None when it is unknown."""
+def customer_of(store: ClickHouse, handle: int) -> tuple[int, list[dict[str, Any]]] | None:
+    """Return the customer of a handle and all its handles (id and kind), or None when it is unknown."""
     found = store.rows("SELECT customer FROM customers WHERE handle = {handle:UInt64}", {"handle": handle})
     if not found:
         return None
@@ -59,6 +59,15 @@ def links_of(store: ClickHouse, handle: int) -> Links | None:
         "SELECT handle, kind FROM customers WHERE customer = {customer:UInt64} ORDER BY kind, handle",
         {"customer": customer},
     )
+    return customer, handles
+
+
+def links_of(store: ClickHouse, handle: int) -> Links | None:
+    """Return the customer of a handle with its links and the evidence for each, or None when it is unknown."""
+    found = customer_of(store, handle)
+    if found is None:
+        return None
+    customer, handles = found
     links = store.rows(
         """
         SELECT *, max(withdrawn) OVER pair AS withdrawn_at, max(restored) OVER pair AS restored_at,
