@@ -51,9 +51,9 @@ soak: $(VENV)/.test
 # Locked with hashes, for every platform; run after a change of dependencies.
 lock:
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  --extra embedded pyproject.toml requirements/build.in -o requirements/run.txt
+	  --extra embedded --extra kafka pyproject.toml requirements/build.in -o requirements/run.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  --extra embedded --group dev pyproject.toml requirements/build.in -c requirements/run.txt -o requirements/dev.txt
+	  --extra embedded --extra kafka --group dev pyproject.toml requirements/build.in -c requirements/run.txt -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) $(DATA) .pytest_cache .mypy_cache .ruff_cache .hypothesis

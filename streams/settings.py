@@ -1,17 +1,41 @@
 """Where the data are and how the engine runs: the only place that reads the environment."""
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-__all__ = ["DEFAULT_DATA", "ENVIRONMENT", "Settings", "SettingsError"]
+__all__ = ["DEFAULT_DATA", "ENVIRONMENT", "KafkaSettings", "Settings", "SettingsError", "WorkerSettings"]
 
 DEFAULT_DATA = Path(".journey")
 _SCHEME = "chdb://"
+_SERVER_SCHEMES = ("clickhouse://", "clickhouses://", "http://", "https://")
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_HIGHEST_PORT = 65_535
+_LONGEST_SECONDS = 86_400
 
 ENVIRONMENT: dict[str, str] = {
-    "JOURNEY_STORE": "where the data are, as a DSN: chdb:///absolute/path (the same as --data)",
+    "JOURNEY_STORE": "where the data are, as a DSN: chdb:///absolute/path (the same as --data), or a server: "
+    "clickhouse://user@host:8123/journey (clickhouses:// for TLS)",
+    "JOURNEY_STORE_PASSWORD": "password of the server's user, so that the DSN need not hold it",
+    "JOURNEY_STORE_CA": "file of the authority that signed the server's certificate; else the system's",
+    "JOURNEY_CLUSTER": "name of a ClickHouse cluster: tables are made replicated and distributed on it",
+    "JOURNEY_KAFKA": "Kafka's bootstrap servers, host:port,host:port",
+    "JOURNEY_KAFKA_PROTOCOL": "PLAINTEXT (default), SSL, SASL_PLAINTEXT or SASL_SSL",
+    "JOURNEY_KAFKA_MECHANISM": "of SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (default)",
+    "JOURNEY_KAFKA_USER": "user of SASL",
+    "JOURNEY_KAFKA_PASSWORD": "password of SASL",
+    "JOURNEY_KAFKA_CA": "file of the authority that signed the brokers' certificates; else the system's",
+    "JOURNEY_KAFKA_CERTIFICATE": "file of the client's certificate, where brokers ask for one",
+    "JOURNEY_KAFKA_KEY": "file of the client certificate's key",
+    "JOURNEY_TOPIC_PREFIX": "put before the name of every topic and consumer group, to share a Kafka cluster",
+    "JOURNEY_WEB_HOST": "address of a worker's or gateway's /health, /ready and /metrics (127.0.0.1)",
+    "JOURNEY_WEB_PORT": "port of them (6066; 0 is any free one)",
+    "JOURNEY_BATCH_SECONDS": "longest time that a worker gathers frames for one batch (0.2)",
+    "JOURNEY_STALL_SECONDS": "a worker whose lag does not fall for so long says so on /health and exits (120)",
+    "JOURNEY_LOG": "text (default) or json: how workers and the gateway log",
     "JOURNEY_HANDLE_KEY": "64 hex digits: the key that handles are hashed with; else the file handle.key is made",
     "JOURNEY_DURABLE": "1: survive power cuts too (fsync of each frame and insert), not only crashes of the process",
     "JOURNEY_ID_WINDOW_DAYS": "days of event time for which ids are remembered; older repeats are looked up (7)",
@@ -26,14 +50,46 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """How to reach Kafka; `servers` is empty where there is none. Files are paths, "" for none."""
+
+    servers: tuple[str, ...] = ()
+    protocol: str = "PLAINTEXT"
+    mechanism: str = "SCRAM-SHA-512"
+    user: str = ""
+    password: str = field(default="", repr=False)
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How a worker or gateway runs."""
+
+    web_host: str = "127.0.0.1"
+    web_port: int = 6066
+    batch_s: float = 0.2
+    stall_s: float = 120.0
+    log: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of the embedded engine."""
+    """Settings of every shell: `store` is the DSN of a server, "" for the embedded engine in `data`."""
 
     data: Path
-    handle_key: bytes | None = None
+    handle_key: bytes | None = field(default=None, repr=False)
     durable: bool = False
     id_window: timedelta = timedelta(days=7)
     fault: str = ""
+    store: str = field(default="", repr=False)
+    store_password: str = field(default="", repr=False)
+    store_ca: str = ""
+    cluster: str = ""
+    kafka: KafkaSettings = KafkaSettings()
+    worker: WorkerSettings = WorkerSettings()
 
     @classmethod
     def read(cls, data: Path | None = None) -> "Settings":
@@ -46,6 +102,12 @@ class Settings:
         """
         return cls(
             data=data if data is not None else _data(os.environ.get("JOURNEY_STORE", "")),
+            store="" if data is not None else _server(os.environ.get("JOURNEY_STORE", "")),
+            store_password=os.environ.get("JOURNEY_STORE_PASSWORD", ""),
+            store_ca=os.environ.get("JOURNEY_STORE_CA", ""),
+            cluster=_name("JOURNEY_CLUSTER"),
+            kafka=_kafka(),
+            worker=_worker(),
             handle_key=_key(os.environ.get("JOURNEY_HANDLE_KEY", "")),
             durable=_flag("JOURNEY_DURABLE"),
             id_window=_days("JOURNEY_ID_WINDOW_DAYS", default=7),
@@ -54,11 +116,74 @@ class Settings:
 
 
 def _data(dsn: str) -> Path:
-    if not dsn:
+    if not dsn or dsn.startswith(_SERVER_SCHEMES):
         return DEFAULT_DATA
     if not dsn.startswith(_SCHEME) or not dsn.removeprefix(_SCHEME).startswith("/"):
-        raise SettingsError(f"JOURNEY_STORE = {dsn!r}: this version knows chdb:///absolute/path")
+        raise SettingsError(
+            "JOURNEY_STORE: must be chdb:///absolute/path, or a server: clickhouse://user@host:8123/journey"
+        )
     return Path(dsn.removeprefix(_SCHEME))
+
+
+def _server(dsn: str) -> str:
+    return dsn if dsn.startswith(_SERVER_SCHEMES) else ""
+
+
+def _kafka() -> KafkaSettings:
+    servers = tuple(part.strip() for part in os.environ.get("JOURNEY_KAFKA", "").split(",") if part.strip())
+    if wrong := [server for server in servers if not re.fullmatch(r"[^:\s]+:\d+|\[[0-9a-f:]+\]:\d+", server)]:
+        raise SettingsError(f"JOURNEY_KAFKA: {wrong[0]!r} is not host:port")
+    return KafkaSettings(
+        servers=servers,
+        protocol=_choice("JOURNEY_KAFKA_PROTOCOL", _PROTOCOLS, "PLAINTEXT"),
+        mechanism=_choice("JOURNEY_KAFKA_MECHANISM", _MECHANISMS, "SCRAM-SHA-512"),
+        user=os.environ.get("JOURNEY_KAFKA_USER", ""),
+        password=os.environ.get("JOURNEY_KAFKA_PASSWORD", ""),
+        ca=os.environ.get("JOURNEY_KAFKA_CA", ""),
+        certificate=os.environ.get("JOURNEY_KAFKA_CERTIFICATE", ""),
+        key=os.environ.get("JOURNEY_KAFKA_KEY", ""),
+        prefix=_name("JOURNEY_TOPIC_PREFIX"),
+    )
+
+
+def _worker() -> WorkerSettings:
+    port = os.environ.get("JOURNEY_WEB_PORT", "6066")
+    if not port.isdigit() or int(port) > _HIGHEST_PORT:
+        raise SettingsError(f"JOURNEY_WEB_PORT = {port!r}: must be a port, 0 to {_HIGHEST_PORT}")
+    return WorkerSettings(
+        web_host=os.environ.get("JOURNEY_WEB_HOST", "127.0.0.1"),
+        web_port=int(port),
+        batch_s=_seconds("JOURNEY_BATCH_SECONDS", default=0.2),
+        stall_s=_seconds("JOURNEY_STALL_SECONDS", default=120.0),
+        log=_choice("JOURNEY_LOG", ("text", "json"), "text"),
+    )
+
+
+def _choice(name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = os.environ.get(name, default)
+    if value not in allowed:
+        raise SettingsError(f"{name} = {value!r}: must be one of {', '.join(allowed)}")
+    return value
+
+
+def _name(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", value):
+        raise SettingsError(f"{name} = {value!r}: letters, digits, dot, dash and underscore only")
+    return value
+
+
+def _seconds(name: str, default: float) -> float:
+    value = os.environ.get(name, str(default))
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise SettingsError(
+            f"{name} = {value!r}: must be a number of seconds above 0, at most {_LONGEST_SECONDS}"
+        )
+    return seconds
 
 
 def _key(text: str) -> bytes | None:

@@ -1,0 +1,45 @@
+"""The Kafka topics, as `topics.toml` declares them."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+__all__ = ["EVENTS_IN", "EVIDENCE", "IDENTITY_MAP", "INTERACTIONS", "LINKS", "Topic", "topics"]
+
+EVENTS_IN = "events.in"
+INTERACTIONS = "interactions"
+LINKS = "links"
+IDENTITY_MAP = "identity.map"
+EVIDENCE = "evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic: `partitions` is None where it has as many as the deployment was given."""
+
+    name: str
+    about: str
+    writers: tuple[str, ...]
+    reader: str
+    key: str
+    partitions: int | None
+    config: dict[str, str]
+
+
+@cache
+def topics() -> tuple[Topic, ...]:
+    """Return every topic in the order of the file."""
+    declared = tomllib.loads(files("schemas").joinpath("topics.toml").read_text(encoding="utf-8"))
+    return tuple(
+        Topic(
+            name,
+            entry["about"],
+            tuple(entry["writers"]),
+            entry["reader"],
+            entry["key"],
+            None if entry["partitions"] == "many" else int(entry["partitions"]),
+            dict(entry["config"]),
+        )
+        for name, entry in declared.items()
+    )
