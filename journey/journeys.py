@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from enum import IntEnum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from journey.column import ABSENT, Column, RowIndex, distinct
 from journey.evidence import NEVER, add_evidence, lapse_us, stage_at, sum_by_group
-from journey.identity import IdentityGraph
 from journey.model import Model
 from journey.stage import STAGES
 
-__all__ = ["Changes", "Journeys", "Pairs", "Reason"]
+__all__ = ["Changes", "Customers", "Journeys", "Pairs", "Reason"]
 
 Ints = NDArray[np.int64]
 _LATER = np.iinfo(np.int64).max
@@ -78,13 +78,37 @@ class Changes:
         return len(self.brand)
 
 
+class Nodes(Protocol):
+    """Handles (or customers) by slot."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def id(self) -> NDArray[np.uint64]:
+        """Id of each slot."""
+
+
+class Customers(Protocol):
+    """Which handles are one customer: `journey.identity.IdentityGraph`, or `journey.membership.Membership`."""
+
+    @property
+    def handles(self) -> Nodes:
+        """Every slot that is known."""
+
+    def roots(self, slots: Ints) -> Ints:
+        """Return the slot that names the customer of each slot."""
+
+    def members(self, roots: Ints) -> tuple[Ints, Ints]:
+        """Return (index into `roots`, member slot) for every member of these customers."""
+
+
 class Journeys:
     """One row per (brand, handle): five sums, the stage last announced for it as a customer, its lapse.
 
     About 85 bytes a row, the index included; `nbytes` tells.
     """
 
-    def __init__(self, model: Model, graph: IdentityGraph) -> None:
+    def __init__(self, model: Model, graph: Customers) -> None:
         self.model = model
         self.graph = graph
         self._index = RowIndex()
@@ -109,6 +133,30 @@ class Journeys:
         """Add evidence to handles; pairs must be distinct."""
         rows = self._rows(pairs)
         self._sums.data[rows] = add_evidence(self._sums.data[rows], sums)
+
+    def put(self, pairs: Pairs, sums: NDArray[np.float64]) -> None:
+        """Replace the evidence of handles; pairs must be distinct."""
+        rows = self._rows(pairs)
+        self._sums.data[rows] = sums
+
+    def own(self, pairs: Pairs) -> NDArray[np.float64]:
+        """Return the evidence of handles by themselves, shape (pairs, 5); NaN for what is not known."""
+        rows = self._index.get(pairs.key)
+        sums = np.full((len(rows), len(STAGES)), np.nan)
+        sums[rows != ABSENT] = self._sums.data[rows[rows != ABSENT]]
+        return sums
+
+    def of_handles(self, slots: Ints) -> Pairs:
+        """Return the (brand, handle) pairs of every brand that knows one of these handles by itself."""
+        slots = slots[slots < len(self._head)]
+        rows = self._head.data[slots].astype(np.int64)
+        brands, handles = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        while (going := rows != ABSENT).any():
+            rows, slots = rows[going], slots[going]
+            brands.append(self._brand.data[rows].astype(np.int64))
+            handles.append(slots)
+            rows = self._next.data[rows].astype(np.int64)
+        return Pairs.untold(np.concatenate(brands), np.concatenate(handles))
 
     def restore_announced(self, pairs: Pairs, stages: NDArray[np.int8]) -> None:
         """Take up what was announced before a restart; pairs must be distinct. Announce `everyone` after it."""
@@ -143,16 +191,9 @@ class Journeys:
     def customers_of(self, slots: Ints) -> Pairs:
         """Return the (brand, customer) pairs of every brand that knows a handle of these slots' customers."""
         roots = distinct(self.graph.roots(slots))
-        index, members = self.graph.members(roots)
-        inside = members < len(self._head)
-        index, rows = index[inside], self._head.data[members[inside]].astype(np.int64)
-        brands, customers = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        while (going := rows != ABSENT).any():
-            index, rows = index[going], rows[going]
-            brands.append(self._brand.data[rows].astype(np.int64))
-            customers.append(roots[index])
-            rows = self._next.data[rows].astype(np.int64)
-        return Pairs.untold(np.concatenate(brands), np.concatenate(customers)).distinct()
+        _, members = self.graph.members(roots)
+        known = self.of_handles(members)
+        return Pairs.untold(known.brand, self.graph.roots(known.slot)).distinct()
 
     def everyone(self) -> Pairs:
         """Return every (brand, customer) pair."""

@@ -11,7 +11,7 @@ from journey.evidence import NEVER
 if TYPE_CHECKING:
     from streams.batch import Batch, Watermark
 
-__all__ = ["after", "last_offsets", "names", "times", "timestamps"]
+__all__ = ["after", "last_offsets", "names", "times", "times_or_null", "timestamps"]
 
 
 def timestamps(column: pa.ChunkedArray) -> NDArray[np.int64]:
@@ -23,6 +23,11 @@ def timestamps(column: pa.ChunkedArray) -> NDArray[np.int64]:
 def times(at_us: NDArray[np.int64]) -> pa.Array:
     """Return int64 microseconds as a column of times in UTC."""
     return pa.array(at_us, pa.timestamp("us", "UTC"))
+
+
+def times_or_null(at_us: NDArray[np.int64]) -> pa.Array:
+    """Return int64 microseconds as a column of times in UTC, NEVER as null."""
+    return pa.array(at_us, pa.timestamp("us", "UTC"), mask=at_us == NEVER)
 
 
 def names(codes: NDArray[np.integer], values: list[str]) -> pa.DictionaryArray:

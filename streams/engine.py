@@ -103,7 +103,10 @@ class Engine:
         self.identity.restore(store.links(), store.identity_map())
         model = self.journey.model.hash
         self._remodelled = store.announced_under() not in {"", model}
-        self.journey.restore(store.evidence(model), store.announced())
+        find = self.identity.graph.handles.find
+        evidence, announced = store.evidence(model), store.announced()
+        self.journey.restore(evidence, find(evidence.column("handle").to_numpy()))
+        self.journey.restore_announced(announced, find(announced.column("customer").to_numpy()))
 
     def step(self, records: Sequence[Record], now_us: int) -> Outcome:
         """Process frames (at most MAX_BATCH_FRAMES, in log order) and write what they add.

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["BOUNDARIES", "arm", "boundary", "points"]
+__all__ = ["BOUNDARIES", "arm", "arm_by", "boundary", "points"]
 
 # Every write that the engine makes stands in a `with boundary(...)` of one of these names; a test walks the code.
 BOUNDARIES: tuple[str, ...] = (
@@ -33,9 +33,13 @@ BOUNDARIES: tuple[str, ...] = (
     "insert.dead_letters",
     "insert.deliveries",
     "insert.dead_letter_replays",
+    "fence.take",
+    "fence.kill",
+    "worker.send",
+    "worker.acknowledge",
 )
 
-_armed: list[tuple[str, int]] = []
+_armed: list[tuple[str, int, int]] = []  # point, hits, signal
 
 
 def points() -> tuple[str, ...]:
@@ -43,8 +47,8 @@ def points() -> tuple[str, ...]:
     return tuple(f"{name}.{side}" for name in BOUNDARIES for side in ("before", "after"))
 
 
-def arm(point: str, hits: int = 1) -> None:
-    """Kill this process (SIGKILL) when it comes to `point` for the `hits`-th time.
+def arm(point: str, hits: int = 1, *, stop: bool = False) -> None:
+    """Kill this process (SIGKILL) when it comes to `point` for the `hits`-th time; or stop it (SIGSTOP).
 
     Raises
     ------
@@ -53,7 +57,14 @@ def arm(point: str, hits: int = 1) -> None:
     """
     if point not in points():
         raise ValueError(f"no fault point {point!r}; there are {', '.join(points())}")
-    _armed[:] = [(point, hits)]
+    _armed[:] = [(point, hits, signal.SIGSTOP if stop else signal.SIGKILL)]
+
+
+def arm_by(setting: str) -> None:
+    """Arm as JOURNEY_FAULT says: POINT, POINT:N or POINT:N:STOP; "" arms nothing."""
+    if setting:
+        point, hits, how, *_ = [*setting.split(":"), "", ""]
+        arm(point, int(hits or 1), stop=how == "STOP")
 
 
 @contextmanager
@@ -67,10 +78,11 @@ def boundary(name: str) -> Iterator[None]:
 
 
 def _strike(point: str) -> None:
-    armed, hits = _armed[0]
+    armed, hits, how = _armed[0]
     if armed != point:
         return
     if hits > 1:
-        _armed[0] = (armed, hits - 1)
+        _armed[0] = (armed, hits - 1, how)
         return
-    os.kill(os.getpid(), signal.SIGKILL)
+    _armed.clear()  # a process that was stopped goes on when it is continued
+    os.kill(os.getpid(), how)

@@ -27,7 +27,7 @@ _LOOKUP_CHUNK = 20_000  # ids in one query
 _WORD = np.uint64(32)
 
 # A batch is one block in one part, and an insert has ended when it answers.
-_INSERT_SETTINGS: dict[str, Any] = {
+INSERT_SETTINGS: dict[str, Any] = {
     "async_insert": 0,
     "max_insert_block_size": 1_048_576,
     "min_insert_block_size_rows": 1_048_576,
@@ -85,7 +85,7 @@ class ClickHouse:
         try:
             with boundary(f"insert.{table}"):
                 self.client.raw_insert(
-                    table, rows.schema.names, _ipc(rows), settings=_INSERT_SETTINGS, fmt="ArrowStream"
+                    table, rows.schema.names, to_ipc(rows), settings=INSERT_SETTINGS, fmt="ArrowStream"
                 )
         except (ClickHouseError, OSError) as error:
             raise StoreError(f"{table} did not take {len(rows)} rows: {error}") from error
@@ -153,7 +153,7 @@ class ClickHouse:
             " WHERE time >= {since:DateTime64(6, 'UTC')}",
             {"since": from_us(time_us)},
         )
-        return _ids(found), position(_numpy(found, "_partition"), _numpy(found, "_offset"))
+        return ids_of(found), position(_numpy(found, "_partition"), _numpy(found, "_offset"))
 
     def first_positions(self, ids: Ids, slack_us: int) -> NDArray[np.uint64]:
         """Return where each id stands, UNSEEN for none."""
@@ -219,7 +219,7 @@ class ClickHouse:
         }
 
 
-def _ipc(rows: pa.Table) -> bytes:
+def to_ipc(rows: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema, options=_COMPRESSED) as writer:
         writer.write_table(rows)
@@ -230,7 +230,7 @@ def _numpy(table: pa.Table, name: str) -> NDArray[Any]:
     return np.asarray(table.column(name).to_numpy())
 
 
-def _ids(table: pa.Table) -> Ids:
+def ids_of(table: pa.Table) -> Ids:
     column = table.column("event").combine_chunks()
     if not len(column):
         none = np.empty(0, dtype=np.uint64)

@@ -101,6 +101,7 @@ CREATE TABLE identity_map
     handle     UInt64                           COMMENT 'Handle',
     kind       LowCardinality(String)           COMMENT 'Kind of the handle',
     customer   UInt64                           COMMENT 'Smallest handle of its component',
+    previous   UInt64                           COMMENT 'Customer that it belonged to before; the handle itself if it is new',
     version    UInt64                           COMMENT 'Number of the write; the highest counts',
     _partition UInt16                           COMMENT 'Partition of the log',
     _offset    UInt64                           COMMENT 'Last offset of the batch'

@@ -16,7 +16,7 @@ from journey.model import IdentityPolicy
 from streams.batch import Batch
 from streams.columns import last_offsets, timestamps
 
-__all__ = ["LINK", "UNLINK", "Identity"]
+__all__ = ["LINK", "UNLINK", "Identity", "distinct_links", "kind_codes", "link_rows"]
 
 LINK, UNLINK = "identity.link", "identity.unlink"
 
@@ -32,13 +32,13 @@ class Identity:
 
     def restore(self, links: pa.Table, mapped: pa.Table) -> None:
         """Take up the links, and what the table identity_map says; `unmapped` then tells where it lags behind."""
-        kinds = _kind_codes(mapped.column("kind"))
+        kinds = kind_codes(mapped.column("kind"))
         slots = self.graph.slots(mapped.column("handle").to_numpy(), kinds)
         self._grow()
         self._mapped.data[slots] = mapped.column("customer").to_numpy()
         ends = [
             self.graph.slots(
-                links.column(f"{side}_handle").to_numpy(), _kind_codes(links.column(f"{side}_kind"))
+                links.column(f"{side}_handle").to_numpy(), kind_codes(links.column(f"{side}_kind"))
             )
             for side in ("left", "right")
         ]
@@ -54,16 +54,16 @@ class Identity:
 
     def process(self, batch: Batch) -> tuple[pa.Table, Moved]:
         """Merge the batch's links; return rows of identity_links and the handles that changed customer."""
-        rows = _link_rows(batch)
+        rows = link_rows(batch)
         if not len(rows):
             return rows, Moved.nobody()
         left, right = (
             self.graph.slots(
-                rows.column(f"{side}_handle").to_numpy(), _kind_codes(rows.column(f"{side}_kind"))
+                rows.column(f"{side}_handle").to_numpy(), kind_codes(rows.column(f"{side}_kind"))
             )
             for side in ("left", "right")
         )
-        return rows, self.graph.update(_distinct(rows, left, right))
+        return rows, self.graph.update(distinct_links(rows, left, right))
 
     def unmapped(self) -> Ints:
         """Return the slots whose customer is not the one that identity_map has. Looks at every handle."""
@@ -81,15 +81,19 @@ class Identity:
     def map_rows(self, slots: Ints, version: int, place: tuple[int, int]) -> pa.Table:
         """Return rows of identity_map for these slots, and take them as written."""
         customers = self.graph.customers(slots)
+        ids = self.graph.handles.id[slots]
+        previous = self._mapped.data[slots]
+        previous = np.where(previous == 0, ids, previous)
         self._mapped.data[slots] = customers
         size = len(slots)
         return pa.table(
             {
-                "handle": pa.array(self.graph.handles.id[slots]),
+                "handle": pa.array(ids),
                 "kind": pa.DictionaryArray.from_arrays(
                     self.graph.handles.kind[slots].astype(np.int8), pa.array(KINDS)
                 ),
                 "customer": pa.array(customers),
+                "previous": pa.array(previous),
                 "version": pa.array(np.full(size, version, dtype=np.uint64)),
                 "_partition": pa.array(np.full(size, place[0], dtype=np.uint16)),
                 "_offset": pa.array(np.full(size, place[1], dtype=np.uint64)),
@@ -105,7 +109,8 @@ class Identity:
         return self.graph.nbytes + self._mapped.nbytes
 
 
-def _kind_codes(kinds: pa.ChunkedArray) -> NDArray[np.int64]:
+def kind_codes(kinds: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Return names of kinds as codes into `journey.handle.KINDS`."""
     return np.asarray(pc.index_in(kinds.cast(pa.string()), pa.array(KINDS)).to_numpy().astype(np.int64))
 
 
@@ -118,7 +123,7 @@ def _flat(batch: Batch) -> tuple[NDArray[np.uint64], NDArray[np.uint8], Ints]:
     return ids, kinds.flatten().to_numpy(), starts[:-1] - (starts[0] if len(starts) else 0)
 
 
-def _link_rows(batch: Batch) -> pa.Table:
+def link_rows(batch: Batch) -> pa.Table:
     """Return what the batch says of each pair of handles, per source and partition, as rows of identity_links."""
     ids, kinds, starts = _flat(batch)
     sizes = np.diff(np.append(starts, len(ids)))
@@ -174,7 +179,7 @@ def _pairs(starts: Ints, sizes: Ints, size: int) -> tuple[Ints, Ints, Ints]:
     )
 
 
-def _distinct(rows: pa.Table, left: Ints, right: Ints) -> Links:
+def distinct_links(rows: pa.Table, left: Ints, right: Ints) -> Links:
     """Fold sources and partitions: one row a pair."""
     _, first, group = np.unique(pair_key(left, right), return_index=True, return_inverse=True)
     said = np.zeros(len(first), dtype=bool)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from journey.channel import CHANNELS
 from journey.column import first_of_runs
 from journey.evidence import NEVER, sum_by_group, weigh
-from journey.identity import IdentityGraph, Moved
-from journey.journeys import Changes, Journeys, Pairs, Reason
+from journey.identity import Moved
+from journey.journeys import Changes, Customers, Journeys, Pairs, Reason
 from journey.model import Model
 from journey.stage import STAGE_NAMES, Stage
 from streams.batch import Batch
@@ -27,28 +27,32 @@ Ints = NDArray[np.int64]
 class Journey:
     """The journeys of all customers under one model; brands are numbered in order of appearance."""
 
-    def __init__(self, model: Model, graph: IdentityGraph) -> None:
+    def __init__(self, model: Model, graph: Customers) -> None:
         self.model = model
         self.state = Journeys(model, graph)
         self._brands: dict[str, int] = {}
 
-    def restore(self, evidence: pa.Table, announced: pa.Table) -> None:
-        """Take up the sums that the table evidence has, and the stages that were announced.
-
-        Every handle and customer named must be known to the graph.
-        """
+    def restore(self, evidence: pa.Table, handles: Ints) -> None:
+        """Take up the sums that the table evidence has; `handles` are the slots of its rows."""
         sums = np.column_stack([evidence.column(name).to_numpy() for name in STAGE_NAMES])
-        self.state.add(self._pairs(evidence, "handle"), sums.astype(np.float64))
+        pairs = Pairs.untold(self.brand_codes(evidence.column("brand")), handles)
+        self.state.add(pairs, sums.astype(np.float64))
+
+    def restore_announced(self, announced: pa.Table, customers: Ints) -> None:
+        """Take up the stages that were announced; `customers` are the slots of its rows."""
         stages = np.array(
             [_STAGES.index(name) for name in announced.column("stage").to_pylist()], dtype=np.int8
         )
-        self.state.restore_announced(self._pairs(announced, "customer"), stages)
+        pairs = Pairs.untold(self.brand_codes(announced.column("brand")), customers)
+        self.state.restore_announced(pairs, stages)
 
-    def _pairs(self, rows: pa.Table, column: str) -> Pairs:
-        slots = self.state.graph.handles.find(rows.column(column).to_numpy())
-        return Pairs.untold(self._brand_codes(rows.column("brand")), slots)
+    @property
+    def brands(self) -> list[str]:
+        """Brands by code."""
+        return list(self._brands)
 
-    def _brand_codes(self, column: pa.ChunkedArray) -> Ints:
+    def brand_codes(self, column: pa.ChunkedArray) -> Ints:
+        """Return the code of each brand; a new one gets the next."""
         encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
         local = [self._brands.setdefault(name, len(self._brands)) for name in encoded.dictionary.to_pylist()]
         return np.asarray(np.array(local or [0], dtype=np.int64)[encoded.indices.to_numpy()])
@@ -59,7 +63,7 @@ class Journey:
         Returns rows of the table evidence, and the (brand, handle) pairs that were touched, each with the time
         of its latest event.
         """
-        brand = self._brand_codes(batch.events.column("brand"))
+        brand = self.brand_codes(batch.events.column("brand"))
         time_us = batch.touches.time_us
         pairs = Pairs(brand, slots, time_us)
         _, first, group = np.unique(pairs.key, return_index=True, return_inverse=True)
@@ -111,7 +115,7 @@ class Journey:
 
     def touched(self, batch: Batch, slots: Ints) -> Pairs:
         """Return the (brand, handle) pairs of a batch, each with the time of its latest event."""
-        brand = self._brand_codes(batch.events.column("brand"))
+        brand = self.brand_codes(batch.events.column("brand"))
         return Pairs(brand, slots, batch.touches.time_us).distinct()
 
     def announce(self, touched: Pairs, moved: Moved, now_us: int, *, everyone: bool = False) -> Changes:

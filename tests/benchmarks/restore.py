@@ -10,7 +10,7 @@ HANDLES = 1_000_000
 
 FILL = """
 INSERT INTO identity_map SELECT sipHash64(number), ['cookie', 'email', 'loyalty'][number % 3 + 1],
-    least(sipHash64(number), sipHash64(bitXor(number, 1))), 1, 0, 1 FROM numbers({n});
+    least(sipHash64(number), sipHash64(bitXor(number, 1))), sipHash64(number), 1, 0, 1 FROM numbers({n});
 INSERT INTO identity_links (left_handle, right_handle, left_kind, right_kind, source, said, first_seen, last_seen, _partition, _offset)
     SELECT least(a, b), greatest(a, b), ['cookie', 'email', 'loyalty'][if(a < b, 2 * number, 2 * number + 1) % 3 + 1],
         ['cookie', 'email', 'loyalty'][if(a < b, 2 * number + 1, 2 * number) % 3 + 1], 'bench', 1, now64(6), now64(6), 0, 1

@@ -138,7 +138,7 @@ TAMPERING = {
     " SELECT model, brand, handle, 1, first_seen, last_seen FROM evidence LIMIT 1",
     "minutes": "INSERT INTO minute_counts (brand, minute, type, touches) VALUES ('x', now(), 'web.click', 1)",
     "links": "INSERT INTO identity_links (left_handle, right_handle, left_kind, right_kind, said) VALUES (1, 2, 'cookie', 'user', 1)",
-    "customers": "INSERT INTO identity_map SELECT handle, kind, handle + 1, version + 1, 0, 0 FROM identity_map LIMIT 1",
+    "customers": "INSERT INTO identity_map SELECT handle, kind, handle + 1, customer, version + 1, 0, 0 FROM identity_map LIMIT 1",
     "announced": "ALTER TABLE stage_changes DELETE WHERE to_stage = 'advocacy' SETTINGS mutations_sync = 2",
     "announcements": "INSERT INTO stage_changes (brand, customer, from_stage, to_stage, sequence) VALUES ('x', 1, 'audience', 'none', 99)",
 }

@@ -1,0 +1,209 @@
+"""The Faust app: `faust -A streams.app worker`, or `journey worker`. Agents put records into lanes; lanes do the work.
+
+Streams are read with `noack`: a record is acknowledged when every table has its batch and everything that follows
+from it was sent. Topics exist beforehand; there are no Faust tables: ClickHouse is the state.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+import faust
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
+from faust.types import TP
+
+from journey.model import Model
+
+from schemas.apath import parse_model
+from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from streams import faults, models
+from streams.clock import system_clock
+from streams.settings import KafkaSettings, Settings, SettingsError
+from streams.ports import StoreError
+from streams.store import open_server
+from streams.workers.identity import IdentityWorker
+from streams.workers.intake import IntakeWorker
+from streams.workers.journey import JourneyWorker
+from streams.workers.lane import Lane, Received, SendError
+from streams.workers.messages import Message, Outgoing
+from streams.workers.store import ServerStore
+
+__all__ = ["app"]
+
+_LARGEST_RECORD = 4_194_304
+_SESSION_S = 10.0
+
+settings = Settings.read()
+if not settings.kafka.servers:
+    raise SettingsError("JOURNEY_KAFKA: workers need Kafka's bootstrap servers, host:port")
+if not settings.store:
+    raise SettingsError("JOURNEY_STORE: workers need a ClickHouse server, clickhouse://user@host:8123/journey")
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    """Return Faust's credentials, None without any."""
+    if kafka.protocol == "PLAINTEXT":
+        return None
+    context = None
+    if kafka.protocol in {"SSL", "SASL_SSL"}:
+        context = ssl.create_default_context(cafile=kafka.ca or None)
+        if kafka.certificate:
+            context.load_cert_chain(kafka.certificate, kafka.key or None)
+    if kafka.protocol == "SSL":
+        return faust.SSLCredentials(context=context)
+    return faust.SASLCredentials(
+        username=kafka.user, password=kafka.password, mechanism=kafka.mechanism, ssl_context=context
+    )
+
+
+_name = settings.kafka.prefix.__add__
+app = faust.App(
+    _name("journey-workers"),
+    broker=[f"kafka://{server}" for server in settings.kafka.servers],
+    broker_credentials=_credentials(settings.kafka),
+    broker_session_timeout=_SESSION_S,
+    broker_heartbeat_interval=_SESSION_S / 5,
+    broker_request_timeout=30.0,
+    broker_commit_interval=1.0,
+    broker_max_poll_records=500,
+    consumer_max_fetch_size=_LARGEST_RECORD,
+    consumer_auto_offset_reset="earliest",
+    producer_acks=-1,
+    producer_max_request_size=_LARGEST_RECORD,
+    store="memory://",
+    table_standby_replicas=1,  # makes Faust assign the same partition of all topics to the same worker
+    topic_allow_declare=False,
+    topic_disable_leader=True,
+    reply_create_topic=False,
+    stream_wait_empty=False,
+    stream_buffer_maxsize=256,
+    web_enabled=False,
+    worker_redirect_stdouts=False,
+)
+
+
+def _topic(name: str) -> Any:
+    return app.topic(_name(name), key_serializer="raw", value_serializer="raw", value_type=bytes, acks=True)
+
+
+_interactions, _map, _links, _evidence = (
+    _topic(name) for name in (INTERACTIONS, IDENTITY_MAP, LINKS, EVIDENCE)
+)
+
+
+def _store() -> ServerStore:
+    """Return a connection of its own, for one lane's thread."""
+    count = app.consumer.topic_partitions(_name(INTERACTIONS))
+    if not count:
+        raise StoreError(f"Kafka has no topic {_name(INTERACTIONS)}: run journey topics create")
+    return ServerStore(open_server(settings), count)
+
+
+def _model(store: ServerStore) -> Model:
+    found = models.in_force(store.store.client)
+    if found is None:
+        raise StoreError("the store has no A-Path model: run journey migrate")
+    return parse_model(found[1], name=f"the model in force ({found[0]})")
+
+
+def _make_intake() -> IntakeWorker:
+    store = _store()
+    window_us = int(settings.id_window.total_seconds() * 1_000_000)
+    return IntakeWorker(store, _model(store), partitions=store.partitions, window_us=window_us)
+
+
+def _make_identity() -> IdentityWorker:
+    store = _store()
+    return IdentityWorker(store, _model(store), partitions=store.partitions)
+
+
+def _make_journey() -> JourneyWorker:
+    store = _store()
+    return JourneyWorker(store, _model(store), partitions=store.partitions)
+
+
+async def _send(outgoing: Sequence[Outgoing]) -> None:
+    """Send messages and return when Kafka has acknowledged all of them."""
+    producer = await app.maybe_start_producer()
+    try:
+        with faults.boundary("worker.send"):
+            futures = [
+                await producer.send(_name(out.topic), out.key, out.value, out.partition, None, None)
+                for out in outgoing
+            ]
+            await asyncio.gather(*futures)
+    except (KafkaError, ProducerSendError) as error:
+        raise SendError(f"cannot send: {error}") from error
+
+
+_lanes = {
+    INTERACTIONS: Lane(
+        "intake", _make_intake, _send, clock=system_clock, batch_s=settings.worker.batch_s
+    ),
+    LINKS: Lane("identity", _make_identity, _send, clock=system_clock, batch_s=settings.worker.batch_s),
+    EVIDENCE: Lane("journey", _make_journey, _send, clock=system_clock, batch_s=settings.worker.batch_s),
+}
+
+
+async def _pump(stream: Any, topic: str, lane: Lane) -> None:
+    async for event in stream.noack().events():
+        message = event.message
+        record = Message(topic, message.partition, message.offset + 1, message.value or b"")
+        await lane.put(Received(record, event.ack))
+
+
+@app.agent(_interactions)
+async def intake(stream: Any) -> None:
+    """Take frames."""
+    await _pump(stream, INTERACTIONS, _lanes[INTERACTIONS])
+
+
+@app.agent(_map)
+async def moves(stream: Any) -> None:
+    """Take what identity says of the handles whose frames come to the same worker."""
+    await _pump(stream, IDENTITY_MAP, _lanes[INTERACTIONS])
+
+
+@app.agent(_links)
+async def identity(stream: Any) -> None:
+    """Take links."""
+    await _pump(stream, LINKS, _lanes[LINKS])
+
+
+@app.agent(_evidence)
+async def journey(stream: Any) -> None:
+    """Take the evidence of handles."""
+    await _pump(stream, EVIDENCE, _lanes[EVIDENCE])
+
+
+@app.on_partitions_revoked.connect
+async def _on_revoked(_sender: Any, revoked: set[TP], **_: Any) -> None:
+    del revoked  # all of them: Faust rebalances eagerly
+    for lane in _lanes.values():
+        lane.revoke()
+
+
+@app.on_partitions_assigned.connect
+async def _on_assigned(_sender: Any, assigned: set[TP], **_: Any) -> None:
+    for topic, lane in _lanes.items():
+        lane.assign(frozenset(tp.partition for tp in assigned if tp.topic == _name(topic)))
+
+
+@app.task
+async def _run_intake() -> None:
+    await _lanes[INTERACTIONS].run()
+
+
+@app.task
+async def _run_identity() -> None:
+    await _lanes[LINKS].run()
+
+
+@app.task
+async def _run_journey() -> None:
+    await _lanes[EVIDENCE].run()
+
+
+faults.arm_by(settings.fault)

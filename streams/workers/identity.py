@@ -1,0 +1,106 @@
+"""Identity on its one partition: links into the graph of all customers; moves to the table and to the owners."""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from journey.model import Model
+from schemas.topics import IDENTITY_MAP, LINKS
+from streams.processors.identity import Identity, distinct_links, kind_codes
+from streams.workers import messages
+from streams.workers.messages import Message, Outgoing
+from streams.workers.poison import Poison, tables_of
+from streams.workers.ports import PartitionedStore
+from streams.workers.writing import Writer
+
+__all__ = ["IdentityWorker"]
+
+
+class IdentityWorker:
+    """Processes the topic links, all of it. `assign` first; see `streams.workers.intake` for the parameters.
+
+    Only handles that stand in a link are known here: about 100 bytes each, and 40 a link.
+    """
+
+    def __init__(
+        self,
+        store: PartitionedStore,
+        model: Model,
+        *,
+        partitions: int,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store = store
+        self._count = partitions
+        self._writer = Writer(store, LINKS, wait)
+        self._poison = Poison(store)
+        self.model = model
+        self.reset()
+
+    def reset(self) -> None:
+        """Let go of all state; `assign` rebuilds it from the store."""
+        self.open: frozenset[int] = frozenset()
+        self._identity = Identity(self.model.identity)
+        self._sequence = 0
+        self._unsent: pa.Table | None = None
+        self._unsettled = True
+
+    def assign(self, partitions: Collection[int]) -> None:
+        """Be the owner of the partition, or of none."""
+        wanted = frozenset(partitions)
+        if self.open and (not wanted or self._store.held(LINKS, self.open) != self.open):
+            self.reset()
+        if not wanted - self.open:
+            return
+        store = self._store
+        store.take(LINKS, wanted)
+        self._sequence = store.last_sequence("identity_map")
+        self._identity.restore(store.links(), store.linked_handles())
+        # The write before this may not have been sent: whoever made it died, or lost the partition, in between.
+        self._unsent = store.moves_of(self._sequence) if self._sequence else None
+        self.open = wanted
+
+    def step(self, batch: Sequence[Message], now_us: int) -> list[Outgoing]:
+        """Process records; when this returns, identity_map has what they change.
+
+        Returns what is to be sent before they are acknowledged. Raises StoreError or FencedError; `reset` then.
+        """
+        rows = tables_of(batch, LINKS, messages.LINKS, self._poison, now_us)
+        left, right = (
+            self._identity.graph.slots(
+                rows.column(f"{side}_handle").to_numpy(), kind_codes(rows.column(f"{side}_kind"))
+            )
+            for side in ("left", "right")
+        )
+        moved = self._identity.graph.update(distinct_links(rows, left, right))
+        stale = self._identity.unmapped() if self._unsettled else self._identity.changed(moved)
+        outgoing = self._announce(self._unsent) if self._unsent is not None else []
+        if len(stale):
+            self._sequence += 1
+            table = self._identity.map_rows(stale, self._sequence, (0, batch[-1].offset if batch else 0))
+            self._writer.write({"identity_map": table})
+            outgoing += self._announce(table)
+        self._unsent, self._unsettled = None, False
+        return outgoing
+
+    def tick(self, now_us: int) -> list[Outgoing]:
+        """Say what the last owner may not have said."""
+        return self.step([], now_us) if self._unsettled and self.open else []
+
+    def _announce(self, rows: pa.Table) -> list[Outgoing]:
+        """Return the moves, each for the partition that owns the handle."""
+        ids = rows.column("handle").to_numpy()
+        partition = ids % self._count
+        return [
+            Outgoing(IDENTITY_MAP, int(number), value, key=int(ids[row]).to_bytes(8, "big"))
+            for number in np.unique(partition)
+            for row in np.flatnonzero(partition == number)
+            for value in messages.pack(rows.slice(row, 1), messages.MAP)
+        ]
+
+    @property
+    def handles(self) -> int:
+        """How many handles are in the state."""
+        return len(self._identity.graph.handles)

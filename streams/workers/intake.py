@@ -1,0 +1,293 @@
+"""Intake on partitions: frames into tables, each event once; what became of handles, to identity and journey.
+
+Owns the handles of its partitions: their events, all of their evidence, and to which customer they belong.
+"""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from journey.column import Column
+from journey.handle import KINDS
+from journey.identity import IdentityGraph
+from journey.journeys import Pairs
+from journey.model import Model
+from journey.seen import Ids
+from journey.stage import STAGE_NAMES
+from schemas.topics import EVIDENCE as EVIDENCE_TOPIC
+from schemas.topics import IDENTITY_MAP, INTERACTIONS, LINKS
+from streams.batch import Batch, Record, Rows
+from streams.columns import names, times_or_null
+from streams.engine import Outcome
+from streams.processors.identity import kind_codes, link_rows
+from streams.processors.intake import Intake, minute_counts, rows_of
+from streams.processors.journey import Journey
+from streams.workers import messages
+from streams.workers.messages import Message, Outgoing
+from streams.workers.poison import Poison, frame_of, tables_of
+from streams.workers.ports import PartitionedStore
+from streams.workers.writing import Writer
+
+__all__ = ["IntakeWorker"]
+
+Ints = NDArray[np.int64]
+U64 = NDArray[np.uint64]
+
+_REMEMBERED_PAIRS = 200_000  # pairs of handles that were sent; then all are forgotten and sent anew
+_WATERMARKED = ("interactions", "identity_links", "evidence", "minute_counts", "dead_letters", "deliveries")
+
+
+class IntakeWorker:
+    """Processes topics interactions and identity.map of its partitions. `assign` first.
+
+    Parameters
+    ----------
+    store
+        Where rows go and state comes from.
+    model
+        The A-Path model in force.
+    partitions
+        How many partitions the topics have.
+    window_us
+        Event time for which ids are remembered; a repeat of an older event is looked up in the store.
+    wait
+        Called with seconds before an insert is tried again.
+    """
+
+    def __init__(
+        self,
+        store: PartitionedStore,
+        model: Model,
+        *,
+        partitions: int,
+        window_us: int,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store = store
+        self._count = partitions
+        self._window_us = window_us
+        self._writer = Writer(store, INTERACTIONS, wait)
+        self._poison = Poison(store)
+        self.outcome = Outcome()
+        self.model = model
+        self.reset()
+
+    def reset(self) -> None:
+        """Let go of all state; `assign` rebuilds it from the store."""
+        self.open: frozenset[int] = frozenset()
+        self.intake = Intake(self._window_us, self._lookup)
+        self._owned = IdentityGraph(self.model.identity)  # without links: the directory of handles
+        self._journey = Journey(self.model, self._owned)
+        self._customer = Column(np.uint64)
+        self._version = Column(np.uint64)
+        self._done: dict[int, int] = {}  # offset of the last frame of each partition that is dealt with
+        self._sent: set[tuple[int, int]] = set()
+        self._writer.watermarks = {}
+
+    def _lookup(self, ids: Ids) -> U64:
+        return self._store.first_positions(ids, self.intake.seen.slack_us)
+
+    def assign(self, partitions: Collection[int]) -> None:
+        """Be the owner of these partitions and no others; state of those that are new is restored."""
+        wanted = frozenset(partitions)
+        if not wanted >= self.open or self._store.held(INTERACTIONS, self.open) != self.open:
+            self.reset()
+        new = wanted - self.open
+        if not new:
+            return
+        self._store.take(INTERACTIONS, new)
+        self._restore(new)
+        self.open = wanted
+
+    def _restore(self, partitions: frozenset[int]) -> None:
+        store = self._store
+        for table, marks in store.watermarks(_WATERMARKED, partitions).items():
+            self._writer.watermarks[table] = {**self._writer.of(table), **marks}
+        newest = store.newest_us(partitions)
+        if newest is not None:
+            self.intake.restore(*store.ids_since(newest - self.intake.seen.window_us, partitions))
+        handles = store.handles(partitions)
+        slots = self._slots(handles.column("handle").to_numpy(), kind_codes(handles.column("kind")))
+        self._customer.data[slots] = handles.column("customer").to_numpy()
+        self._version.data[slots] = handles.column("version").to_numpy()
+        evidence = store.evidence_of_handles(self.model.hash, partitions)
+        self._journey.restore(evidence, self._owned.handles.find(evidence.column("handle").to_numpy()))
+        self._done |= dict.fromkeys(partitions, 0)
+
+    def _slots(self, ids: U64, kinds: NDArray[np.integer]) -> Ints:
+        """Return the slot of each handle; a new one is a customer of its own until identity says otherwise."""
+        slots = self._owned.slots(ids, kinds)
+        first = len(self._customer)
+        new = self._owned.handles.id[first:]
+        self._customer.grow(len(new), new)
+        self._version.grow(len(new), 0)
+        return slots
+
+    def step(self, batch: Sequence[Message], now_us: int) -> list[Outgoing]:
+        """Process records of open partitions; when this returns, every table has them.
+
+        Returns what is to be sent before they are acknowledged. Raises StoreError or FencedError; `reset` then.
+        """
+        records = [
+            Record(message.partition, message.offset, frame_of(message, now_us))
+            for message in batch
+            if message.topic == INTERACTIONS and message.offset > self._done[message.partition]
+        ]
+        moves = self._told(tables_of(batch, IDENTITY_MAP, messages.MAP, self._poison, now_us))
+        outgoing = self._take(records) if records else []
+        self._done |= {record.partition: record.offset for record in records}
+        return outgoing + self._send_moved(moves)
+
+    def tick(self, now_us: int) -> list[Outgoing]:
+        """Nothing here waits for time."""
+        del now_us
+        return []
+
+    def _take(self, records: Sequence[Record]) -> list[Outgoing]:
+        taken = self.intake.process(records)
+        batch = taken.batch
+        known = len(self._customer)
+        slots = self._observe(batch)
+        touches = batch.touches_only()
+        touch_slots = slots if touches is batch else self._observe(touches)
+        evidence, touched = self._evidence(touches, touch_slots)
+        links = link_rows(batch)
+        rows: Rows = rows_of(records, taken) | {
+            "identity_map": self._lone_rows(known, records[-1]),
+            "identity_links": link_rows(batch.after(self._writer.of("identity_links"))),
+            "evidence": evidence,
+            "minute_counts": minute_counts(touches.after(self._writer.of("minute_counts"))),
+        }
+        self._writer.write(rows)
+        self.outcome.add(Outcome(taken.received, len(batch), taken.duplicates, dict(taken.dead_letters)))
+        last = self._done | {record.partition: record.offset for record in records}
+        return self._send_links(links) + self._send_touched(touched, last)
+
+    def _observe(self, batch: Batch) -> Ints:
+        """Return the slot of each row's primary handle."""
+        kinds = batch.events.column("kinds").combine_chunks()
+        first = kinds.flatten().to_numpy()[kinds.offsets.to_numpy()[:-1] - kinds.offsets[0].as_py()]
+        return self._slots(np.asarray(batch.numpy("handle"), dtype=np.uint64), first)
+
+    def _evidence(self, batch: Batch, slots: Ints) -> tuple[pa.Table, Pairs]:
+        fresh = batch.after(self._writer.of("evidence"))
+        if fresh is batch:
+            return self._journey.process(batch, slots)
+        rows, _ = self._journey.process(fresh, self._observe(fresh))
+        return rows, self._journey.touched(batch, slots)
+
+    def _lone_rows(self, known: int, last: Record) -> pa.Table:
+        """Return rows of identity_map for handles that are new: version 0, which anything of identity's replaces."""
+        ids = self._owned.handles.id[known:]
+        kinds = self._owned.handles.kind[known:].astype(np.int8)
+        return pa.table(
+            {
+                "handle": ids,
+                "kind": pa.DictionaryArray.from_arrays(kinds, pa.array(KINDS)),
+                "customer": ids,
+                "previous": ids,
+                "version": np.zeros(len(ids), np.uint64),
+                "_partition": (ids % self._count).astype(np.uint16),
+                "_offset": np.full(len(ids), last.offset, np.uint64),
+            }
+        )
+
+    def _told(self, moves: pa.Table) -> pa.Table:
+        """Take up what identity said of handles of ours, and return it."""
+        ids = moves.column("handle").to_numpy()
+        slots = self._slots(ids, kind_codes(moves.column("kind")))
+        versions = moves.column("version").to_numpy()
+        order = np.argsort(versions, kind="stable")  # the newest is written last
+        order = order[versions[order] >= self._version.data[slots[order]]]
+        self._customer.data[slots[order]] = moves.column("customer").to_numpy()[order]
+        self._version.data[slots[order]] = versions[order]
+        return moves
+
+    def _send_links(self, rows: pa.Table) -> list[Outgoing]:
+        """Return the pairs that identity may not know yet, and everything that was decided about a pair."""
+        keys = ["left_handle", "right_handle", "left_kind", "right_kind"]
+        folded = rows.group_by(keys).aggregate(
+            [("said", "sum"), ("withdrawn_at", "max"), ("restored_at", "max")]
+        )
+        folded = folded.rename_columns(
+            {"said_sum": "said", "withdrawn_at_max": "withdrawn_at", "restored_at_max": "restored_at"}
+        )
+        decided = (
+            folded.column("withdrawn_at").is_valid().to_numpy()
+            | folded.column("restored_at").is_valid().to_numpy()
+        )
+        pairs = zip(
+            folded.column("left_handle").to_pylist(), folded.column("right_handle").to_pylist(), strict=True
+        )
+        new = np.array([not self._remember(pair) for pair in pairs], dtype=bool) | decided
+        return [
+            Outgoing(LINKS, 0, value) for value in messages.pack(folded.filter(pa.array(new)), messages.LINKS)
+        ]
+
+    def _remember(self, pair: tuple[int, int]) -> bool:
+        if pair in self._sent:
+            return True
+        if len(self._sent) >= _REMEMBERED_PAIRS:
+            self._sent.clear()
+        self._sent.add(pair)
+        return False
+
+    def _send_touched(self, touched: Pairs, last: Mapping[int, int]) -> list[Outgoing]:
+        rows = self._evidence_of(touched, last)
+        return self._route(rows, rows.column("customer").to_numpy())
+
+    def _send_moved(self, moves: pa.Table) -> list[Outgoing]:
+        """Return all evidence of handles that moved, for the customers that they left and those they came to."""
+        slots = self._owned.handles.find(moves.column("handle").to_numpy())
+        outgoing = []
+        for destination in (
+            moves.column("previous").to_numpy(), moves.column("customer").to_numpy(), self._customer.data[slots],
+        ):  # fmt: skip
+            for partition in range(self._count):
+                here = np.unique(slots[destination % self._count == partition])
+                if len(here):
+                    rows = self._evidence_of(self._journey.state.of_handles(here), self._done)
+                    outgoing += self._outgoing(partition, rows)
+        return list(dict.fromkeys(outgoing))
+
+    def _route(self, rows: pa.Table, customers: U64) -> list[Outgoing]:
+        outgoing: list[Outgoing] = []
+        partition = customers % self._count
+        for number in np.unique(partition):
+            outgoing += self._outgoing(int(number), rows.filter(pa.array(partition == number)))
+        return outgoing
+
+    def _outgoing(self, partition: int, rows: pa.Table) -> list[Outgoing]:
+        return [
+            Outgoing(EVIDENCE_TOPIC, partition, value) for value in messages.pack(rows, messages.EVIDENCE)
+        ]
+
+    def _evidence_of(self, pairs: Pairs, last: Mapping[int, int]) -> pa.Table:
+        """Return rows of the topic evidence: all evidence of these handles, as far as the tables have it."""
+        ids = self._owned.handles.id[pairs.slot]
+        offsets = np.zeros(self._count, np.uint64)
+        offsets[list(last)] = list(last.values())
+        for partition, offset in self._writer.of("evidence").items():  # a replay knows what came after it
+            if partition in self._done:
+                offsets[partition] = max(offsets[partition], offset)
+        sums = self._journey.state.own(pairs)
+        return pa.table(
+            {
+                "model": pa.array([self.model.hash] * len(ids), pa.string()),
+                "brand": names(pairs.brand, self._journey.brands),
+                "handle": ids,
+                "customer": self._customer.data[pairs.slot],
+                "map_version": self._version.data[pairs.slot],
+                "version": offsets[(ids % self._count).astype(np.int64)],
+                **{name: sums[:, i].copy() for i, name in enumerate(STAGE_NAMES)},
+                "at": times_or_null(pairs.at_us),
+            }
+        )
+
+    @property
+    def handles(self) -> int:
+        """How many handles are in the state."""
+        return len(self._owned.handles)

@@ -1,0 +1,194 @@
+"""Journey on partitions: the newest evidence of every handle of a customer; announcements when a stage changes."""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from journey.column import ABSENT, Column, RowIndex
+from journey.evidence import NEVER
+from journey.identity import Moved
+from journey.journeys import Pairs, Reason
+from journey.membership import Membership
+from journey.model import Model
+from journey.stage import STAGE_NAMES
+from schemas.topics import EVIDENCE
+from streams.columns import timestamps
+from streams.engine import Outcome
+from streams.processors.journey import Journey
+from streams.workers import messages
+from streams.workers.messages import Message, Outgoing
+from streams.workers.poison import Poison, tables_of
+from streams.workers.ports import PartitionedStore
+from streams.workers.writing import Writer
+
+__all__ = ["JourneyWorker"]
+
+Ints = NDArray[np.int64]
+U64 = NDArray[np.uint64]
+
+
+class Versions:
+    """Up to which version the evidence of each (brand, handle) pair is known; 20 bytes each."""
+
+    def __init__(self) -> None:
+        self._index = RowIndex()
+        self._version = Column(np.uint64)
+
+    def newer(self, keys: U64, versions: U64) -> NDArray[np.bool_]:
+        """Mark (and take up) what is not older than what is known; keys must be distinct."""
+        rows = self._index.get(keys)
+        new = rows == ABSENT
+        rows[new] = np.arange(len(self._version), len(self._version) + new.sum())
+        self._index.add(keys[new], rows[new])
+        self._version.grow(int(new.sum()), 0)
+        newer = np.asarray(versions >= self._version.data[rows])
+        self._version.data[rows[newer]] = versions[newer]
+        return newer
+
+
+class JourneyWorker:
+    """Processes the topic evidence of its partitions. `assign` first; see `streams.workers.intake`."""
+
+    def __init__(
+        self,
+        store: PartitionedStore,
+        model: Model,
+        *,
+        partitions: int,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store = store
+        self._count = partitions
+        self._writer = Writer(store, EVIDENCE, wait)
+        self._poison = Poison(store)
+        self.outcome = Outcome()
+        self.model = model
+        self.reset()
+
+    def reset(self) -> None:
+        """Let go of all state; `assign` rebuilds it from the store."""
+        self.open: frozenset[int] = frozenset()
+        self._graph = Membership()
+        self._journey = Journey(self.model, self._graph)
+        self._versions = Versions()
+        self._offsets: dict[int, int] = {}
+        self._sequence = 0
+        self._unsettled = False
+        self._remodelled = False
+
+    def assign(self, partitions: Collection[int]) -> None:
+        """Be the owner of these partitions and no others; state of those that are new is restored."""
+        wanted = frozenset(partitions)
+        if not wanted >= self.open or self._store.held(EVIDENCE, self.open) != self.open:
+            self.reset()
+        new = wanted - self.open
+        if not new:
+            return
+        self._store.take(EVIDENCE, new)
+        self._restore(new)
+        self.open = wanted
+
+    def _restore(self, partitions: frozenset[int]) -> None:
+        store = self._store
+        # Above every number that is in the table: a customer's announcements are ordered by it, whoever made them.
+        self._sequence = max(self._sequence, store.last_sequence("stage_changes"))
+        announced = store.announced(partitions)
+        customers = self._graph.customer_slots(announced.column("customer").to_numpy())
+        self._journey.restore_announced(announced, customers)
+        self._take_up(store.evidence_of_customers(self.model.hash, partitions), partitions)
+        under = store.announced_under(partitions)
+        self._remodelled |= under not in {"", self.model.hash}
+        self._unsettled = True
+        self._offsets |= dict.fromkeys(partitions, 0)
+
+    def _take_up(self, rows: pa.Table, partitions: Collection[int]) -> tuple[Pairs, Moved]:
+        """Take up evidence and customers of handles, where it is news; return what was touched and who moved."""
+        rows = rows.take(pa.array(_newest_last(rows)))
+        moved = self._assign(rows, partitions)
+        left = self._journey.state.of_handles(moved.slot[moved.new == moved.slot])
+        self._journey.state.put(left, np.full((len(left.slot), len(STAGE_NAMES)), np.nan))
+        slots = self._graph.handle_slots(rows.column("handle").to_numpy())
+        here = self._graph.roots(slots) != slots
+        rows, slots = rows.filter(pa.array(here)), slots[here]
+        at = timestamps(rows.column("at")) if "at" in rows.column_names else np.full(len(rows), NEVER)
+        pairs = Pairs(self._journey.brand_codes(rows.column("brand")), slots, at)
+        last = _last_of_each(pairs.key)
+        kept = pairs.take(last)
+        sums = np.column_stack([rows.column(name).to_numpy()[last] for name in STAGE_NAMES]).astype(
+            np.float64
+        )
+        newer = self._versions.newer(kept.key, rows.column("version").to_numpy()[last])
+        self._journey.state.put(kept.take(np.flatnonzero(newer)), sums[newer])
+        return pairs.distinct(), moved
+
+    def _assign(self, rows: pa.Table, partitions: Collection[int]) -> Moved:
+        handles = rows.column("handle").to_numpy()
+        customers = rows.column("customer").to_numpy()
+        versions = rows.column("map_version").to_numpy()
+        order = np.argsort(versions, kind="stable")
+        last = order[_last_of_each(handles[order])]
+        slots = self._graph.handle_slots(handles[last])
+        ours = np.isin(customers[last] % self._count, np.array(sorted(partitions), dtype=np.uint64))
+        roots = slots.copy()  # of a handle that has gone to a customer elsewhere
+        roots[ours] = self._graph.customer_slots(customers[last][ours])
+        return self._graph.assign(slots, roots, versions[last])
+
+    def step(self, batch: Sequence[Message], now_us: int) -> list[Outgoing]:
+        """Process records of open partitions; when this returns, stage_changes has what they change.
+
+        Nothing is to be sent. Raises StoreError or FencedError; `reset` then.
+        """
+        rows = tables_of(batch, EVIDENCE, messages.EVIDENCE, self._poison, now_us)
+        rows = rows.filter(pa.compute.equal(rows.column("model"), self.model.hash))
+        for message in batch:
+            self._offsets[message.partition] = max(self._offsets.get(message.partition, 0), message.offset)
+        touched, moved = self._take_up(rows, self.open)
+        self._announce(touched, moved, now_us)
+        return []
+
+    def tick(self, now_us: int) -> list[Outgoing]:
+        """Announce what time alone has changed, and after `assign` whatever lags behind."""
+        self._announce(Pairs.none(), Moved.nobody(), now_us)
+        return []
+
+    def _announce(self, touched: Pairs, moved: Moved, now_us: int) -> None:
+        gone = self._graph.roots(touched.slot) == touched.slot
+        changes = self._journey.announce(
+            touched.take(np.flatnonzero(~gone)), moved, now_us, everyone=self._unsettled
+        )
+        if self._unsettled and self._remodelled:
+            changes.reason[changes.reason != Reason.EVIDENCE] = Reason.MODEL
+        if len(changes):
+            self._sequence += 1
+            rows = self._journey.change_rows(changes, now_us, self._sequence, (0, 0))
+            self._writer.write({"stage_changes": self._placed(rows)})
+        self.outcome.stage_changes += len(changes)
+        self._unsettled = self._remodelled = False
+
+    def _placed(self, rows: pa.Table) -> pa.Table:
+        """Say which partition each announcement is of, and how far that had come."""
+        partition = rows.column("customer").to_numpy() % self._count
+        offsets = np.zeros(self._count, np.uint64)
+        offsets[list(self._offsets)] = list(self._offsets.values())
+        rows = rows.drop_columns(["_partition", "_offset"])
+        rows = rows.append_column("_partition", pa.array(partition.astype(np.uint16)))
+        return rows.append_column("_offset", pa.array(offsets[partition.astype(np.int64)]))
+
+    @property
+    def handles(self) -> int:
+        """How many slots are in the state, of handles and of customers."""
+        return len(self._graph.handles)
+
+
+def _newest_last(rows: pa.Table) -> Ints:
+    """Return the order of rows by the version of their evidence."""
+    return np.asarray(np.argsort(rows.column("version").to_numpy(), kind="stable"))
+
+
+def _last_of_each(keys: NDArray[np.uint64]) -> Ints:
+    """Return, for each distinct key, the row in which it stands last."""
+    _, first = np.unique(keys[::-1], return_index=True)
+    return np.asarray(len(keys) - 1 - first)

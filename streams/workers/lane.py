@@ -1,0 +1,223 @@
+"""A lane: one worker's records, gathered into batches, processed in a thread, acknowledged when all is done."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from streams.clock import Clock
+from streams.engine import MAX_BATCH_FRAMES
+from streams.workers.messages import Message, Outgoing
+from streams.workers.ports import FencedError, StoreError
+
+__all__ = ["Lane", "Processor", "Received", "SendError"]
+
+_TICK_S = 1.0
+_LONGEST_PAUSE_S = 10.0
+_log = logging.getLogger(__name__)
+
+Send = Callable[[Sequence[Outgoing]], Awaitable[None]]
+
+
+class SendError(RuntimeError):
+    """Kafka did not take a message, or did not say whether it did."""
+
+
+class Processor(Protocol):
+    """What a lane drives: see `streams.workers.intake`, `identity` and `journey`."""
+
+    open: frozenset[int]
+
+    def assign(self, partitions: frozenset[int]) -> None:
+        """Be the owner of these partitions."""
+
+    def step(self, batch: Sequence[Message], now_us: int) -> list[Outgoing]:
+        """Process records."""
+
+    def tick(self, now_us: int) -> list[Outgoing]:
+        """Do what time asks for."""
+
+    def reset(self) -> None:
+        """Let go of all state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A record, and how to acknowledge it."""
+
+    message: Message
+    ack: Callable[[], Any]
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a lane has done and what it waits for, for health and metrics; times are the event loop's."""
+
+    batches: int = 0
+    records: int = 0
+    done_at: float = 0.0
+    waits_for: str = ""
+    acked: dict[tuple[str, int], int] = field(default_factory=dict)  # offset from 1 of the last one
+    batch_seconds: float = 0.0
+    restore_seconds: float = 0.0
+
+
+class Lane:
+    """Feeds a processor. Partitions come and go by `assign` and `revoke`; records by `put`; `run` does the work.
+
+    Parameters
+    ----------
+    name
+        For the log.
+    make
+        Returns the processor, which is only ever called from one thread at a time; called when partitions are
+        assigned first. May raise StoreError: then it is called again.
+    send
+        Sends messages and returns when all are acknowledged. Raises SendError.
+    clock
+        Time, for announcements.
+    batch_s
+        Longest time that records are gathered for one batch.
+    """
+
+    def __init__(
+        self, name: str, make: Callable[[], Processor], send: Send, *, clock: Clock, batch_s: float
+    ) -> None:
+        self.name = name
+        self.worker: Processor | None = None
+        self._make = make
+        self.progress = Progress()
+        self._send = send
+        self._clock = clock
+        self._batch_s = batch_s
+        self._wanted: frozenset[int] = frozenset()
+        self._epoch = 0  # of the assignment
+        self._applied = -1
+        self._assigned = asyncio.Event()
+        self._waiting: deque[Received] = deque()
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def revoke(self) -> None:
+        """Stop at the next chance: a new assignment follows. What was not acknowledged comes again after it."""
+        self._epoch += 1
+        self._assigned.clear()
+        self._waiting.clear()
+        self._room.set()
+        self._arrived.set()
+
+    def assign(self, partitions: frozenset[int]) -> None:
+        """Go on with these partitions."""
+        self._epoch += 1
+        self._wanted = partitions
+        self._assigned.set()
+
+    @property
+    def wanted(self) -> frozenset[int]:
+        """The partitions of the latest assignment."""
+        return self._wanted
+
+    @property
+    def ready(self) -> bool:
+        """Whether the state of all assigned partitions is there."""
+        return self._assigned.is_set() and self._applied == self._epoch
+
+    async def put(self, received: Received) -> None:
+        """Take a record; waits while there are enough."""
+        while len(self._waiting) >= 2 * MAX_BATCH_FRAMES:
+            self._room.clear()
+            await self._room.wait()
+        self._waiting.append(received)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        pause_s = 0.0
+        while True:
+            await self._assigned.wait()
+            epoch = self._epoch
+            try:
+                await self._apply(epoch)
+                await self._work(epoch)
+            except FencedError as error:
+                self._let_go("an assignment")
+                _log.warning("%s: %s; waiting for an assignment", self.name, error)
+                while self._epoch == epoch:
+                    await asyncio.sleep(0.1)
+            except (StoreError, SendError) as error:
+                self._let_go("the store" if isinstance(error, StoreError) else "Kafka")
+                pause_s = min(_LONGEST_PAUSE_S, max(0.5, 2 * pause_s))
+                _log.warning("%s: %s; again in %.1f s", self.name, error, pause_s)
+                await asyncio.sleep(pause_s)
+            else:
+                self.progress.waits_for, pause_s = "", 0.0
+
+    def _let_go(self, waits_for: str) -> None:
+        """Drop a state that may be ahead of the store; it is restored before the next batch."""
+        if self.worker is not None:
+            self.worker.reset()
+        self._applied = -1
+        self.progress.waits_for = waits_for
+
+    async def _apply(self, epoch: int) -> None:
+        if self._applied == epoch:
+            return
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        if self.worker is None:
+            self.worker = await asyncio.to_thread(self._make)
+        await asyncio.to_thread(self.worker.assign, self._wanted)
+        self.progress.restore_seconds = loop.time() - started
+        _log.info("%s: partitions %s are open", self.name, sorted(self.worker.open))
+        self._applied = epoch
+
+    async def _work(self, epoch: int) -> None:
+        batch = await self._gather(epoch)
+        if epoch != self._epoch or not self._wanted:
+            await asyncio.sleep(0)
+            if not self._wanted:
+                await asyncio.sleep(0.1)
+            return
+        assert self.worker is not None  # noqa: S101 - made by _apply
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        now_us = self._clock()
+        if batch:
+            outgoing = await asyncio.to_thread(self.worker.step, [item.message for item in batch], now_us)
+        else:
+            outgoing = await asyncio.to_thread(self.worker.tick, now_us)
+        if outgoing:
+            await self._send(outgoing)
+        if epoch == self._epoch:
+            for _ in batch:
+                self._waiting.popleft()
+            self._room.set()
+        for item in batch:
+            item.ack()
+            place = (item.message.topic, item.message.partition)
+            self.progress.acked[place] = max(self.progress.acked.get(place, 0), item.message.offset)
+        self.progress.batches += bool(batch)
+        self.progress.records += len(batch)
+        self.progress.done_at = loop.time()
+        self.progress.batch_seconds = loop.time() - started
+
+    async def _gather(self, epoch: int) -> list[Received]:
+        """Return records of at most one batch, which stay in the queue until they are done; none after a tick."""
+        if not self._waiting:
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), _TICK_S)
+            except TimeoutError:
+                return []
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._batch_s
+        while len(self._waiting) < MAX_BATCH_FRAMES and epoch == self._epoch:
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), until - loop.time())
+            except TimeoutError:
+                break
+        return list(self._waiting)[:MAX_BATCH_FRAMES]

@@ -1,0 +1,83 @@
+"""What workers ask of the store: everything by partition, and inserts that a fenced worker cannot make."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from journey.seen import Ids
+from streams.batch import Watermark
+from streams.ports import StoreError
+
+__all__ = ["FencedError", "PartitionedStore", "StoreError"]
+
+
+class FencedError(RuntimeError):
+    """Another worker has taken a partition: nothing was written, and what is known of it is out of date."""
+
+
+class PartitionedStore(Protocol):
+    """ClickHouse, or what stands for it in a simulation. Columns are as in `schemas/migrations`.
+
+    A handle or customer belongs to the partition that is its id modulo the number of partitions. `topic` says
+    whose partitions are meant: each topic is fenced by itself.
+    """
+
+    def take(self, topic: str, partitions: Collection[int]) -> None:
+        """Become the owner of partitions. When this returns, nobody else can write to them any more."""
+
+    def held(self, topic: str, partitions: Collection[int]) -> set[int]:
+        """Return those of these partitions that nobody else has taken since."""
+
+    def insert(self, topic: str, table: str, rows: pa.Table) -> None:
+        """Add rows as one atomic block, if all partitions in their `_partition` are still owned.
+
+        Raises StoreError, and FencedError where nothing was written since a partition is not.
+        """
+
+    def keep_poison(self, topic: str, partition: int, offset: int, detail: str, at_us: int) -> None:
+        """Write a dead letter for an unreadable record of a topic between workers, unless it is there already."""
+
+    def watermarks(self, tables: Sequence[str], partitions: Collection[int]) -> dict[str, Watermark]:
+        """Return, per table and partition, the highest offset that it has."""
+
+    def newest_us(self, partitions: Collection[int]) -> int | None:
+        """Return the latest event time of handles of these partitions, None without any."""
+
+    def ids_since(self, time_us: int, partitions: Collection[int]) -> tuple[Ids, NDArray[np.uint64]]:
+        """Return ids and positions of the events of these partitions' handles at or after an instant."""
+
+    def first_positions(self, ids: Ids, slack_us: int) -> NDArray[np.uint64]:
+        """Return where each id stands, UNSEEN for none; its event's time is within `slack_us` of the one given."""
+
+    def handles(self, partitions: Collection[int]) -> pa.Table:
+        """Return handle, kind, customer, version of the handles of these partitions."""
+
+    def evidence_of_handles(self, model: str, partitions: Collection[int]) -> pa.Table:
+        """Return brand, handle and the five sums (NaN for no evidence) of the handles of these partitions."""
+
+    def evidence_of_customers(self, model: str, partitions: Collection[int]) -> pa.Table:
+        """Return brand, handle, customer, map_version, version and the five sums, for customers of these partitions.
+
+        `version` is the highest offset of the handle's own partition.
+        """
+
+    def announced(self, partitions: Collection[int]) -> pa.Table:
+        """Return brand, customer, stage: the latest announcement of each customer of these that has a stage."""
+
+    def announced_under(self, partitions: Collection[int]) -> str:
+        """Return the hash of the model of these partitions' latest announcement, empty without any."""
+
+    def last_sequence(self, table: str, partitions: Collection[int] | None = None) -> int:
+        """Return the highest number of a write that a table of SEQUENCED has (of these partitions), 0 without any."""
+
+    def links(self) -> pa.Table:
+        """Return left_handle, right_handle, kinds, said, withdrawn_at, restored_at, one row a pair."""
+
+    def linked_handles(self) -> pa.Table:
+        """Return handle, kind, customer of every handle that stands in a link."""
+
+    def moves_of(self, version: int) -> pa.Table:
+        """Return handle, kind, customer, previous, version: what that write of identity_map said."""

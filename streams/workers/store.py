@@ -1,0 +1,339 @@
+"""The store of workers: a ClickHouse server, by partition, behind a fence that ends a former owner's writes."""
+
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from journey.seen import Ids, position
+from journey.stage import STAGE_NAMES
+from streams.batch import Watermark
+from streams.clock import from_us
+from streams.faults import boundary
+from streams.store import INSERT_SETTINGS, ClickHouse, ClickHouseError, ids_of, to_ipc
+from streams.workers.poison import NOT_A_FRAME
+from streams.workers.ports import FencedError, StoreError
+
+__all__ = ["ServerStore"]
+
+_log = logging.getLogger(__name__)
+
+_BETWEEN = (
+    65_535  # `_partition` of dead letters from the topics between workers, whose offsets are no watermark
+)
+_PATIENCE_S = 2.0  # that an insert of a former owner gets before it is killed
+_INSERT_LIMIT_S = 60
+
+_SETTINGS: dict[str, Any] = INSERT_SETTINGS | {
+    "max_insert_threads": 1,  # one block, one part
+    "max_execution_time": _INSERT_LIMIT_S,
+}
+
+_FOREIGN = (
+    "SELECT count() FROM (SELECT argMax(token, (generation, token)) AS owner FROM fences"
+    " WHERE topic = '{topic}' AND partition IN ({partitions}) GROUP BY partition) WHERE owner != '{token}'"
+)
+
+
+class ServerStore:
+    """`streams.workers.ports.PartitionedStore` on a ClickHouse server.
+
+    Parameters
+    ----------
+    store
+        An open connection.
+    partitions
+        How many partitions the topics have.
+    wait
+        Called with seconds while inserts of a former owner are waited out.
+    """
+
+    def __init__(
+        self, store: ClickHouse, partitions: int, *, wait: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.store = store
+        self.partitions = partitions
+        self._wait = wait
+        self._token = secrets.token_hex(8)
+        self._inserts = 0
+        self._structure = cache(self._read_structure)
+
+    def take(self, topic: str, partitions: Collection[int]) -> None:
+        """Become the owner: enter the next generation, then end what older ones have under way."""
+        before = self._owners(topic, partitions)
+        rows = [
+            [topic, partition, before.get(partition, (0, ""))[0] + 1, self._token, _myself()]
+            for partition in sorted(partitions)
+        ]
+        names = ["topic", "partition", "generation", "token", "worker"]
+        try:
+            with boundary("fence.take"):
+                self.store.client.insert("fences", rows, column_names=names, settings={"async_insert": 0})
+        except (ClickHouseError, OSError) as error:
+            raise StoreError(f"cannot take partitions of {topic}: {error}") from error
+        # Others may have entered the same generation: of those, the highest token is the owner.
+        self._wait_out({token for _, token in before.values()} | self._rivals(topic, partitions))
+        if lost := set(partitions) - self.held(topic, partitions):
+            raise FencedError(f"{topic}: partitions {sorted(lost)} were taken by another worker meanwhile")
+
+    def held(self, topic: str, partitions: Collection[int]) -> set[int]:
+        """Return those of these partitions that nobody else has taken since."""
+        if not partitions:
+            return set()
+        owners = self._owners(topic, partitions)
+        return {partition for partition, (_, token) in owners.items() if token == self._token}
+
+    def _owners(self, topic: str, partitions: Collection[int]) -> dict[int, tuple[int, str]]:
+        rows = self._query(
+            "SELECT partition, max((generation, token)) FROM fences"
+            " WHERE topic = {topic:String} AND partition IN {partitions:Array(UInt16)} GROUP BY partition",
+            {"topic": topic, "partitions": sorted(partitions)},
+        )
+        return {int(partition): (int(owner[0]), str(owner[1])) for partition, owner in rows}
+
+    def _rivals(self, topic: str, partitions: Collection[int]) -> set[str]:
+        rows = self._query(
+            "SELECT DISTINCT f.token FROM fences AS f INNER JOIN (SELECT partition, max(generation) AS newest FROM fences"
+            " WHERE topic = {topic:String} GROUP BY partition) AS n ON n.partition = f.partition"
+            " WHERE f.topic = {topic:String} AND f.partition IN {partitions:Array(UInt16)} AND f.generation >= n.newest",
+            {"topic": topic, "partitions": sorted(partitions)},
+        )
+        return {str(token) for (token,) in rows}
+
+    def _wait_out(self, tokens: set[str]) -> None:
+        """Return when no insert that these tokens had under way runs any more; kill what takes long."""
+        pending = self._running(f"journey-{token}-" for token in tokens - {self._token, ""})
+        waited = 0.0
+        while pending and waited < _PATIENCE_S:
+            self._wait(0.05)
+            waited += 0.05
+            pending &= self._running(pending)
+        if pending:
+            _log.warning("ending %d inserts of a former owner", len(pending))
+            with boundary("fence.kill"):
+                self.store.client.command(
+                    "KILL QUERY WHERE query_id IN {ids:Array(String)} SYNC",
+                    parameters={"ids": sorted(pending)},
+                )
+            while pending & self._running(pending):
+                self._wait(0.05)
+
+    def _running(self, prefixes: Iterable[str]) -> set[str]:
+        wanted = list(prefixes)
+        if not wanted:
+            return set()
+        rows = self._query(
+            "SELECT query_id FROM system.processes WHERE arrayExists(p -> startsWith(query_id, p), {prefixes:Array(String)})",
+            {"prefixes": wanted},
+        )
+        return {str(query) for (query,) in rows}
+
+    def insert(self, topic: str, table: str, rows: pa.Table) -> None:
+        """Add rows as one atomic block, if all partitions in their `_partition` are still owned."""
+        partitions = ", ".join(map(str, sorted(set(rows.column("_partition").to_pylist()))))
+        foreign = _FOREIGN.format(topic=topic, partitions=partitions, token=self._token)
+        columns = ", ".join(rows.schema.names)
+        self._inserts += 1
+        settings = _SETTINGS | {"query_id": f"journey-{self._token}-{self._inserts}"}
+        try:
+            with boundary(f"insert.{table}"):
+                done = self.store.client.command(
+                    f"INSERT INTO {table} ({columns}) SELECT {columns}"
+                    f" FROM input('{self._structure(table, tuple(rows.schema.names))}')"
+                    f" WHERE ({foreign}) = 0 FORMAT ArrowStream",
+                    data=to_ipc(rows),
+                    settings=settings,
+                )
+        except (ClickHouseError, OSError) as error:
+            raise StoreError(f"{table} did not take {len(rows)} rows: {error}") from error
+        written = int(done.written_rows)  # type: ignore[union-attr]
+        if written != len(rows):
+            raise FencedError(
+                f"{table}: wrote {written} of {len(rows)} rows; a partition of {partitions} was taken"
+            )
+
+    def _read_structure(self, table: str, names: tuple[str, ...]) -> str:
+        rows = self._query(
+            "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
+            {"table": table},
+        )
+        types = {str(name): str(kind) for name, kind in rows}
+        return ", ".join(f"{name} {types[name]}" for name in names).replace("\\", "\\\\").replace("'", "\\'")
+
+    def keep_poison(self, topic: str, partition: int, offset: int, detail: str, at_us: int) -> None:
+        """Write a dead letter, and its delivery, for an unreadable record unless they are there already."""
+        place = {"topic": topic, "partition": partition, "offset": offset}
+        known = self._query(
+            "SELECT count() FROM dead_letters WHERE topic = {topic:String} AND topic_partition = {partition:UInt32}"
+            " AND topic_offset = {offset:UInt64}",
+            place,
+        )
+        at = from_us(at_us)
+        if not known[0][0]:
+            letter = {
+                "reason": NOT_A_FRAME, "detail": detail, "topic": topic, "topic_partition": partition,
+                "topic_offset": offset, "received": at, "_partition": _BETWEEN, "_offset": offset,
+            }  # fmt: skip
+            self._insert_row("dead_letters", letter)
+        booked = self._query(
+            "SELECT count() FROM deliveries WHERE topic = {name:String} AND _offset = {offset:UInt64}",
+            {"name": f"{topic}[{partition}]", "offset": offset},
+        )
+        if not booked[0][0]:
+            delivery = {
+                "topic": f"{topic}[{partition}]", "received": 1, "dead_letters": 1, "received_at": at,
+                "_partition": _BETWEEN, "_offset": offset,
+            }  # fmt: skip
+            self._insert_row("deliveries", delivery)
+
+    def _insert_row(self, table: str, row: dict[str, Any]) -> None:
+        try:
+            with boundary(f"insert.{table}"):
+                self.store.client.insert(
+                    table, [list(row.values())], column_names=list(row), settings={"async_insert": 0}
+                )
+        except (ClickHouseError, OSError) as error:
+            raise StoreError(f"{table} did not take a row: {error}") from error
+
+    def watermarks(self, tables: Sequence[str], partitions: Collection[int]) -> dict[str, Watermark]:
+        """Return, per table and partition, the highest offset that it has."""
+        return {
+            table: {
+                int(partition): int(offset)
+                for partition, offset in self._query(
+                    f"SELECT _partition, max(_offset) FROM {table}"
+                    " WHERE _partition IN {partitions:Array(UInt16)} GROUP BY _partition",
+                    {"partitions": sorted(partitions)},
+                )
+            }
+            for table in tables
+        }
+
+    def newest_us(self, partitions: Collection[int]) -> int | None:
+        """Return the latest event time of handles of these partitions, None without any."""
+        ((count, newest),) = self._query(
+            f"SELECT count(), toUnixTimestamp64Micro(max(time)) FROM interactions WHERE {self._of('handle')}",
+            {"partitions": sorted(partitions)},
+        )
+        return int(newest) if count else None
+
+    def _of(self, column: str) -> str:
+        return f"{column} % {self.partitions} IN {{partitions:Array(UInt16)}}"
+
+    def ids_since(self, time_us: int, partitions: Collection[int]) -> tuple[Ids, NDArray[np.uint64]]:
+        """Return ids and positions of the events of these partitions' handles at or after an instant."""
+        found = self._arrow(
+            "SELECT event, toUnixTimestamp64Micro(time) AS time_us, _partition, _offset FROM interactions"
+            f" WHERE time >= {{since:DateTime64(6, 'UTC')}} AND {self._of('handle')}",
+            {"since": from_us(time_us), "partitions": sorted(partitions)},
+        )
+        places = position(found.column("_partition").to_numpy(), found.column("_offset").to_numpy())
+        return ids_of(found), places
+
+    def first_positions(self, ids: Ids, slack_us: int) -> NDArray[np.uint64]:
+        """Return where each id stands, UNSEEN for none."""
+        found: NDArray[np.uint64] = self._told(lambda: self.store.first_positions(ids, slack_us))
+        return found
+
+    def handles(self, partitions: Collection[int]) -> pa.Table:
+        """Return handle, kind, customer, version of the handles of these partitions."""
+        return self._arrow(
+            "SELECT handle, any(kind) AS kind, argMax(m.customer, m.version) AS customer, max(m.version) AS version"
+            f" FROM identity_map AS m WHERE {self._of('handle')} GROUP BY handle",
+            {"partitions": sorted(partitions)},
+        )
+
+    def evidence_of_handles(self, model: str, partitions: Collection[int]) -> pa.Table:
+        """Return brand, handle and the five sums (NaN for no evidence) of the handles of these partitions."""
+        return self._arrow(
+            f"SELECT brand, handle, {_sums('')} FROM evidence WHERE model = {{model:String}} AND {self._of('handle')}"
+            " GROUP BY brand, handle",
+            {"model": model, "partitions": sorted(partitions)},
+        )
+
+    def evidence_of_customers(self, model: str, partitions: Collection[int]) -> pa.Table:
+        """Return brand, handle, customer, map_version, version and the five sums, for customers of these partitions."""
+        return self._arrow(
+            "SELECT e.brand AS brand, e.handle AS handle, any(c.customer) AS customer, any(c.version) AS map_version,"
+            f" maxIf(e._offset, e._partition = e.handle % {self.partitions}) AS version, {_sums('e.')}"
+            " FROM evidence AS e INNER JOIN"
+            " (SELECT handle, argMax(m.customer, m.version) AS customer, max(m.version) AS version"
+            f"  FROM identity_map AS m GROUP BY handle HAVING {self._of('customer')}) AS c ON c.handle = e.handle"
+            " WHERE e.model = {model:String} GROUP BY e.brand, e.handle",
+            {"model": model, "partitions": sorted(partitions)},
+        )
+
+    def announced(self, partitions: Collection[int]) -> pa.Table:
+        """Return brand, customer, stage: the latest announcement of each customer of these that has a stage."""
+        return self._arrow(
+            "SELECT brand, customer, toString(argMax(to_stage, sequence)) AS stage FROM stage_changes"
+            f" WHERE {self._of('customer')} GROUP BY brand, customer HAVING stage != 'none'",
+            {"partitions": sorted(partitions)},
+        )
+
+    def announced_under(self, partitions: Collection[int]) -> str:
+        """Return the hash of the model of these partitions' latest announcement, empty without any."""
+        return str(
+            self._query(
+                f"SELECT argMax(model, sequence) FROM stage_changes WHERE {self._of('customer')}",
+                {"partitions": sorted(partitions)},
+            )[0][0]
+        )
+
+    def last_sequence(self, table: str, partitions: Collection[int] | None = None) -> int:
+        """Return the highest number of a write that a table of SEQUENCED has (of these partitions), 0 without any."""
+        column = {"identity_map": "version", "stage_changes": "sequence"}[table]
+        where = "" if partitions is None else " WHERE _partition IN {partitions:Array(UInt16)}"
+        parameters = {} if partitions is None else {"partitions": sorted(partitions)}
+        return int(self._query(f"SELECT max({column}) FROM {table}{where}", parameters)[0][0])
+
+    def links(self) -> pa.Table:
+        """Return left_handle, right_handle, kinds, said, withdrawn_at, restored_at, one row a pair."""
+        return self._told(self.store.links)
+
+    def linked_handles(self) -> pa.Table:
+        """Return handle, kind, customer of every handle that stands in a link."""
+        return self._arrow(
+            "SELECT handle, kind, customer FROM customers WHERE handle IN"
+            " (SELECT arrayJoin([left_handle, right_handle]) FROM identity_links)",
+            {},
+        )
+
+    def moves_of(self, version: int) -> pa.Table:
+        """Return handle, kind, customer, previous, version: what that write of identity_map said."""
+        return self._arrow(
+            "SELECT handle, kind, customer, previous, version FROM identity_map WHERE version = {version:UInt64}",
+            {"version": version},
+        )
+
+    def _query(self, sql: str, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
+        rows: Sequence[Sequence[Any]] = self._told(
+            lambda: self.store.client.query(sql, parameters=parameters).result_rows
+        )
+        return rows
+
+    def _arrow(self, sql: str, parameters: dict[str, Any]) -> pa.Table:
+        return self._told(lambda: self.store.client.query_arrow(sql, parameters=parameters, use_strings=True))
+
+    @staticmethod
+    def _told(ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except (ClickHouseError, OSError) as error:
+            raise StoreError(f"the store did not answer: {error}") from error
+
+
+def _sums(prefix: str) -> str:
+    return ", ".join(f"ifNull(sum({prefix}{name}), nan) AS {name}" for name in STAGE_NAMES)
+
+
+def _myself() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

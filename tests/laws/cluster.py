@@ -1,0 +1,351 @@
+"""The simulation of workers: partitions, topics, nodes that crash, lose partitions, and go on when they should not."""
+
+from collections import defaultdict
+from random import Random
+
+import pyarrow as pa
+
+from journey.seen import Ids
+from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from streams.clock import to_us
+from streams.edge import Edge
+from streams.frames import encode
+from streams.ports import SEQUENCED, StoreError
+from streams.workers.identity import IdentityWorker
+from streams.workers.intake import IntakeWorker
+from streams.workers.journey import JourneyWorker
+from streams.workers.messages import Message
+from streams.workers.ports import FencedError
+from tests.laws.history import DAY_US, HOUR_US, MODEL, History
+from tests.laws.memory import MemoryStore
+from tests.laws.oracle import named
+from tests.laws.world import KEY, Crash, Faults
+
+LANES = {INTERACTIONS: (INTERACTIONS, IDENTITY_MAP), LINKS: (LINKS,), EVIDENCE: (EVIDENCE,)}
+
+
+class Connection:
+    """`streams.workers.ports.PartitionedStore` on a MemoryStore, for one worker of one node."""
+
+    def __init__(self, world: "Cluster") -> None:
+        self.world = world
+        self.store = world.store
+        self.token = object()
+
+    def take(self, topic, partitions):
+        self.world.faults.write(
+            lambda: self.world.fences.update({(topic, p): self.token for p in partitions}), may_fail=True
+        )
+
+    def held(self, topic, partitions):
+        self.world.faults.read()
+        return {p for p in partitions if self.world.fences[topic, p] is self.token}
+
+    def insert(self, topic, table, rows):
+        self.world.interrupt(self.token)
+        partitions = set(rows.column("_partition").to_pylist())
+        if any(self.world.fences[topic, p] is not self.token for p in partitions):
+            raise FencedError(table)
+        self.world.faults.write(lambda: self.store.insert(table, rows), may_fail=True)
+
+    def keep_poison(self, topic, partition, offset, detail, at_us):
+        raise AssertionError("nothing here is poison")
+
+    def _mine(self, table, column, partitions):
+        self.world.faults.read()
+        return [row for row in self.store.rows[table] if row[column] % self.world.count in partitions]
+
+    def watermarks(self, tables, partitions):
+        self.world.faults.read()
+        marks = self.store.watermarks()
+        return {
+            table: {p: offset for p, offset in marks[table].items() if p in partitions} for table in tables
+        }
+
+    def newest_us(self, partitions):
+        return max(
+            (to_us(row["time"]) for row in self._mine("interactions", "handle", partitions)), default=None
+        )
+
+    def ids_since(self, time_us, partitions):
+        part = MemoryStore()
+        part.rows["interactions"] = self._mine("interactions", "handle", partitions)
+        return part.ids_since(time_us)
+
+    def first_positions(self, ids: Ids, slack_us):
+        self.world.faults.read()
+        return self.store.first_positions(ids, slack_us)
+
+    def handles(self, partitions):
+        return self._map(self._mine("identity_map", "handle", partitions))
+
+    def _map(self, rows):
+        newest = {}
+        for row in rows:
+            if row["handle"] not in newest or newest[row["handle"]]["version"] < row["version"]:
+                newest[row["handle"]] = row
+        return pa.table(
+            {
+                "handle": pa.array(newest, pa.uint64()),
+                "kind": pa.array([row["kind"] for row in newest.values()], pa.string()),
+                **{
+                    name: pa.array([row[name] for row in newest.values()], pa.uint64())
+                    for name in ("customer", "previous", "version")
+                },
+            }
+        )
+
+    def evidence_of_handles(self, model, partitions):
+        part = MemoryStore()
+        part.rows["evidence"] = self._mine("evidence", "handle", partitions)
+        return part.evidence(model)
+
+    def evidence_of_customers(self, model, partitions):
+        self.world.faults.read()
+        known = {row["handle"]: row for row in self._map(self.store.rows["identity_map"]).to_pylist()}
+        evidence = self.store.evidence(model)
+        rows = [row for row in evidence.to_pylist() if known[row["handle"]]["customer"] % self.world.count in partitions]
+        last = defaultdict(int)
+        for row in self.store.rows["evidence"]:
+            if row["_partition"] == row["handle"] % self.world.count:
+                key = row["brand"], row["handle"]
+                last[key] = max(last[key], row["_offset"])
+        table = pa.Table.from_pylist(rows, evidence.schema)
+        return (
+            table.append_column("customer", pa.array([known[r["handle"]]["customer"] for r in rows], pa.uint64()))
+            .append_column("map_version", pa.array([known[r["handle"]]["version"] for r in rows], pa.uint64()))
+            .append_column("version", pa.array([last[r["brand"], r["handle"]] for r in rows], pa.uint64()))
+        )
+
+    def announced(self, partitions):
+        part = MemoryStore()
+        part.rows["stage_changes"] = self._mine("stage_changes", "customer", partitions)
+        return part.announced()
+
+    def announced_under(self, partitions):
+        part = MemoryStore()
+        part.rows["stage_changes"] = self._mine("stage_changes", "customer", partitions)
+        return part.announced_under()
+
+    def last_sequence(self, table, partitions=None):
+        self.world.faults.read()
+        rows = self.store.rows[table]
+        if partitions is not None:
+            rows = [row for row in rows if row["_partition"] in partitions]
+        return max((row[SEQUENCED[table]] for row in rows), default=0)
+
+    def links(self):
+        self.world.faults.read()
+        return self.store.links()
+
+    def linked_handles(self):
+        linked = {row[f"{side}_handle"] for row in self.store.rows["identity_links"] for side in ("left", "right")}
+        table = self.store.identity_map()
+        return table.filter(pa.array([h in linked for h in table.column("handle").to_pylist()], pa.bool_()))
+
+    def moves_of(self, version):
+        self.world.faults.read()
+        return self._map([row for row in self.store.rows["identity_map"] if row["version"] == version])
+
+
+class Node:
+    """One worker process: three processors, what it believes to own, and how far it has read."""
+
+    def __init__(self, world: "Cluster", number: int) -> None:
+        self.world = world
+        self.number = number
+        self.assigned: dict[str, frozenset[int]] = dict.fromkeys(LANES, frozenset())
+        self.start()
+
+    def start(self) -> None:
+        """Be a new process with the same assignment."""
+        options = {"partitions": self.world.count, "wait": lambda _s: None}
+        connections = {lane: Connection(self.world) for lane in LANES}
+        self.tokens = {connection.token for connection in connections.values()}
+        self.workers = {
+            INTERACTIONS: IntakeWorker(
+                connections[INTERACTIONS], MODEL, window_us=self.world.history.window_us, **options
+            ),
+            LINKS: IdentityWorker(connections[LINKS], MODEL, **options),
+            EVIDENCE: JourneyWorker(connections[EVIDENCE], MODEL, **options),
+        }
+        self.fenced = dict.fromkeys(LANES, False)
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Read on from what is committed, as after every assignment."""
+        self.at = defaultdict(int, self.world.committed)
+
+    def assign(self, lane: str, partitions: frozenset[int]) -> None:
+        self.assigned[lane] = partitions
+        self.fenced[lane] = False
+
+    def work(self, lane: str) -> bool:
+        """Do one batch of a lane, or a tick; return whether there was anything to read."""
+        if self.fenced[lane] or not self.assigned[lane]:
+            return False
+        worker = self.workers[lane]
+        try:
+            worker.assign(self.assigned[lane])
+            batch = self._read(lane)
+            outgoing = worker.step(batch, self.world.now()) if batch else worker.tick(self.world.now())
+            for out in outgoing:
+                self.world.interrupt(next(iter(self.tokens)), node=self)
+                self.world.send(out)
+            self._commit(lane, batch)
+        except FencedError:
+            worker.reset()
+            self.fenced[lane] = True
+            return True
+        except StoreError:
+            worker.reset()
+            self.rewind_lane(lane)
+            return True
+        except Crash:
+            self.start()
+            return True
+        return bool(batch)
+
+    def rewind_lane(self, lane: str) -> None:
+        for topic in LANES[lane]:
+            for partition in self.assigned[lane]:
+                self.at[topic, partition] = self.world.committed[topic, partition]
+
+    def _read(self, lane: str) -> list[Message]:
+        random, batch = self.world.random, []
+        places = [(topic, p) for topic in LANES[lane] for p in self.assigned[lane]]
+        for _ in range(random.randint(1, 5)):
+            waiting = [place for place in places if len(self.world.topics[place]) > self.at[place]]
+            if not waiting:
+                break
+            place = random.choice(waiting)
+            self.at[place] += 1
+            batch.append(Message(*place, self.at[place], self.world.topics[place][self.at[place] - 1]))
+        return batch
+
+    def _commit(self, lane: str, batch: list[Message]) -> None:
+        for message in batch:
+            place = (message.topic, message.partition)
+            if self.world.owner[lane, message.partition] is self:  # Kafka refuses others
+                offset = max(self.world.committed[place], message.offset)
+                self.world.faults.write(lambda p=place, o=offset: self.world.commit(p, o), may_fail=False)
+
+
+class Cluster:
+    """One run of a history on several nodes. The seed decides cuts, clock, faults, rebalances and who works when."""
+
+    def __init__(self, history: History, seed: int, *, calm: bool = False) -> None:
+        self.random = Random(f"cluster {seed}")
+        self.history = history
+        self.count = history.partitions
+        self.faults = Faults(self.random, 0.0 if calm else self.random.choice([0.0, 0.01, 0.03, 0.08]))
+        self.takeovers = 0 if calm else self.random.choice([0, 3, 12])
+        self.store = MemoryStore()
+        self.topics = defaultdict(list)
+        self.committed = defaultdict(int)
+        self.fences = defaultdict(lambda: None)
+        self.owner = {}
+        self.logged = []
+        self.frames = 0
+        self.edge = Edge(KEY)
+        self.base_us = self.offset_us = self.latest_us = 0
+        self.busy: list = []
+        self.nodes = [Node(self, number) for number in range(self.random.choice([1, 2, 3]))]
+        self.rebalance()
+
+    def now(self) -> int:
+        now_us = self.base_us + self.offset_us
+        self.latest_us = max(self.latest_us, now_us)
+        return now_us
+
+    def commit(self, place, offset) -> None:
+        self.committed[place] = offset
+
+    def send(self, out) -> None:
+        """Append a message, at times twice: the producer had no answer and sent it again in another process."""
+        place = (out.topic, out.partition)
+        self.faults.write(lambda: self.topics[place].append(out.value), may_fail=False)
+        if self.faults.rate and self.random.random() < 0.03:
+            self.topics[place].append(out.value)
+
+    def rebalance(self, without: Node | None = None) -> None:
+        """Deal all partitions out anew; `without` does not hear of it, and goes on as it was."""
+        nodes = [node for node in self.nodes if node is not without] or self.nodes
+        dealt = {node: {lane: set() for lane in LANES} for node in nodes}
+        for lane in LANES:
+            for partition in range(1 if lane == LINKS else self.count):
+                node = self.random.choice(nodes)
+                dealt[node][lane].add(partition)
+                self.owner[lane, partition] = node
+        for node, lanes in dealt.items():
+            for lane, partitions in lanes.items():
+                node.assign(lane, frozenset(partitions))
+            node.rewind()
+
+    def interrupt(self, token, node: Node | None = None) -> None:
+        """A node is stopped just before a write; others take over and work; then it goes on."""
+        if not self.takeovers or self.busy or len(self.nodes) == 1 or self.random.random() > 0.05:
+            return
+        self.takeovers -= 1
+        stopped = node or next(each for each in self.nodes if token in each.tokens)
+        self.busy.append(stopped)
+        try:
+            self.rebalance(without=stopped)
+            for _ in range(self.random.randint(1, 20)):
+                self.some_work(without=stopped)
+        finally:
+            self.busy.pop()
+
+    def some_work(self, without: Node | None = None) -> None:
+        node = self.random.choice([node for node in self.nodes if node is not without])
+        node.work(self.random.choice(list(LANES)))
+
+    def run(self) -> "Cluster":
+        for partition, items in self._cuts():
+            if self.random.random() < 0.2:
+                step_us = self.random.choice([-HOUR_US, HOUR_US, 5 * DAY_US, 20 * DAY_US, -20 * DAY_US])
+                self.offset_us = max(self.offset_us + step_us, -2 * HOUR_US)
+            self.base_us = max([self.base_us, *(item.event["_us"] for item in items if item.event)])
+            self._accept(partition, items)
+            for _ in range(self.random.randint(0, 6)):
+                self.some_work()
+            if self.random.random() < 0.05:
+                self.rebalance()
+        self.finish()
+        return self
+
+    def finish(self, ahead_us: int = 0) -> None:
+        """Process everything that is left, then tick at the latest time that the clock has shown, or later."""
+        self.latest_us += ahead_us
+        self.offset_us = self.latest_us - self.base_us
+        self.faults.left = self.takeovers = 0
+        self.rebalance()
+        self.settle()
+
+    def settle(self) -> None:
+        while True:
+            worked = [node.work(lane) for node in self.nodes for lane in LANES]
+            behind = [place for place, values in self.topics.items() if len(values) > self.committed[place]]
+            if not any(worked) and not behind:
+                return
+            if any(node.fenced[lane] for node in self.nodes for lane in LANES):
+                self.rebalance()
+
+    def _cuts(self):
+        items = list(self.history.items)
+        while items:
+            size = self.random.choice([1, 1, 2, 3, 5, 9])
+            taken, items = items[:size], items[size:]
+            for partition in range(self.count):
+                here = [item for item in taken if self._partition(item) == partition]
+                if here:
+                    yield partition, here
+
+    def _partition(self, item) -> int:
+        return named(item.event, KEY)[0][1] % self.count if item.event else 0
+
+    def _accept(self, partition: int, items) -> None:
+        frame = encode(self.edge.pack([item.line for item in items], topic="t", now_us=self.now()))
+        self.topics[INTERACTIONS, partition].append(frame)
+        self.logged.extend(items)
+        self.frames += 1
