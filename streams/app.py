@@ -20,6 +20,8 @@ from schemas.apath import parse_model
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams import faults, models
 from streams.clock import system_clock
+from streams.kafka.errors import BrokerError
+from streams.kafka.topics import partition_count
 from streams.settings import KafkaSettings, Settings, SettingsError
 from streams.ports import StoreError
 from streams.store import open_server
@@ -39,7 +41,9 @@ settings = Settings.read()
 if not settings.kafka.servers:
     raise SettingsError("JOURNEY_KAFKA: workers need Kafka's bootstrap servers, host:port")
 if not settings.store:
-    raise SettingsError("JOURNEY_STORE: workers need a ClickHouse server, clickhouse://user@host:8123/journey")
+    raise SettingsError(
+        "JOURNEY_STORE: workers need a ClickHouse server, clickhouse://user@host:8123/journey"
+    )
 
 
 def _credentials(kafka: KafkaSettings) -> Any:
@@ -95,9 +99,10 @@ _interactions, _map, _links, _evidence = (
 
 def _store() -> ServerStore:
     """Return a connection of its own, for one lane's thread."""
-    count = app.consumer.topic_partitions(_name(INTERACTIONS))
-    if not count:
-        raise StoreError(f"Kafka has no topic {_name(INTERACTIONS)}: run journey topics create")
+    try:
+        count = partition_count(settings.kafka)
+    except BrokerError as error:
+        raise StoreError(str(error)) from error
     return ServerStore(open_server(settings), count)
 
 
@@ -139,9 +144,7 @@ async def _send(outgoing: Sequence[Outgoing]) -> None:
 
 
 _lanes = {
-    INTERACTIONS: Lane(
-        "intake", _make_intake, _send, clock=system_clock, batch_s=settings.worker.batch_s
-    ),
+    INTERACTIONS: Lane("intake", _make_intake, _send, clock=system_clock, batch_s=settings.worker.batch_s),
     LINKS: Lane("identity", _make_identity, _send, clock=system_clock, batch_s=settings.worker.batch_s),
     EVIDENCE: Lane("journey", _make_journey, _send, clock=system_clock, batch_s=settings.worker.batch_s),
 }

@@ -37,6 +37,10 @@ BOUNDARIES: tuple[str, ...] = (
     "fence.kill",
     "worker.send",
     "worker.acknowledge",
+    "topics.create",
+    "topics.grow",
+    "kafka.send",
+    "kafka.commit",
 )
 
 _armed: list[tuple[str, int, int]] = []  # point, hits, signal

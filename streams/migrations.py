@@ -5,28 +5,30 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from streams.clustered import clustered
 from streams.faults import boundary
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-__all__ = ["Migration", "MigrationError", "apply", "migrations", "pending"]
+__all__ = ["Migration", "MigrationError", "apply", "check", "migrations", "pending", "plan"]
 
 _BOOK = """
 CREATE TABLE IF NOT EXISTS migrations
 (
     name       String                COMMENT 'File name of the migration',
     statement  UInt16                COMMENT 'Number of the statement in the file',
-    checksum   String                COMMENT 'SHA-256 of the statement, as it was applied',
+    checksum   String                COMMENT 'SHA-256 of the statement, as the file has it',
+    cluster    String                COMMENT 'Cluster that it was applied to; empty for a single server',
     applied_at DateTime64(6, 'UTC') DEFAULT now64(6) COMMENT 'When'
 )
 ENGINE = ReplacingMergeTree ORDER BY (name, statement)
 COMMENT 'Which statements of the numbered migrations were applied'
-"""
+""".strip()
 
 
 class MigrationError(RuntimeError):
-    """The store was made by other migrations than this program has."""
+    """The store's tables are not those that this program works with; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,47 +62,89 @@ def _statements(text: str) -> list[str]:
     return [part.strip().removesuffix(";") for part in parts if part.strip()]
 
 
-def pending(client: "Client") -> list[Migration]:
-    """Return the statements that are still to be applied to the client's database.
+def pending(client: "Client", cluster: str = "") -> list[Migration]:
+    """Return the statements that are still to be applied to the client's database; read only.
 
     Raises
     ------
     MigrationError
-        A statement that was applied has another text here, or is missing here (a newer program made the store).
+        A statement that was applied has another text here, or is missing here (a newer program made the store), or
+        was applied to another cluster.
     """
-    with boundary("migration.open"):
-        client.command(_BOOK)
-    rows = client.query("SELECT name, statement, checksum FROM migrations FINAL").result_rows
-    applied = {(name, number): checksum for name, number, checksum in rows}
     known = migrations()
+    applied = _applied(client)
     unknown = applied.keys() - {(m.name, m.statement) for m in known}
     if unknown:
         raise MigrationError(
             f"the store has migrations that this program lacks: {sorted(unknown)}; use a newer one"
         )
     for m in known:
-        if applied.get((m.name, m.statement), m.checksum) != m.checksum:
+        checksum, made_for = applied.get((m.name, m.statement), (m.checksum, cluster))
+        if checksum != m.checksum:
             raise MigrationError(f"{m.name}, statement {m.statement}, was applied with another text")
+        if made_for != cluster:
+            raise MigrationError(
+                f"the tables were made for {_told(made_for)}, and JOURNEY_CLUSTER names {_told(cluster)}"
+            )
     return [m for m in known if (m.name, m.statement) not in applied]
 
 
-def apply(client: "Client") -> list[str]:
+def _told(cluster: str) -> str:
+    return f"the cluster {cluster!r}" if cluster else "a single server"
+
+
+def _applied(client: "Client") -> dict[tuple[str, int], tuple[str, str]]:
+    """Return (checksum, cluster) of each statement in the book; nothing where there is no book, or no database."""
+    book = f"{client.database}.migrations"
+    if client.raw_query(f"EXISTS TABLE {book}", fmt="TabSeparated", use_database=False).strip() == b"0":
+        return {}
+    rows = client.query(f"SELECT name, statement, checksum, cluster FROM {book} FINAL").result_rows
+    return {(name, number): (checksum, cluster) for name, number, checksum, cluster in rows}
+
+
+def check(client: "Client", cluster: str = "") -> None:
+    """Raise MigrationError unless every migration was applied; change nothing."""
+    if todo := pending(client, cluster):
+        names = sorted({m.name for m in todo})
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        raise MigrationError(
+            f"the database {client.database} lacks migration {names[0]}{more}: run journey migrate"
+        )
+
+
+def plan(client: "Client", cluster: str = "") -> list[str]:
+    """Return the SQL that `apply` would run, in order, without what it enters in the book; change nothing."""
+    todo = [sql for m in pending(client, cluster) for sql in _made_for(m.sql, client, cluster)]
+    return [*_made_for(_BOOK, client, cluster), *todo] if todo else []
+
+
+def apply(client: "Client", cluster: str = "") -> list[str]:
     """Apply what is pending and return the names of the files that it came from.
 
-    A crash before a file is entered in the book is harmless: each statement can be met again (IF NOT EXISTS is
-    put in here; comments say the same twice).
+    A crash before a file is entered in the book is harmless, and so is another process that does the same: each
+    statement can be met again (IF NOT EXISTS is put in here; comments say the same twice).
     """
-    todo = pending(client)
+    with boundary("migration.open"):
+        for sql in _made_for(_BOOK, client, cluster):
+            client.command(sql)
+    todo = pending(client, cluster)
     names = sorted({m.name for m in todo})
     for name in names:
         statements = [m for m in todo if m.name == name]
         for m in statements:
-            with boundary("migration.apply"):
-                client.command(_repeatable(m.sql))
-        rows = [[m.name, m.statement, m.checksum] for m in statements]
+            for sql in _made_for(m.sql, client, cluster):
+                with boundary("migration.apply"):
+                    client.command(sql)
+        rows = [[m.name, m.statement, m.checksum, cluster] for m in statements]
         with boundary("migration.book"):
-            client.insert("migrations", rows, ["name", "statement", "checksum"])
+            client.insert("migrations", rows, ["name", "statement", "checksum", "cluster"])
     return names
+
+
+def _made_for(sql: str, client: "Client", cluster: str) -> list[str]:
+    """Return a statement as it is run here: one that can be repeated; several for a cluster."""
+    made = clustered(sql, cluster, str(client.database)) if cluster else [sql]
+    return [_repeatable(one) for one in made]
 
 
 def _repeatable(sql: str) -> str:

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from journey.model import Model, Range
 from journey.stage import STAGES
+from schemas.apath import default_model_text, parse_model
 from streams.clock import from_us
 from streams.faults import boundary
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-__all__ = ["activate", "in_force", "write"]
+__all__ = ["activate", "activate_default", "in_force", "write"]
 
 _RULE_COLUMNS = (
     "model", "stage", "type", "weight", "rating_min", "rating_max", "sentiment_min", "sentiment_max",
@@ -56,6 +57,15 @@ def activate(client: "Client", model: Model, toml: str, now_us: int) -> None:
     names = ["model", "name", "toml", "channels", "revenue", "activated_at", "sequence"]
     with boundary("model.activate"):
         client.insert("models", [row], column_names=names)
+
+
+def activate_default(client: "Client", now_us: int) -> Model:
+    """Put the bundled model in force."""
+    text = default_model_text()
+    model = parse_model(text, name="schemas/apath.toml")
+    write(client, model)
+    activate(client, model, text, now_us)
+    return model
 
 
 def in_force(client: "Client") -> tuple[str, str] | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from streams.cli.options import Data, Json, opened, print_json, say
+from streams.cli.options import Data, Json, opened, print_json, say, writing
 from streams.cli.read import handle_argument
 from streams.links import HandleError, Links, decide, links_of
 
@@ -23,9 +23,9 @@ Handle = Annotated[
 @app.command("show")
 def show(handle: Handle, data: Data = None, as_json: Json = False) -> None:
     """Show the handles of a customer, and each link with who said so, how often and since when."""
-    with opened(data) as embedded:
-        _, identifier = handle_argument(handle, embedded)
-        found = links_of(embedded.store, identifier)
+    with opened(data) as shell:
+        _, identifier = handle_argument(handle, shell)
+        found = links_of(shell.store, identifier)
     if found is None:
         raise HandleError(f"nothing is known of {handle}")
     if as_json:
@@ -57,7 +57,8 @@ def link(one: Handle, other: Handle, data: Data = None, as_json: Json = False) -
 
 
 def _decide(one: str, other: str, *, link: bool, data: Data, as_json: bool) -> None:
-    with opened(data) as embedded:
+    with opened(data) as shell:
+        embedded = writing(shell, f"send an event of type identity.{'link' if link else 'unlink'} instead")
         pair = handle_argument(one, embedded), handle_argument(other, embedded)
         before = [links_of(embedded.store, identifier) for _, identifier in pair]
         if not link and not _linked(before[0], pair[1][1]):

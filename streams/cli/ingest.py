@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
+from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say, writing
 from streams.embedded import Embedded
 from streams.engine import Outcome
 from streams.frames import Frame
@@ -47,7 +47,8 @@ def load(
     if param and sql is None:
         raise UsageError("--param belongs to --sql")
     gc.set_threshold(_GC_THRESHOLD)
-    with opened(data) as embedded:
+    with opened(data) as shell:
+        embedded = writing(shell, "use journey publish")
         total, started = Outcome(), time.perf_counter()
         if sql is not None:
             with selected(embedded.store, _read(sql), _parameters(param or [])) as lines:

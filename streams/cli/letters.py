@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
+from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say, writing
 from streams.edge import REASONS
 from streams.letters import listed
 from streams.letters import replay as replayed
@@ -30,8 +30,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """List events that were refused and not replayed: counts by reason, and the latest."""
-    with opened(data) as embedded:
-        counts, latest = listed(embedded.store, _known(reason), limit)
+    with opened(data) as shell:
+        counts, latest = listed(shell.store, _known(reason), limit)
     if as_json:
         print_json({"reasons": counts, "latest": latest})
         return
@@ -52,8 +52,8 @@ def show(
 @app.command("replay")
 def replay(reason: Reason = "", data: Data = None, as_json: Json = False) -> None:
     """Send dead letters through the edge again; identity is kept, so nothing doubles."""
-    with opened(data) as embedded:
-        found = replayed(embedded, _known(reason))
+    with opened(data) as shell:
+        found = replayed(writing(shell, "send the events again, mended"), _known(reason))
     if as_json:
         print_json(found)
     else:

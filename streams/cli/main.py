@@ -7,9 +7,10 @@ import typer
 from rich.logging import RichHandler
 
 from schemas.apath import ModelError
-from streams.cli import identity, ingest, letters, model, read, schema
+from streams.cli import identity, ingest, kafka, letters, migrate, model, read, schema, worker
 from streams.cli.options import UsageError
 from streams.embedded import BusyError
+from streams.kafka.errors import BrokerError
 from streams.links import HandleError
 from streams.loading import InputError
 from streams.log import LogError
@@ -33,13 +34,18 @@ app.command("stages")(read.stages)
 app.command("explain")(read.explain)
 app.command("whatif")(model.whatif)
 app.command("verify")(read.verify)
+app.command("migrate")(migrate.migrate)
+app.command("publish")(kafka.publish)
+app.command("gateway")(kafka.gateway)
+app.command("worker")(worker.worker)
 app.add_typer(model.app, name="model", help="The A-Path model in force.")
 app.add_typer(identity.app, name="identity", help="Links between handles.")
 app.add_typer(letters.app, name="dead-letters", help="Events that were refused.")
+app.add_typer(kafka.app, name="topics", help="The Kafka topics.")
 app.add_typer(schema.app, name="schema", help="The event contract and the tables.")
 
 _TOLD = (
-    BusyError, ClickHouseError, HandleError, InputError, LogError, MigrationError, ModelError, QueryError, SettingsError, StoreError,
+    BusyError, ClickHouseError, HandleError, BrokerError, InputError, LogError, MigrationError, ModelError, QueryError, SettingsError, StoreError,
     UsageError, OSError,
 )  # fmt: skip
 

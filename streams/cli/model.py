@@ -12,7 +12,7 @@ from journey.model import Model
 from journey.stage import Stage
 from schemas.apath import parse_model
 from streams import models
-from streams.cli.options import Data, Json, console, opened, print_json, say
+from streams.cli.options import Data, Json, console, opened, print_json, say, writing
 from streams.loading import InputError
 from streams.remodel import WhatIf, apply, what_if
 
@@ -41,8 +41,8 @@ def whatif(
 ) -> None:
     """Show population by stage now and under a changed model, and who moves, from all of history; change nothing."""
     then, _ = _read(file)
-    with opened(data) as embedded:
-        found = what_if(embedded.store, embedded.model, then, brand, datetime.now(UTC))
+    with opened(data) as shell:
+        found = what_if(shell.store, shell.model, then, brand, datetime.now(UTC))
     if as_json:
         print_json(found)
     else:
@@ -76,7 +76,8 @@ def _show(found: WhatIf, name: str) -> None:
 def apply_model(file: File, data: Data = None, as_json: Json = False) -> None:
     """Recompute all evidence under a changed model, then switch in one step; interrupted, the old model stands."""
     model, text = _read(file)
-    with opened(data) as embedded:
+    with opened(data) as shell:
+        embedded = writing(shell, "the model in force stays; journey whatif tries another")
         before = embedded.model.hash
         outcome = apply(embedded, model, text)
     if as_json:
@@ -92,6 +93,6 @@ def apply_model(file: File, data: Data = None, as_json: Json = False) -> None:
 @app.command("show")
 def show(data: Data = None) -> None:
     """Print the model file that is in force."""
-    with opened(data) as embedded:
-        found = models.in_force(embedded.store.client)
+    with opened(data) as shell:
+        found = models.in_force(shell.store.client)
     print(found[1] if found else "", end="")

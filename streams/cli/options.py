@@ -1,4 +1,4 @@
-"""Options that commands share, and opening the data directory that they name."""
+"""Options that commands share, and opening the data directory or server that they name."""
 
 import json
 from collections.abc import Iterator
@@ -14,9 +14,23 @@ from rich.console import Console
 
 from streams import faults
 from streams.embedded import Embedded
+from streams.server import Server, Shell
 from streams.settings import Settings
 
-__all__ = ["At", "Brand", "Data", "Json", "UsageError", "console", "instant", "opened", "print_json", "say"]
+__all__ = [
+    "At",
+    "Brand",
+    "Data",
+    "Json",
+    "UsageError",
+    "console",
+    "instant",
+    "opened",
+    "print_json",
+    "read_settings",
+    "say",
+    "writing",
+]
 
 console = Console()
 
@@ -40,21 +54,42 @@ class UsageError(ValueError):
     """What was asked for cannot be done as it was asked; the message says what can."""
 
 
-@contextmanager
-def opened(data: Path | None) -> Iterator[Embedded]:
-    """Open the data directory for one command."""
+def read_settings(data: Path | None = None) -> Settings:
+    """Return the settings of one command."""
     settings = Settings.read(data)
     if settings.fault:
         point, _, hits = settings.fault.partition(":")
         faults.arm(point, int(hits or 1))
-    with Embedded(settings) as embedded:
-        yield embedded
+    return settings
 
 
-def instant(text: str | None, embedded: Embedded) -> datetime:
+@contextmanager
+def opened(data: Path | None) -> Iterator[Shell]:
+    """Open the data directory, or the server of JOURNEY_STORE, for one command."""
+    settings = read_settings(data)
+    with Server(settings) if settings.store else Embedded(settings) as shell:
+        yield shell
+
+
+def writing(shell: Shell, instead: str) -> Embedded:
+    """Return the shell if this process may write events to its tables; on a server only workers do.
+
+    Raises
+    ------
+    UsageError
+        It is a server; `instead` says what does the same there.
+    """
+    if isinstance(shell, Server):
+        raise UsageError(
+            f"the tables of {shell.store.address} are written by its workers, from Kafka: {instead}"
+        )
+    return shell
+
+
+def instant(text: str | None, shell: Shell) -> datetime:
     """Return the instant that --at names, or now."""
     if text is None:
-        seconds, rest = divmod(embedded.clock(), 1_000_000)
+        seconds, rest = divmod(shell.clock(), 1_000_000)
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
     try:
         at = datetime.fromisoformat(text)

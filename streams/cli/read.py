@@ -12,10 +12,11 @@ from journey.handle import NOBODY
 from journey.stage import Stage
 from streams.cli.options import At, Brand, Data, Json, console, instant, opened, print_json, say
 from streams.edge.naming import Naming
-from streams.embedded import Embedded
+from streams.edge.redact import HASHED
 from streams.explain import Explanation, StageExplanation
 from streams.explain import explain as explained
 from streams.links import HandleError, parse_handle
+from streams.server import Shell
 from streams.verify import Check
 from streams.verify import verify as checks
 
@@ -23,6 +24,7 @@ __all__ = ["explain", "handle_argument", "sql", "stages", "verify"]
 
 _SHOWN = 6  # interactions listed a stage
 _BAR = 30
+_NO_KEY = bytes(32)
 
 
 def sql(
@@ -33,17 +35,17 @@ def sql(
     data: Data = None,
 ) -> None:
     """Run SQL on the store: tables and views explain themselves (SHOW TABLES; DESCRIBE journeys)."""
-    with opened(data) as embedded:
-        sys.stdout.buffer.write(embedded.store.raw(query.strip().rstrip(";"), output))
+    with opened(data) as shell:
+        sys.stdout.buffer.write(shell.store.raw(query.strip().rstrip(";"), output))
         sys.stdout.flush()
 
 
 def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False) -> None:
     """Show the population of a brand by stage, now or at any instant of the past."""
-    with opened(data) as embedded:
+    with opened(data) as shell:
         source = "standings" if at is None else "journeys_at(at = {at:DateTime64(6, 'UTC')})"
-        moment = instant(at, embedded)
-        found = embedded.store.rows(
+        moment = instant(at, shell)
+        found = shell.store.rows(
             f"SELECT toString(stage) AS stage, count() AS customers FROM {source} WHERE brand = {{brand:String}} GROUP BY stage",
             {"brand": brand, "at": moment},
         )
@@ -64,10 +66,10 @@ def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False
     console.print(table)
 
 
-def handle_argument(text: str, embedded: Embedded) -> tuple[str, int]:
-    """Return (kind, id) of a KIND:VALUE argument; hashed values are understood too."""
-    naming = Naming(embedded.key, NOBODY | embedded.model.identity.nobody, trusted=True)
-    return parse_handle(text, naming)
+def handle_argument(text: str, shell: Shell) -> tuple[str, int]:
+    """Return (kind, id) of a KIND:VALUE argument; hashed values are understood too, and need no key."""
+    key = _NO_KEY if HASHED.fullmatch(text.partition(":")[2]) else shell.key
+    return parse_handle(text, Naming(key, NOBODY | shell.model.identity.nobody, trusted=True))
 
 
 def explain(
@@ -80,9 +82,9 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Why a customer stands where she stands: the interactions behind each score, lapses, and what would lift her."""
-    with opened(data) as embedded:
-        _, identifier = handle_argument(handle, embedded)
-        found = explained(embedded.store, embedded.model, brand, identifier, instant(at, embedded))
+    with opened(data) as shell:
+        _, identifier = handle_argument(handle, shell)
+        found = explained(shell.store, shell.model, brand, identifier, instant(at, shell))
     if found is None:
         raise HandleError(f"nothing is known of {handle}")
     if as_json:
@@ -123,8 +125,8 @@ def _show_stage(stage: StageExplanation) -> None:
 
 def verify(data: Data = None, as_json: Json = False) -> None:
     """Recompute everything from the interactions and compare; exit 1 and show rows where anything drifts."""
-    with opened(data) as embedded:
-        results = checks(embedded)
+    with opened(data) as shell:
+        results = checks(shell)
     drift = [check for check in results if check.drift]
     if as_json:
         print_json({"ok": not drift, "checks": results})

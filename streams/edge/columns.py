@@ -1,96 +1,98 @@
-"""The columns of a frame, filled event by event: an event is let go of as soon as its values stand in columns."""
+"""Events that were read, one below the other, and the columns of a frame that they become."""
 
-from array import array
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import compress
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from streams.columns import times
+from streams.edge.keys import Keys
+from streams.edge.naming import Handles
+from streams.edge.plain import Event, Interaction
 from streams.frames import AMOUNT_SCALE, EVENTS
 
-if TYPE_CHECKING:
-    from datetime import datetime
+__all__ = ["Rows", "batch"]
 
-__all__ = ["Columns"]
-
-_REQUIRED = ("event", "time", "type", "source", "id", "brand")
-_OPTIONAL = (
-    "content", "product", "place", "campaign", "device", "amount", "currency", "rating", "sentiment", "cause", "properties",
-)  # fmt: skip
+_TEXTS = ("brand", "content", "product", "place", "campaign", "device", "currency", "cause")
+_NUMBERS = ("rating", "sentiment")
 
 
-class Columns:
-    """Values of events, in the order in which they were added.
+@dataclass(slots=True)
+class Rows:
+    """Events by the place of the line that each came from, with what was made of their handles, properties, time."""
 
-    Most events lack most of the optional fields, so of those only what is there is kept, by the row it is for.
-    """
+    places: list[int]
+    events: list[Event]
+    handles: list[Handles]
+    properties: list[bytes]
+    time_us: NDArray[np.int64]
 
-    def __init__(self) -> None:
-        self._rows: list[
-            tuple[bytes, datetime, str, str, str, str]
-        ] = []  # what every event has, in _REQUIRED order
-        self._ends: list[int] = []  # of the handles of each row, which stand in the next two
-        self._kinds = bytearray()
-        self._ids = array("Q")
-        self._optional: dict[str, dict[int, Any]] = {name: {} for name in _OPTIONAL}
+    def __len__(self) -> int:
+        return len(self.places)
 
-    def add(self, key: bytes, event: Mapping[str, Any], handles: Sequence[tuple[int, int]]) -> None:
-        """Take the values of one event, its properties as JSON text; `handles` are (kind code, id), the primary one first.
+    def keep(self, rows: NDArray[np.bool_]) -> "Rows":
+        """Return the marked rows."""
+        if rows.all():
+            return self
+        kept = (list(compress(column, rows)) for column in (self.places, self.events, self.handles, self.properties))
+        return Rows(*kept, self.time_us[rows])  # type: ignore[arg-type]
 
-        The event's data is emptied of what has been taken.
-        """
-        data, row = event["data"], len(self._rows)
-        del data["handles"]
-        self._rows.append(
-            (key, event["time"], event["type"], event["source"], event["id"], data.pop("brand"))
-        )
-        for code, identifier in handles:
-            self._kinds.append(code)
-            self._ids.append(identifier)
-        self._ends.append(len(self._kinds))
-        for name, value in data.items():
-            self._optional[name][row] = value
-
-    def batch(self) -> pa.RecordBatch:
-        """Return the columns of `streams.frames.EVENTS`."""
-        keys, times, *texts = zip(*self._rows, strict=True) if self._rows else [()] * len(_REQUIRED)
-        columns = {
-            "event": pa.FixedSizeBinaryArray.from_buffers(
-                pa.binary(16), len(keys), [None, pa.py_buffer(b"".join(keys))]
-            ),
-            "time": pa.array(times, pa.timestamp("us", "UTC")),
-        }
-        columns |= {
-            name: pa.array(text, pa.string()) for name, text in zip(_REQUIRED[2:], texts, strict=True)
-        }
-        columns |= {name: self._spread(name, values) for name, values in self._optional.items()}
-        columns |= self._handles()
-        return pa.RecordBatch.from_arrays([columns[field.name] for field in EVENTS], schema=EVENTS)
-
-    def _spread(self, name: str, values: dict[int, Any]) -> pa.Array:
-        """Put each value into its row; the other rows are empty text, or null where the column holds numbers."""
-        kind = EVENTS.field(name).type
-        absent = pa.scalar("" if kind == pa.string() else None, kind)
-        if not values:
-            return pa.repeat(absent, len(self._rows))
-        present = _amounts(values) if name == "amount" else list(values.values())
-        taken = np.full(len(self._rows), len(values))
-        taken[np.fromiter(values, np.int64, len(values))] = np.arange(len(values))
-        return pa.concat_arrays([pa.array(present, kind), pa.repeat(absent, 1)]).take(pa.array(taken))
-
-    def _handles(self) -> dict[str, pa.Array]:
-        ids = pa.array(np.frombuffer(self._ids, np.uint64))
-        kinds = pa.array(np.frombuffer(self._kinds, np.uint8))
-        offsets = pa.array([0, *self._ends], pa.int32())
-        return {
-            "handle": ids.take(offsets[:-1]),
-            "handles": pa.ListArray.from_arrays(offsets, ids),
-            "kinds": pa.ListArray.from_arrays(offsets, kinds),
-        }
+    def with_others(self, other: "Rows") -> "Rows":
+        """Return these rows and the others, in the order of places."""
+        if not len(other):
+            return self
+        places = self.places + other.places
+        order = np.argsort(places)
+        columns = (self.events + other.events, self.handles + other.handles, self.properties + other.properties)
+        ordered = ([column[row] for row in order] for column in (places, *columns))
+        return Rows(*ordered, np.concatenate([self.time_us, other.time_us])[order])  # type: ignore[arg-type]
 
 
-def _amounts(values: Mapping[int, float]) -> NDArray[np.int64]:
-    amounts = np.fromiter(values.values(), np.float64, len(values))
-    return np.rint(amounts * AMOUNT_SCALE).astype(np.int64)
+def batch(rows: Rows, keys: Keys) -> pa.RecordBatch:
+    """Return the columns of `streams.frames.EVENTS`."""
+    data = [event.data for event in rows.events]
+    types = [event.type for event in rows.events]
+    ids = [event.id for event in rows.events]
+    sources = [event.source for event in rows.events]
+    known = zip(sources, ids, (primary for _, _, primary in rows.handles), strict=True)
+    columns = {
+        "event": pa.FixedSizeBinaryArray.from_buffers(
+            pa.binary(16), len(rows), [None, pa.py_buffer(keys.keys(known))]
+        ),
+        "time": times(rows.time_us),
+        "type": pa.array(types, pa.string()),
+        "source": pa.array(sources, pa.string()),
+        "id": pa.array(ids, pa.string()),
+        "properties": pa.array(rows.properties, pa.string()),
+        "amount": _amounts(_numbers(data, "amount")),
+    }
+    columns |= {name: pa.array(list(map(attrgetter(name), data)), pa.string()) for name in _TEXTS}
+    columns |= {name: pa.array(_numbers(data, name), from_pandas=True) for name in _NUMBERS}
+    columns |= _handles(rows.handles)
+    return pa.RecordBatch.from_arrays([columns[field.name] for field in EVENTS], schema=EVENTS)
+
+
+def _numbers(data: list[Interaction], name: str) -> NDArray[np.float64]:
+    return np.fromiter(map(attrgetter(name), data), np.float64, len(data))
+
+
+def _amounts(amounts: NDArray[np.float64]) -> pa.Array:
+    absent = np.isnan(amounts)
+    return pa.array(np.rint(np.where(absent, 0.0, amounts) * AMOUNT_SCALE).astype(np.int64), mask=absent)
+
+
+def _handles(handles: Iterable[Handles]) -> dict[str, pa.Array]:
+    kinds = [codes for codes, _, _ in handles]
+    codes = pa.array(np.frombuffer(b"".join(kinds), np.uint8))
+    ids = pa.array(np.frombuffer(b"".join([own for _, own, _ in handles]), "<u8"))
+    ends = np.cumsum(np.fromiter(map(len, kinds), np.int32, len(kinds)), dtype=np.int32)
+    offsets = pa.array(np.concatenate([np.zeros(1, np.int32), ends]))
+    return {
+        "handle": ids.take(offsets[:-1]),
+        "handles": pa.ListArray.from_arrays(offsets, ids),
+        "kinds": pa.ListArray.from_arrays(offsets, codes),
+    }

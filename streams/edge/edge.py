@@ -1,26 +1,36 @@
 """One line in, one row out: validate, hash, put into columns; what is no event becomes a dead letter."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Raw
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
 
-from schemas.event import MAX_AHEAD_S, MAX_EVENT_BYTES, MAX_PROPERTIES_BYTES, event_v1
-from streams.edge.columns import Columns
+from schemas.event import MAX_AHEAD_S, MAX_EVENT_BYTES, event_v1
+from streams.edge import plain
+from streams.edge.columns import Rows, batch
 from streams.edge.keys import Keys
-from streams.edge.naming import Naming
+from streams.edge.naming import Handles, Naming, packed
+from streams.edge.properties import Properties, stored
 from streams.edge.reasons import Refused, refused
 from streams.edge.redact import redact
+from streams.edge.times import parsed
 from streams.frames import LETTERS, Frame
 
 __all__ = ["Edge"]
 
 _EARLIEST_US = -2_208_988_800_000_000  # 1900-01-01, where DateTime64 begins
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+_UNREAD = Raw(b"")
+_AHEAD = ("time_ahead", "/time: more than a day ahead")
+_OLD = ("time_too_old", "/time: before 1900")
 _validated = event_v1.validator.validate_json
+
+Letters = list[tuple[int, Refused]]  # by the place of the line
 
 
 class Edge:
@@ -29,6 +39,7 @@ class Edge:
     def __init__(self, key: bytes, nobody: frozenset[str] = frozenset(), *, trusted: bool = False) -> None:
         self._key = key
         self._naming = Naming(key, nobody, trusted=trusted)
+        self._properties = Properties()
         self._keys = Keys()
 
     def pack(
@@ -45,40 +56,71 @@ class Edge:
         now_us
             The clock; event times more than a day ahead of it are refused.
         """
-        columns = Columns()
-        places: list[int] = []
-        letters: list[tuple[int, Refused]] = []
-        for place, line in enumerate(lines):
+        rows, letters = self._plain(lines), []
+        if len(rows) < len(lines):
+            others, letters = self._by_contract(lines, sorted(set(range(len(lines))).difference(rows.places)))
+            rows = rows.with_others(others)
+        timely, late = _check_time(rows, now_us)
+        letters = sorted(letters + late, key=lambda letter: letter[0])
+        events = batch(rows.keep(timely), self._keys)
+        return Frame(events, self._letters(letters, lines, partition, first_offset), topic, now_us)
+
+    def check(self, line: bytes, now_us: int) -> None:
+        """Raise Refused unless `pack` would take this line for an event."""
+        try:
+            *_, time_us = self._take(line)
+        except ValidationError as error:
+            raise refused(error) from None
+        if time_us > now_us + MAX_AHEAD_S * 1_000_000:
+            raise Refused(*_AHEAD)
+        if time_us < _EARLIEST_US:
+            raise Refused(*_OLD)
+
+    def _plain(self, lines: Sequence[bytes]) -> Rows:
+        """Return the events that it does not take the contract to understand."""
+        places, events = plain.read(lines)
+        time_us, fit = parsed([event.time for event in events])
+        handles = [self._naming.read(bytes(event.data.handles)) for event in events]
+        properties = [self._properties.read(bytes(event.data.properties)) for event in events]
+        types = {name: plain.is_type(name) for name in {event.type for event in events}}
+        whole = [
+            name is not None
+            and text is not None
+            and types[event.type]
+            and (event.data.currency != "" or event.data.amount != event.data.amount)
+            for event, name, text in zip(events, handles, properties, strict=True)
+        ]
+        return Rows(places, events, handles, properties, time_us).keep(fit & np.array(whole, bool))
+
+    def _by_contract(self, lines: Sequence[bytes], places: Iterable[int]) -> tuple[Rows, Letters]:
+        """Return the events at these places, and why the others are none."""
+        taken: list[tuple[int, plain.Event, Handles, bytes, int]] = []
+        letters: Letters = []
+        for place in places:
             try:
-                self._take(line, columns)
+                taken.append((place, *self._take(lines[place])))
             except ValidationError as error:
                 letters.append((place, refused(error)))
             except Refused as reason:
                 letters.append((place, reason))
-            else:
-                places.append(place)
-        events = columns.batch()
-        keep, late = _check_time(events.column("time").cast(pa.int64()).to_numpy(), now_us)
-        letters += [(places[i], reason) for i, reason in late]
-        letters.sort(key=lambda letter: letter[0])
-        if late:
-            events = events.filter(pa.array(keep))
-        return Frame(events, self._letters(letters, lines, partition, first_offset), topic, now_us)
+        *columns, time_us = map(list, zip(*taken, strict=True)) if taken else ([] for _ in range(5))
+        return Rows(*columns, np.array(time_us, np.int64)), letters
 
-    def _take(self, line: bytes, columns: Columns) -> None:
+    def _take(self, line: bytes) -> tuple[plain.Event, Handles, bytes, int]:
         if len(line) > MAX_EVENT_BYTES:
             raise Refused("too_large", f"/: {len(line)} bytes, at most {MAX_EVENT_BYTES}")
         event = _validated(line)
         data = event["data"]
         if "amount" in data and "currency" not in data:
             raise Refused("no_currency", "/data/currency: required with amount")
-        handles = self._naming.name(data["handles"])
-        if "properties" in data:
-            data["properties"] = _text(data["properties"])
-        columns.add(self._keys.key(event["source"], event["id"], handles[0][1]), event, handles)
+        handles = packed(self._naming.name(data["handles"]))
+        properties = stored(data["properties"]) if "properties" in data else b""
+        interaction = plain.Interaction(**data | {"handles": _UNREAD, "properties": _UNREAD})
+        read = plain.Event(event["id"], event["source"], event["type"], "", interaction)
+        return read, handles, properties, (event["time"] - _EPOCH) // _US
 
     def _letters(
-        self, letters: list[tuple[int, Refused]], lines: Sequence[bytes], partition: int, first_offset: int
+        self, letters: Letters, lines: Sequence[bytes], partition: int, first_offset: int
     ) -> pa.RecordBatch:
         columns = {
             "reason": [reason.reason for _, reason in letters],
@@ -93,28 +135,9 @@ class Edge:
         return redact(line[:MAX_EVENT_BYTES], self._key, self._naming.nobody, trusted=self._naming.trusted)
 
 
-def _text(properties: dict[str, Any]) -> bytes:
-    text = to_json(properties)
-    if len(text) > MAX_PROPERTIES_BYTES:
-        raise Refused("too_large", f"/data/properties: more than {MAX_PROPERTIES_BYTES} bytes")
-    if (b"NaN" in text or b"Infinity" in text) and not _is_json(text):
-        raise Refused("bad_value", "/data/properties: NaN and Infinity are not JSON")
-    return text
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        from_json(text, allow_inf_nan=False)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_time(
-    time_us: NDArray[np.int64], now_us: int
-) -> tuple[NDArray[np.bool_], list[tuple[int, Refused]]]:
-    ahead = time_us > now_us + MAX_AHEAD_S * 1_000_000
-    old = time_us < _EARLIEST_US
-    late = [(int(i), Refused("time_ahead", "/time: more than a day ahead")) for i in np.flatnonzero(ahead)]
-    late += [(int(i), Refused("time_too_old", "/time: before 1900")) for i in np.flatnonzero(old)]
+def _check_time(rows: Rows, now_us: int) -> tuple[NDArray[np.bool_], Letters]:
+    ahead = rows.time_us > now_us + MAX_AHEAD_S * 1_000_000
+    old = rows.time_us < _EARLIEST_US
+    late = [(rows.places[i], Refused(*_AHEAD)) for i in np.flatnonzero(ahead)]
+    late += [(rows.places[i], Refused(*_OLD)) for i in np.flatnonzero(old)]
     return ~(ahead | old), late

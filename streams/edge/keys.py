@@ -1,5 +1,6 @@
 """The key of an event: an event is the same event when source, id and primary handle are the same."""
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 __all__ = ["Keys"]
@@ -13,14 +14,14 @@ class Keys:
     def __init__(self) -> None:
         self._sources: dict[str, blake2b] = {}
 
-    def key(self, source: str, name: str, primary: int) -> bytes:
-        """Return the key of the event `name` of that source whose primary handle has that id."""
-        known = self._sources.get(source)
-        if known is None:
-            known = self._learn(source)
-        key = known.copy()
-        key.update(f"{name}\0{primary}".encode())
-        return key.digest()
+    def keys(self, events: Iterable[tuple[str, str, bytes]]) -> bytes:
+        """Return, end to end, the keys of events by source, id, and primary handle as decimal text."""
+        known, keys = self._sources, []
+        for source, name, primary in events:
+            key = (known.get(source) or self._learn(source)).copy()
+            key.update(b"%b\0%b" % (name.encode(), primary))
+            keys.append(key.digest())
+        return b"".join(keys)
 
     def _learn(self, source: str) -> blake2b:
         if len(self._sources) >= _REMEMBERED:

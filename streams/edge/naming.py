@@ -4,16 +4,33 @@ from collections.abc import Mapping
 
 from journey.handle import KIND_CODE, NOBODY, HandleKey, normalise
 from schemas.event import MAX_HANDLES, HandleKind
+from streams.edge.plain import read_handles
 from streams.edge.reasons import Refused
 from streams.edge.redact import HASHED
 
-__all__ = ["Naming"]
+__all__ = ["Handles", "Naming", "packed"]
 
 _REMEMBERED = (
     200_000  # values of each kind whose hash is kept at hand; then all are forgotten and learnt anew
 )
+_CODES = [bytes([code]) for code in KIND_CODE.values()]
+_SHORT = 256  # bytes of JSON text: longer handles are not kept at hand
 
 Named = tuple[tuple[int, int], ...]  # (kind code, handle id), by priority
+
+
+# The handles of an event as columns take them, by priority: the code of each kind; the ids, eight bytes each,
+# little-endian; the first id as decimal text.
+Handles = tuple[bytes, bytes, bytes]
+
+
+def packed(named: Named) -> Handles:
+    """Return handles, at least one, as columns take them."""
+    code, primary = named[0]
+    if len(named) == 1:
+        return _CODES[code], primary.to_bytes(8, "little"), b"%d" % primary
+    ids = b"".join([identifier.to_bytes(8, "little") for _, identifier in named])
+    return bytes([code for code, _ in named]), ids, b"%d" % primary
 
 
 class Naming:
@@ -24,6 +41,25 @@ class Naming:
         self.nobody = NOBODY | nobody
         self.trusted = trusted
         self._known: dict[str, dict[str, Named]] = {kind: {} for kind in KIND_CODE}
+        self._texts: dict[bytes, Handles] = {}
+
+    def read(self, text: bytes) -> Handles | None:
+        """Return the handles that JSON text names, None where it takes the contract to say what is wrong."""
+        return self._texts.get(text) or self._learn(text)
+
+    def _learn(self, text: bytes) -> Handles | None:
+        values = read_handles(text)
+        if values is None:
+            return None
+        try:
+            handles = packed(self.name(values))
+        except Refused:
+            return None
+        if len(text) <= _SHORT:
+            if len(self._texts) >= _REMEMBERED:
+                self._texts.clear()
+            self._texts[text] = handles
+        return handles
 
     def name(self, handles: Mapping[HandleKind, str | list[str]]) -> Named:
         """Return the handles by priority, smallest id first within a kind, each once.

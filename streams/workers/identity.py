@@ -1,7 +1,7 @@
 """Identity on its one partition: links into the graph of all customers; moves to the table and to the owners."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ from schemas.topics import IDENTITY_MAP, LINKS
 from streams.processors.identity import Identity, distinct_links, kind_codes
 from streams.workers import messages
 from streams.workers.messages import Message, Outgoing
+from streams.workers.owner import Owner
 from streams.workers.poison import Poison, tables_of
 from streams.workers.ports import PartitionedStore
 from streams.workers.writing import Writer
@@ -18,8 +19,8 @@ from streams.workers.writing import Writer
 __all__ = ["IdentityWorker"]
 
 
-class IdentityWorker:
-    """Processes the topic links, all of it. `assign` first; see `streams.workers.intake` for the parameters.
+class IdentityWorker(Owner):
+    """Processes the topic links, all of it; see `streams.workers.intake` for the parameters.
 
     Only handles that stand in a link are known here: about 100 bytes each, and 40 a link.
     """
@@ -32,7 +33,7 @@ class IdentityWorker:
         partitions: int,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._store = store
+        super().__init__(store, LINKS)
         self._count = partitions
         self._writer = Writer(store, LINKS, wait)
         self._poison = Poison(store)
@@ -40,27 +41,20 @@ class IdentityWorker:
         self.reset()
 
     def reset(self) -> None:
-        """Let go of all state; `assign` rebuilds it from the store."""
-        self.open: frozenset[int] = frozenset()
+        """Let go of all state; `restore` rebuilds it."""
+        self.open = frozenset()
         self._identity = Identity(self.model.identity)
         self._sequence = 0
         self._unsent: pa.Table | None = None
         self._unsettled = True
 
-    def assign(self, partitions: Collection[int]) -> None:
-        """Be the owner of the partition, or of none."""
-        wanted = frozenset(partitions)
-        if self.open and (not wanted or self._store.held(LINKS, self.open) != self.open):
-            self.reset()
-        if not wanted - self.open:
-            return
+    def _restore(self, partitions: frozenset[int]) -> None:
+        del partitions  # there is one
         store = self._store
-        store.take(LINKS, wanted)
         self._sequence = store.last_sequence("identity_map")
         self._identity.restore(store.links(), store.linked_handles())
         # The write before this may not have been sent: whoever made it died, or lost the partition, in between.
         self._unsent = store.moves_of(self._sequence) if self._sequence else None
-        self.open = wanted
 
     def step(self, batch: Sequence[Message], now_us: int) -> list[Outgoing]:
         """Process records; when this returns, identity_map has what they change.

@@ -4,7 +4,7 @@ Owns the handles of its partitions: their events, all of their evidence, and to 
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ from streams.processors.intake import Intake, minute_counts, rows_of
 from streams.processors.journey import Journey
 from streams.workers import messages
 from streams.workers.messages import Message, Outgoing
+from streams.workers.owner import Owner
 from streams.workers.poison import Poison, frame_of, tables_of
 from streams.workers.ports import PartitionedStore
 from streams.workers.writing import Writer
@@ -40,8 +41,8 @@ _REMEMBERED_PAIRS = 200_000  # pairs of handles that were sent; then all are for
 _WATERMARKED = ("interactions", "identity_links", "evidence", "minute_counts", "dead_letters", "deliveries")
 
 
-class IntakeWorker:
-    """Processes topics interactions and identity.map of its partitions. `assign` first.
+class IntakeWorker(Owner):
+    """Processes topics interactions and identity.map of its partitions.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ class IntakeWorker:
         window_us: int,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._store = store
+        super().__init__(store, INTERACTIONS)
         self._count = partitions
         self._window_us = window_us
         self._writer = Writer(store, INTERACTIONS, wait)
@@ -76,8 +77,8 @@ class IntakeWorker:
         self.reset()
 
     def reset(self) -> None:
-        """Let go of all state; `assign` rebuilds it from the store."""
-        self.open: frozenset[int] = frozenset()
+        """Let go of all state; `restore` rebuilds it."""
+        self.open = frozenset()
         self.intake = Intake(self._window_us, self._lookup)
         self._owned = IdentityGraph(self.model.identity)  # without links: the directory of handles
         self._journey = Journey(self.model, self._owned)
@@ -89,18 +90,6 @@ class IntakeWorker:
 
     def _lookup(self, ids: Ids) -> U64:
         return self._store.first_positions(ids, self.intake.seen.slack_us)
-
-    def assign(self, partitions: Collection[int]) -> None:
-        """Be the owner of these partitions and no others; state of those that are new is restored."""
-        wanted = frozenset(partitions)
-        if not wanted >= self.open or self._store.held(INTERACTIONS, self.open) != self.open:
-            self.reset()
-        new = wanted - self.open
-        if not new:
-            return
-        self._store.take(INTERACTIONS, new)
-        self._restore(new)
-        self.open = wanted
 
     def _restore(self, partitions: frozenset[int]) -> None:
         store = self._store

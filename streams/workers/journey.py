@@ -20,6 +20,7 @@ from streams.engine import Outcome
 from streams.processors.journey import Journey
 from streams.workers import messages
 from streams.workers.messages import Message, Outgoing
+from streams.workers.owner import Owner
 from streams.workers.poison import Poison, tables_of
 from streams.workers.ports import PartitionedStore
 from streams.workers.writing import Writer
@@ -49,8 +50,8 @@ class Versions:
         return newer
 
 
-class JourneyWorker:
-    """Processes the topic evidence of its partitions. `assign` first; see `streams.workers.intake`."""
+class JourneyWorker(Owner):
+    """Processes the topic evidence of its partitions; see `streams.workers.intake`."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class JourneyWorker:
         partitions: int,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._store = store
+        super().__init__(store, EVIDENCE)
         self._count = partitions
         self._writer = Writer(store, EVIDENCE, wait)
         self._poison = Poison(store)
@@ -69,8 +70,8 @@ class JourneyWorker:
         self.reset()
 
     def reset(self) -> None:
-        """Let go of all state; `assign` rebuilds it from the store."""
-        self.open: frozenset[int] = frozenset()
+        """Let go of all state; `restore` rebuilds it."""
+        self.open = frozenset()
         self._graph = Membership()
         self._journey = Journey(self.model, self._graph)
         self._versions = Versions()
@@ -78,18 +79,6 @@ class JourneyWorker:
         self._sequence = 0
         self._unsettled = False
         self._remodelled = False
-
-    def assign(self, partitions: Collection[int]) -> None:
-        """Be the owner of these partitions and no others; state of those that are new is restored."""
-        wanted = frozenset(partitions)
-        if not wanted >= self.open or self._store.held(EVIDENCE, self.open) != self.open:
-            self.reset()
-        new = wanted - self.open
-        if not new:
-            return
-        self._store.take(EVIDENCE, new)
-        self._restore(new)
-        self.open = wanted
 
     def _restore(self, partitions: frozenset[int]) -> None:
         store = self._store
@@ -150,7 +139,7 @@ class JourneyWorker:
         return []
 
     def tick(self, now_us: int) -> list[Outgoing]:
-        """Announce what time alone has changed, and after `assign` whatever lags behind."""
+        """Announce what time alone has changed, and after `restore` whatever lags behind."""
         self._announce(Pairs.none(), Moved.nobody(), now_us)
         return []
 

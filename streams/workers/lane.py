@@ -30,8 +30,11 @@ class Processor(Protocol):
 
     open: frozenset[int]
 
-    def assign(self, partitions: frozenset[int]) -> None:
+    def take(self, partitions: frozenset[int]) -> None:
         """Be the owner of these partitions."""
+
+    def restore(self) -> None:
+        """Bring in the state of owned partitions."""
 
     def step(self, batch: Sequence[Message], now_us: int) -> list[Outgoing]:
         """Process records."""
@@ -94,7 +97,7 @@ class Lane:
         self._batch_s = batch_s
         self._wanted: frozenset[int] = frozenset()
         self._epoch = 0  # of the assignment
-        self._applied = -1
+        self._taken = self._applied = -1  # of which epoch partitions are owned, and the state is there
         self._assigned = asyncio.Event()
         self._waiting: deque[Received] = deque()
         self._arrived = asyncio.Event()
@@ -169,7 +172,10 @@ class Lane:
         started = loop.time()
         if self.worker is None:
             self.worker = await asyncio.to_thread(self._make)
-        await asyncio.to_thread(self.worker.assign, self._wanted)
+        if self._taken != epoch:
+            await asyncio.to_thread(self.worker.take, self._wanted)
+            self._taken = epoch
+        await asyncio.to_thread(self.worker.restore)
         self.progress.restore_seconds = loop.time() - started
         _log.info("%s: partitions %s are open", self.name, sorted(self.worker.open))
         self._applied = epoch

@@ -170,6 +170,7 @@ class Node:
             EVIDENCE: JourneyWorker(connections[EVIDENCE], MODEL, **options),
         }
         self.fenced = dict.fromkeys(LANES, False)
+        self.taken = dict.fromkeys(LANES, False)
         self.rewind()
 
     def rewind(self) -> None:
@@ -178,7 +179,7 @@ class Node:
 
     def assign(self, lane: str, partitions: frozenset[int]) -> None:
         self.assigned[lane] = partitions
-        self.fenced[lane] = False
+        self.fenced[lane] = self.taken[lane] = False
 
     def work(self, lane: str) -> bool:
         """Do one batch of a lane, or a tick; return whether there was anything to read."""
@@ -186,7 +187,10 @@ class Node:
             return False
         worker = self.workers[lane]
         try:
-            worker.assign(self.assigned[lane])
+            if not self.taken[lane]:
+                worker.take(self.assigned[lane])
+                self.taken[lane] = True
+            worker.restore()
             batch = self._read(lane)
             outgoing = worker.step(batch, self.world.now()) if batch else worker.tick(self.world.now())
             for out in outgoing:
@@ -268,13 +272,15 @@ class Cluster:
         if self.faults.rate and self.random.random() < 0.03:
             self.topics[place].append(out.value)
 
-    def rebalance(self, without: Node | None = None) -> None:
-        """Deal all partitions out anew; `without` does not hear of it, and goes on as it was."""
+    def rebalance(self, without: Node | None = None, *, share: float = 1.0) -> None:
+        """Deal a share of all partitions out anew; `without` does not hear of it, and goes on as it was."""
         nodes = [node for node in self.nodes if node is not without] or self.nodes
         dealt = {node: {lane: set() for lane in LANES} for node in nodes}
         for lane in LANES:
             for partition in range(1 if lane == LINKS else self.count):
-                node = self.random.choice(nodes)
+                node = self.owner.get((lane, partition))
+                if node not in nodes or self.random.random() < share:
+                    node = self.random.choice(nodes)
                 dealt[node][lane].add(partition)
                 self.owner[lane, partition] = node
         for node, lanes in dealt.items():
@@ -290,7 +296,7 @@ class Cluster:
         stopped = node or next(each for each in self.nodes if token in each.tokens)
         self.busy.append(stopped)
         try:
-            self.rebalance(without=stopped)
+            self.rebalance(without=stopped, share=self.random.choice([0.0, 0.3]))
             for _ in range(self.random.randint(1, 20)):
                 self.some_work(without=stopped)
         finally:
@@ -310,7 +316,7 @@ class Cluster:
             for _ in range(self.random.randint(0, 6)):
                 self.some_work()
             if self.random.random() < 0.05:
-                self.rebalance()
+                self.rebalance(share=self.random.choice([0.0, 0.3, 1.0]))
         self.finish()
         return self
 
@@ -319,8 +325,7 @@ class Cluster:
         self.latest_us += ahead_us
         self.offset_us = self.latest_us - self.base_us
         self.faults.left = self.takeovers = 0
-        self.rebalance()
-        self.settle()
+        self.settle()  # nobody starts afresh, so nothing that got lost is made good by it
 
     def settle(self) -> None:
         while True:
@@ -329,7 +334,7 @@ class Cluster:
             if not any(worked) and not behind:
                 return
             if any(node.fenced[lane] for node in self.nodes for lane in LANES):
-                self.rebalance()
+                self.rebalance(share=0.0)
 
     def _cuts(self):
         items = list(self.history.items)

@@ -1,0 +1,13 @@
+"""The command that runs a worker: Faust's own, with our app."""
+
+import sys
+
+__all__ = ["worker"]
+
+
+def worker() -> None:
+    """Run a worker: intake, identity and journey over Kafka, into the ClickHouse server of JOURNEY_STORE."""
+    from streams.app import app  # noqa: PLC0415 - reads the settings
+
+    sys.argv = ["journey worker", "worker", "--without-web", "--loglevel", "INFO"]
+    app.main()

@@ -1,0 +1,91 @@
+"""The tables of a cluster, from the same SQL as those of one server: replicated, sharded, joined as a whole.
+
+A table that is written for a partition of the log becomes two: `<table>_local`, which holds a shard's part, and the
+table itself, which reaches all shards. Rows go to the shard that `_partition` names, and not to that of a handle or
+customer: a batch adds one block to each table and partition, and an insert is atomic on one shard only, so a
+partition's rows must not be spread for max(_offset) to be its watermark. What belongs together is together all the
+same: a partition is a handle's id (or a customer's) modulo their number, so a handle's interactions, evidence and links
+stand on one shard.
+
+Small tables, which views and fences read whole, are whole on every server.
+
+Views ask all shards. A join or IN whose right side is on all shards too would be made on each shard with that shard's
+view of it, so it is made GLOBAL: the right side is computed once and sent along.
+"""
+
+import re
+
+__all__ = ["EVERYWHERE", "clustered", "local"]
+
+# Whole on every server: what views weigh by, what people write, the book, the fences.
+EVERYWHERE = frozenset(
+    {
+        "dead_letter_replays",
+        "fences",
+        "migrations",
+        "model_stages",
+        "model_weights",
+        "models",
+        "targets",
+    }
+)
+_TABLE = re.compile(
+    r"CREATE TABLE (?P<exists>IF NOT EXISTS )?(?P<name>\w+)\n\((?P<columns>.*?)\n\)\n"
+    r"ENGINE = (?P<engine>\w*MergeTree)(?:\((?P<arguments>[^)]*)\))?(?P<keys> ORDER BY .*?)\n(?P<comment>COMMENT '.*')",
+    re.DOTALL,
+)
+_VIEW = re.compile(r"CREATE VIEW (IF NOT EXISTS )?(\w+)\n")
+_ALTER = re.compile(r"ALTER TABLE (\w+)\n(?=\s+COMMENT COLUMN )")
+_JOIN = re.compile(r"(?<!ASOF )\b(?=(?:ASOF )?(?:INNER|LEFT|FULL OUTER|CROSS) JOIN\b)")
+_IN = re.compile(r"\b(NOT )?IN (?=\(SELECT\b)")
+
+
+def local(table: str) -> str:
+    """Return the name of the table that holds the rows on each server of a cluster.
+
+    >>> local("evidence"), local("models")
+    ('evidence_local', 'models')
+    """
+    return table if table in EVERYWHERE else f"{table}_local"
+
+
+def clustered(sql: str, cluster: str, database: str) -> list[str]:
+    """Return the statements that do on every server of a cluster what one of ours does on a single server.
+
+    Raises
+    ------
+    ValueError
+        A statement of another form than those of `schemas/migrations`.
+    """
+    on = f"ON CLUSTER '{cluster}'"
+    if found := _TABLE.fullmatch(sql):
+        if found["name"] in EVERYWHERE:
+            return [_replicated(found, on, found["name"], "all", "{shard}-{replica}")]
+        return [
+            _replicated(found, on, f"{found['name']}_local", "{shard}", "{replica}"),
+            _distributed(found, on, cluster, database),
+        ]
+    if _VIEW.match(sql):
+        made = _VIEW.sub(rf"CREATE VIEW \1\2 {on}\n", sql, count=1)
+        return [_IN.sub(r"GLOBAL \1IN ", _JOIN.sub("GLOBAL ", made))]
+    if _ALTER.match(sql):
+        return [_ALTER.sub(rf"ALTER TABLE \1 {on}\n", sql, count=1)]
+    raise ValueError(f"no rule to make this statement for a cluster: {sql[:80]}")
+
+
+def _replicated(found: re.Match[str], on: str, name: str, shard: str, replica: str) -> str:
+    place = f"'/clickhouse/tables/{shard}/{{database}}/{found['name']}', '{replica}'"
+    arguments = ", ".join(filter(None, [place, found["arguments"]]))
+    return (
+        f"CREATE TABLE {found['exists'] or ''}{name} {on}\n({found['columns']}\n)\n"
+        f"ENGINE = Replicated{found['engine']}({arguments}){found['keys']}\n{found['comment']}"
+    )
+
+
+def _distributed(found: re.Match[str], on: str, cluster: str, database: str) -> str:
+    lines = [line for line in found["columns"].split("\n") if not line.lstrip().startswith("INDEX ")]
+    columns = "\n".join(lines).removesuffix(",")
+    return (
+        f"CREATE TABLE {found['exists'] or ''}{found['name']} {on}\n({columns}\n)\n"
+        f"ENGINE = Distributed('{cluster}', '{database}', '{found['name']}_local', _partition)\n{found['comment']}"
+    )

@@ -1,0 +1,194 @@
+"""Kafka clients from our settings: the one place where kafka-python is started, and where its errors are told."""
+
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from streams.kafka.errors import BrokerError, UnreachableError
+from streams.settings import KafkaSettings
+
+try:
+    from kafka import (  # type: ignore[import-untyped]
+        KafkaAdminClient,
+        KafkaConsumer,
+        KafkaProducer,
+        OffsetAndMetadata,
+        TopicPartition,
+    )
+    from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec  # type: ignore[import-untyped]
+    from kafka.errors import (  # type: ignore[import-untyped]
+        AuthorizationError,
+        CommitFailedError,
+        KafkaError,
+        RebalanceInProgressError,
+        SaslAuthenticationFailedError,
+        UnsupportedSaslMechanismError,
+    )
+    from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+except ImportError as missing:
+    raise BrokerError(
+        f"no Kafka client ({missing}): install the extra, pip install 'customer-journey-engine[kafka]'"
+    ) from missing
+
+__all__ = [
+    "CommitFailedError", "ConfigResource", "ConfigResourceType", "KafkaError", "OffsetAndMetadata", "OffsetSpec",
+    "RebalanceInProgressError", "TopicPartition", "admin", "consumer", "producer", "told",
+]  # fmt: skip
+
+_BOOTSTRAP_S = 20.0
+_PROBE_S = 3.0
+_CLIENT_ID = "customer-journey-engine"
+
+
+class _Secret(str):
+    """Text that is not shown where a client logs its configuration."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+def options(settings: KafkaSettings) -> dict[str, Any]:
+    """Return the keyword arguments that all of kafka-python's clients share.
+
+    Raises
+    ------
+    BrokerError
+        There are no servers, a user or password is missing, or a file of certificates cannot be read.
+    """
+    if not settings.servers:
+        raise BrokerError("JOURNEY_KAFKA is not set: give Kafka's bootstrap servers, host:port,host:port")
+    shared: dict[str, Any] = {
+        "bootstrap_servers": list(settings.servers),
+        "client_id": _CLIENT_ID,
+        "security_protocol": settings.protocol,
+        "bootstrap_timeout_ms": int(_BOOTSTRAP_S * 1000),
+        "reconnect_backoff_max_ms": 2_000,  # a broker that comes back is met again soon
+    }
+    if settings.protocol.startswith("SASL"):
+        if not settings.user or not settings.password:
+            raise BrokerError(
+                f"JOURNEY_KAFKA_PROTOCOL = {settings.protocol} needs JOURNEY_KAFKA_USER and JOURNEY_KAFKA_PASSWORD"
+            )
+        shared |= {
+            "sasl_mechanism": settings.mechanism,
+            "sasl_plain_username": settings.user,
+            "sasl_plain_password": _Secret(settings.password),
+        }
+    if settings.protocol.endswith("SSL"):
+        shared["ssl_context"] = _context(settings)
+    return shared
+
+
+def _context(settings: KafkaSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca or None)
+    except (OSError, ssl.SSLError) as error:
+        raise BrokerError(f"JOURNEY_KAFKA_CA = {settings.ca}: not a file of certificates: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.certificate:
+        try:
+            context.load_cert_chain(settings.certificate, settings.key or None)
+        except (OSError, ssl.SSLError) as error:
+            raise BrokerError(
+                f"JOURNEY_KAFKA_CERTIFICATE = {settings.certificate}, JOURNEY_KAFKA_KEY = {settings.key}: {error}"
+            ) from error
+    return context
+
+
+@contextmanager
+def admin(settings: KafkaSettings) -> Iterator[Any]:
+    """Open a KafkaAdminClient; errors inside are told as BrokerError."""
+    with told(settings):
+        client = _made(KafkaAdminClient, settings)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+def producer(settings: KafkaSettings, **more: Any) -> Any:
+    """Return an idempotent KafkaProducer that waits for all replicas in sync. Raises BrokerError."""
+    safe: dict[str, Any] = {"acks": "all", "enable_idempotence": True, "metrics_enabled": False}
+    with told(settings):
+        return _made(KafkaProducer, settings, **safe, **more)
+
+
+def consumer(settings: KafkaSettings, **more: Any) -> Any:
+    """Return a KafkaConsumer that commits only when it is told to. Raises BrokerError."""
+    safe: dict[str, Any] = {
+        "enable_auto_commit": False,
+        "isolation_level": "read_committed",
+        "metrics_enabled": False,
+    }
+    with told(settings):
+        return _made(KafkaConsumer, settings, **safe, **more)
+
+
+def _made(make: Callable[..., Any], settings: KafkaSettings, **more: Any) -> Any:
+    """Make a client; when that fails, nothing of it stays behind. It never makes the broker create a topic."""
+    nets: list[Any] = []
+
+    def net(**configs: Any) -> Any:
+        nets.append(KafkaNetClient(**configs))
+        nets[-1].cluster.config["allow_auto_create_topics"] = False
+        return nets[-1]
+
+    given = options(settings)
+    _reach(settings)
+    try:
+        return make(kafka_client=net, **given, **more)
+    except BaseException:
+        for client in nets:
+            client.close()
+        raise
+
+
+@contextmanager
+def told(settings: KafkaSettings) -> Iterator[None]:
+    """Turn errors of Kafka's client into a BrokerError that says what to check."""
+    try:
+        yield
+    except KafkaError as error:
+        raise _explained(error, settings) from error
+
+
+def _explained(error: Any, settings: KafkaSettings) -> BrokerError:
+    servers = ",".join(settings.servers)
+    if isinstance(error, SaslAuthenticationFailedError | UnsupportedSaslMechanismError):
+        return BrokerError(
+            f"Kafka at {servers} refuses the user {settings.user!r} ({settings.mechanism}): check JOURNEY_KAFKA_USER, "
+            "JOURNEY_KAFKA_PASSWORD and JOURNEY_KAFKA_MECHANISM"
+        )
+    if isinstance(error, AuthorizationError):
+        return BrokerError(f"Kafka at {servers}: the user {settings.user!r} lacks a right: {error}")
+    if "bootstrap" in str(error):
+        return UnreachableError(
+            f"Kafka at {servers} does not answer as {settings.protocol} within {_BOOTSTRAP_S:g} s: "
+            "check JOURNEY_KAFKA and JOURNEY_KAFKA_PROTOCOL"
+        )
+    return BrokerError(f"Kafka at {servers}: {error}")
+
+
+def _reach(settings: KafkaSettings) -> None:
+    """Say at once what is wrong when no server can be connected to, rather than after many tries."""
+    failures = []
+    for server in settings.servers:
+        try:
+            _connect(server, settings)
+        except (OSError, ssl.SSLError) as error:
+            failures.append(f"{server}: {error}")
+        else:
+            return
+    raise UnreachableError(f"cannot reach Kafka ({settings.protocol}): " + "; ".join(failures))
+
+
+def _connect(server: str, settings: KafkaSettings) -> None:
+    host, port = re.fullmatch(r"\[?(.+?)\]?:(\d+)", server).groups()  # type: ignore[union-attr]
+    with socket.create_connection((host, int(port)), _PROBE_S) as plain:
+        if settings.protocol.endswith("SSL"):
+            _context(settings).wrap_socket(plain, server_hostname=host).close()

@@ -1,0 +1,51 @@
+"""The edge as publishers and gateways run it: the deployment's key, and the model's list of values that are nobody."""
+
+from contextlib import closing
+
+from schemas.apath import default_model, parse_model
+from streams.edge import Edge
+from streams.models import in_force
+from streams.settings import Settings, SettingsError
+from streams.store import ClickHouse
+
+__all__ = ["edge_of", "key_of"]
+
+
+def key_of(settings: Settings) -> bytes:
+    """Return the key that handles are hashed with. Raises SettingsError without one."""
+    if settings.handle_key is None:
+        raise SettingsError(
+            "JOURNEY_HANDLE_KEY is not set: publishers, gateways and workers must hash handles with the same key, "
+            "64 hex digits (for a new deployment: openssl rand -hex 32)"
+        )
+    return settings.handle_key
+
+
+def edge_of(settings: Settings) -> Edge:
+    """Return the edge under the model in force in the store; under the bundled one, where there is none.
+
+    Raises
+    ------
+    SettingsError
+        There is no key for hashing handles.
+    StoreError
+        JOURNEY_STORE names a server, and it does not answer.
+    """
+    return Edge(key_of(settings), nobody(settings))
+
+
+def nobody(settings: Settings) -> frozenset[str]:
+    """Return the values of handles that name no one, besides those that never do."""
+    found = _in_force(settings) if settings.store else None
+    model = (
+        default_model() if found is None else parse_model(found[1], name=f"the model in force ({found[0]})")
+    )
+    return model.identity.nobody
+
+
+def _in_force(settings: Settings) -> tuple[str, str] | None:
+    with closing(ClickHouse.of(settings)) as store:
+        there = store.rows(
+            "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = 'models'"
+        )
+        return in_force(store.client) if there else None

@@ -1,0 +1,210 @@
+"""The topics of `schemas/topics.toml` in a real Kafka: made, compared, and given more partitions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.topics import INTERACTIONS, Topic, topics
+from streams.faults import boundary
+from streams.kafka.clients import ConfigResource, ConfigResourceType, admin
+from streams.kafka.drained import busy
+from streams.kafka.errors import TopicError
+from streams.settings import KafkaSettings
+
+__all__ = ["Found", "Made", "create", "grow", "listed", "partition_count"]
+
+_MISSING = 3  # Kafka's code for a topic that is not there
+_EXISTS = 36
+_READY_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One declared topic and what Kafka has of it: `partitions` is 0 where it is missing."""
+
+    name: str
+    declared: Topic
+    partitions: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+    def problems(self, many: int | None = None) -> list[str]:
+        """Return in what it differs from what is declared; `many` is the partition count asked for."""
+        if not self.partitions:
+            return ["is missing"]
+        wanted = many if self.declared.partitions is None else self.declared.partitions
+        found = (
+            [] if wanted in (None, self.partitions) else [f"has {self.partitions} partitions, not {wanted}"]
+        )
+        for key, value in self.declared.config.items():
+            real = self.config.get(key, "")
+            if not _serves(key, value, real):
+                found.append(f"has {key} = {real}, not {value}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Names of topics that a command made, and of those that were there as declared."""
+
+    created: list[str]
+    present: list[str]
+
+
+def _serves(key: str, declared: str, real: str) -> bool:
+    """Whether a real value will do: how long records are kept is for operators to say, as is taking larger ones."""
+    if key == "retention.ms":
+        return True
+    if key in {"max.message.bytes", "min.compaction.lag.ms"}:
+        return real.isdigit() and int(real) >= int(declared)
+    return real == declared
+
+
+def listed(settings: KafkaSettings) -> list[Found]:
+    """Return every declared topic as it is in Kafka. Raises BrokerError."""
+    with admin(settings) as client:
+        return _found(client, settings)
+
+
+def _found(client: Any, settings: KafkaSettings) -> list[Found]:
+    names = {settings.prefix + topic.name: topic for topic in topics()}
+    described = {one["name"]: one for one in client.describe_topics(list(names))}
+    counts = {
+        name: len(one["partitions"]) for name, one in described.items() if one["error_code"] != _MISSING
+    }
+    configs = _configs(client, list(counts))
+    return [Found(name, topic, counts.get(name, 0), configs.get(name, {})) for name, topic in names.items()]
+
+
+def _configs(client: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    described = client.describe_configs(resources, config_filter="all")["topic"]
+    return {
+        name: {key: entry["value"] for key, entry in entries.items() if entry["value"] is not None}
+        for name, entries in described.items()
+    }
+
+
+def create(settings: KafkaSettings, partitions: int, replication: int = -1) -> Made:
+    """Make the topics that are missing, each with its declared configuration.
+
+    Parameters
+    ----------
+    partitions
+        Of each topic that is declared with "many".
+    replication
+        Copies of each partition; -1 for the cluster's default.
+
+    Raises
+    ------
+    TopicError
+        A topic is there with another number of partitions, or configured so that it would lose or refuse records;
+        then nothing is made.
+    BrokerError
+        Kafka cannot be reached, or refuses.
+    """
+    with admin(settings) as client:
+        found = _found(client, settings)
+        _refuse(found, partitions)
+        missing = [topic for topic in found if not topic.partitions]
+        if missing:
+            with boundary("topics.create"):
+                _make(client, missing, partitions, replication)
+            client.wait_for_topics([topic.name for topic in missing], timeout_ms=_READY_MS)
+            _refuse(
+                _found(client, settings), partitions
+            )  # somebody else may have made one at the same moment
+    return Made([topic.name for topic in missing], [topic.name for topic in found if topic.partitions])
+
+
+def _make(client: Any, missing: Sequence[Found], partitions: int, replication: int) -> None:
+    wanted = {
+        topic.name: {
+            "num_partitions": topic.declared.partitions or partitions,
+            "replication_factor": replication,
+            "configs": topic.declared.config,
+        }
+        for topic in missing
+    }
+    answer = client.create_topics(wanted, raise_errors=False)
+    failed = [one for one in answer["topics"] if one["error_code"] not in (0, _EXISTS)]
+    if failed:
+        said = "; ".join(f"{one['name']}: {one['error_message'] or one['error_code']}" for one in failed)
+        raise TopicError(f"Kafka did not make every topic: {said}. Mend that and give the command again")
+
+
+def _refuse(found: Sequence[Found], partitions: int) -> None:
+    wrong = [
+        f"{topic.name} {problem}"
+        for topic in found
+        if topic.partitions
+        for problem in topic.problems(partitions)
+    ]
+    if wrong:
+        raise TopicError(
+            "topics are there that differ from what is declared: "
+            + "; ".join(wrong)
+            + ". For more partitions: "
+            "journey topics grow; a configuration is changed with Kafka's own tools; or use another "
+            "JOURNEY_TOPIC_PREFIX"
+        )
+
+
+def partition_count(settings: KafkaSettings, name: str = INTERACTIONS) -> int:
+    """Return how many partitions a topic has.
+
+    Raises
+    ------
+    TopicError
+        It is missing; a topic that the broker would make by itself has the wrong number of partitions.
+    BrokerError
+        Kafka cannot be reached.
+    """
+    with admin(settings) as client:
+        (described,) = client.describe_topics([settings.prefix + name])
+    if described["error_code"]:
+        raise TopicError(
+            f"Kafka has no topic {settings.prefix + name}: make them with journey topics create --partitions P"
+        )
+    return len(described["partitions"])
+
+
+def grow(settings: KafkaSettings, partitions: int) -> list[str]:
+    """Give every "many" topic that many partitions; return the names of those that had fewer.
+
+    The partition of a handle changes by it, so nobody may be at work: publishers, gateways and workers are stopped
+    first, and everything they were to read has been read.
+
+    Raises
+    ------
+    TopicError
+        A topic is missing or has more partitions already, or somebody is at work, or something is unread.
+    BrokerError
+        Kafka cannot be reached, or refuses.
+    """
+    with admin(settings) as client:
+        found = _found(client, settings)
+        _refuse_growth(found, partitions)
+        fewer = [
+            topic for topic in found if topic.declared.partitions is None and topic.partitions < partitions
+        ]
+        if not fewer:
+            return []
+        if reasons := busy(client, settings, {topic.name: topic.partitions for topic in found}):
+            raise TopicError("not now: " + "; ".join(reasons))
+        with boundary("topics.grow"):
+            client.create_partitions({topic.name: partitions for topic in fewer})
+        client.wait_for_topics([topic.name for topic in fewer], timeout_ms=_READY_MS)
+    return [topic.name for topic in fewer]
+
+
+def _refuse_growth(found: Sequence[Found], partitions: int) -> None:
+    if missing := [topic.name for topic in found if not topic.partitions]:
+        raise TopicError(
+            f"missing: {', '.join(missing)}; make them with journey topics create --partitions P"
+        )
+    more = [topic for topic in found if topic.declared.partitions is None and topic.partitions > partitions]
+    if more:
+        said = ", ".join(f"{topic.name} has {topic.partitions}" for topic in more)
+        raise TopicError(f"partitions cannot be taken away: {said}, --partitions {partitions} is fewer")

