@@ -13,7 +13,7 @@ from streams.engine import Outcome
 from streams.faults import boundary
 from streams.store import ClickHouse
 
-__all__ = ["WhatIf", "apply", "what_if"]
+__all__ = ["WhatIf", "apply", "evidence_parameters", "evidence_sql", "what_if"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,24 @@ def apply(embedded: Embedded, model: Model, toml: str) -> Outcome:
             parameters={"model": model.hash},
             settings={"mutations_sync": 2},
         )
-        client.command(_evidence_sql(), parameters=_evidence_parameters(model))
+        client.command(evidence_sql(), parameters=evidence_parameters(model))
     models.activate(client, model, toml, embedded.clock())
     embedded.use_model(model)
     return embedded.tick()
 
 
-def _evidence_sql() -> str:
-    """Return the INSERT that weighs history: one SQL statement, as design law 6 has it."""
+def evidence_sql(scope: str = "1", place: str = "_partition, max(_offset) AS _offset", only_if: str = "1") -> str:
+    """Return the INSERT that weighs history: one SQL statement, as design law 6 has it.
+
+    Parameters
+    ----------
+    scope
+        Condition on the handle of the interactions.
+    place
+        What the rows have as `_partition` and `_offset`; rows are grouped by the former.
+    only_if
+        Condition on which anything is inserted at all.
+    """
     growth = f"weight * exp2((toUnixTimestamp64Micro(time) - {EPOCH_US}) / (half_life_s * 1000000))"
     sums = ", ".join(f"sumOrNullIf({growth}, position = {int(stage)}) AS {stage.label}" for stage in STAGES)
     channel = "if(mapContains(channel_of, splitByChar('.', type)[1]), channel_of[splitByChar('.', type)[1]], 'other')"
@@ -106,22 +116,27 @@ def _evidence_sql() -> str:
             touches_support, touches_direct, touches_other, revenue, first_seen, last_seen, _partition, _offset
         FROM
         (
-            SELECT brand, handle, _partition, {touches}, min(time) AS first_seen, max(time) AS last_seen,
-                max(_offset) AS _offset,
+            SELECT brand, handle, {place}, {touches}, min(time) AS first_seen, max(time) AS last_seen,
                 sumMap(if(money IS NULL OR money = 0, map(), map(toString(currency), toDecimal128(assumeNotNull(money), 4)))) AS revenue
-            FROM (SELECT *, {channel} AS channel, amount * {sign} AS money FROM interactions WHERE NOT startsWith(type, 'identity.'))
+            FROM
+            (
+                SELECT *, {channel} AS channel, amount * {sign} AS money FROM interactions
+                WHERE NOT startsWith(type, 'identity.') AND {scope}
+            )
             GROUP BY brand, handle, _partition
         ) AS t
         LEFT JOIN
         (
-            SELECT brand, handle, {sums} FROM touch_evidence(model = {{model:String}})
+            SELECT brand, handle, {sums} FROM touch_evidence(model = {{model:String}}) WHERE {scope}
             GROUP BY brand, handle
         ) AS e ON e.brand = t.brand AND e.handle = t.handle
+        WHERE {only_if}
         SETTINGS join_use_nulls = 1
     """
 
 
-def _evidence_parameters(model: Model) -> dict[str, Any]:
+def evidence_parameters(model: Model) -> dict[str, Any]:
+    """Return the parameters of `evidence_sql`."""
     return {
         "model": model.hash,
         "areas": list(model.channels),

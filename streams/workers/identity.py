@@ -33,11 +33,10 @@ class IdentityWorker(Owner):
         partitions: int,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(store, LINKS)
+        super().__init__(store, LINKS, model)
         self._count = partitions
         self._writer = Writer(store, LINKS, wait)
         self._poison = Poison(store)
-        self.model = model
         self.reset()
 
     def reset(self) -> None:

@@ -4,7 +4,7 @@ Owns the handles of its partitions: their events, all of their evidence, and to 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from journey.journeys import Pairs
 from journey.model import Model
 from journey.seen import Ids
 from journey.stage import STAGE_NAMES
+from schemas.apath import parse_model
 from schemas.topics import EVIDENCE as EVIDENCE_TOPIC
 from schemas.topics import IDENTITY_MAP, INTERACTIONS, LINKS
 from streams.batch import Batch, Record, Rows
@@ -26,9 +27,9 @@ from streams.processors.identity import kind_codes, link_rows
 from streams.processors.intake import Intake, minute_counts, rows_of
 from streams.processors.journey import Journey
 from streams.workers import messages
-from streams.workers.messages import Message, Outgoing
+from streams.workers.messages import PREPARE, Control, Message, Outgoing
 from streams.workers.owner import Owner
-from streams.workers.poison import Poison, frame_of, tables_of
+from streams.workers.poison import Poison, control_of, frame_of, tables_of
 from streams.workers.ports import PartitionedStore
 from streams.workers.writing import Writer
 
@@ -67,13 +68,12 @@ class IntakeWorker(Owner):
         window_us: int,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(store, INTERACTIONS)
+        super().__init__(store, INTERACTIONS, model)
         self._count = partitions
         self._window_us = window_us
         self._writer = Writer(store, INTERACTIONS, wait)
         self._poison = Poison(store)
         self.outcome = Outcome()
-        self.model = model
         self.reset()
 
     def reset(self) -> None:
@@ -82,6 +82,8 @@ class IntakeWorker(Owner):
         self.intake = Intake(self._window_us, self._lookup)
         self._owned = IdentityGraph(self.model.identity)  # without links: the directory of handles
         self._journey = Journey(self.model, self._owned)
+        self._next: Journey | None = None  # under a model that is to come into force
+        self._prepared: set[int] = set()  # partitions that are weighed under it too
         self._customer = Column(np.uint64)
         self._version = Column(np.uint64)
         self._done: dict[int, int] = {}  # offset of the last frame of each partition that is dealt with
@@ -102,9 +104,38 @@ class IntakeWorker(Owner):
         slots = self._slots(handles.column("handle").to_numpy(), kind_codes(handles.column("kind")))
         self._customer.data[slots] = handles.column("customer").to_numpy()
         self._version.data[slots] = handles.column("version").to_numpy()
-        evidence = store.evidence_of_handles(self.model.hash, partitions)
-        self._journey.restore(evidence, self._owned.handles.find(evidence.column("handle").to_numpy()))
+        self._take_up(self._journey, partitions)
+        for partition, text in store.prepared(partitions).items():
+            self._prepare(parse_model(text), partition)
         self._done |= dict.fromkeys(partitions, 0)
+
+    def _take_up(self, journey: Journey, partitions: Collection[int]) -> None:
+        evidence = self._store.evidence_of_handles(journey.model.hash, partitions)
+        journey.restore(evidence, self._owned.handles.find(evidence.column("handle").to_numpy()))
+
+    def _prepare(self, model: Model, partition: int) -> None:
+        """Weigh a partition under a second model from now on; its history is in the table."""
+        if self._next is None or self._next.model.hash != model.hash:
+            self._next, self._prepared = Journey(model, self._owned), set()
+        if partition not in self._prepared:
+            self._take_up(self._next, [partition])
+            self._prepared.add(partition)
+
+    def _abandon(self, partition: int) -> None:
+        self._prepared.discard(partition)
+        if not self._prepared:
+            self._next = None
+
+    def _switch(self) -> None:
+        """Go over to the model that was prepared; where it was not, everything is restored under it."""
+        if (
+            self._next is not None
+            and self._next.model.hash == self.model.hash
+            and self._prepared >= self.open
+        ):
+            self._journey, self._next, self._prepared = self._next, None, set()
+        else:
+            self.reset()
 
     def _slots(self, ids: U64, kinds: NDArray[np.integer]) -> Ints:
         """Return the slot of each handle; a new one is a customer of its own until identity says otherwise."""
@@ -120,15 +151,34 @@ class IntakeWorker(Owner):
 
         Returns what is to be sent before they are acknowledged. Raises StoreError or FencedError; `reset` then.
         """
-        records = [
-            Record(message.partition, message.offset, frame_of(message, now_us))
-            for message in batch
-            if message.topic == INTERACTIONS and message.offset > self._done[message.partition]
-        ]
         moves = self._told(tables_of(batch, IDENTITY_MAP, messages.MAP, self._poison, now_us))
-        outgoing = self._take(records) if records else []
-        self._done |= {record.partition: record.offset for record in records}
+        outgoing: list[Outgoing] = []
+        records: list[Record] = []
+        for message in batch:
+            if message.topic != INTERACTIONS or message.offset <= self._done[message.partition]:
+                continue
+            control = control_of(message)
+            if control is None:
+                records.append(Record(message.partition, message.offset, frame_of(message, now_us)))
+                continue
+            outgoing += self._take(records)  # a change of the model holds from its place in the log on
+            records = []
+            self._change(control, message)
+        outgoing += self._take(records)
         return outgoing + self._send_moved(moves)
+
+    def _change(self, control: Control, message: Message) -> None:
+        partition, name = message.partition, ""
+        if control.verb == PREPARE:
+            model = parse_model(control.model)
+            name = model.hash
+            if model.hash != self.model.hash:
+                self._store.recompute(model, partition, message.offset)
+                self._prepare(model, partition)
+        else:
+            self._abandon(partition)
+        self._store.book_change(control, name, partition, message.offset)
+        self._done[partition] = message.offset
 
     def tick(self, now_us: int) -> list[Outgoing]:
         """Nothing here waits for time."""
@@ -136,24 +186,29 @@ class IntakeWorker(Owner):
         return []
 
     def _take(self, records: Sequence[Record]) -> list[Outgoing]:
+        if not records:
+            return []
         taken = self.intake.process(records)
         batch = taken.batch
         known = len(self._customer)
         slots = self._observe(batch)
         touches = batch.touches_only()
         touch_slots = slots if touches is batch else self._observe(touches)
-        evidence, touched = self._evidence(touches, touch_slots)
+        weighed = self._weigh(touches, touch_slots)
         links = link_rows(batch)
         rows: Rows = rows_of(records, taken) | {
             "identity_map": self._lone_rows(known, records[-1]),
             "identity_links": link_rows(batch.after(self._writer.of("identity_links"))),
-            "evidence": evidence,
+            "evidence": pa.concat_tables([rows for _, rows, _ in weighed]),
             "minute_counts": minute_counts(touches.after(self._writer.of("minute_counts"))),
         }
         self._writer.write(rows)
         self.outcome.add(Outcome(taken.received, len(batch), taken.duplicates, dict(taken.dead_letters)))
-        last = self._done | {record.partition: record.offset for record in records}
-        return self._send_links(links) + self._send_touched(touched, last)
+        self._done |= {record.partition: record.offset for record in records}
+        outgoing = self._send_links(links)
+        for journey, _, touched in weighed:
+            outgoing += self._send_touched(journey, touched)
+        return outgoing
 
     def _observe(self, batch: Batch) -> Ints:
         """Return the slot of each row's primary handle."""
@@ -161,12 +216,20 @@ class IntakeWorker(Owner):
         first = kinds.flatten().to_numpy()[kinds.offsets.to_numpy()[:-1] - kinds.offsets[0].as_py()]
         return self._slots(np.asarray(batch.numpy("handle"), dtype=np.uint64), first)
 
-    def _evidence(self, batch: Batch, slots: Ints) -> tuple[pa.Table, Pairs]:
+    def _weigh(self, batch: Batch, slots: Ints) -> list[tuple[Journey, pa.Table, Pairs]]:
+        """Return, for the model in force and one that is to come, rows of evidence and the pairs that were touched."""
+        weighed = [(self._journey, *self._evidence(self._journey, batch, slots))]
+        if self._next is not None:
+            ours = batch.keep(np.isin(batch.partition, sorted(self._prepared)))
+            weighed.append((self._next, *self._evidence(self._next, ours, self._observe(ours))))
+        return weighed
+
+    def _evidence(self, journey: Journey, batch: Batch, slots: Ints) -> tuple[pa.Table, Pairs]:
         fresh = batch.after(self._writer.of("evidence"))
         if fresh is batch:
-            return self._journey.process(batch, slots)
-        rows, _ = self._journey.process(fresh, self._observe(fresh))
-        return rows, self._journey.touched(batch, slots)
+            return journey.process(batch, slots)
+        rows, _ = journey.process(fresh, self._observe(fresh))
+        return rows, journey.touched(batch, slots)
 
     def _lone_rows(self, known: int, last: Record) -> pa.Table:
         """Return rows of identity_map for handles that are new: version 0, which anything of identity's replaces."""
@@ -224,8 +287,8 @@ class IntakeWorker(Owner):
         self._sent.add(pair)
         return False
 
-    def _send_touched(self, touched: Pairs, last: Mapping[int, int]) -> list[Outgoing]:
-        rows = self._evidence_of(touched, last)
+    def _send_touched(self, journey: Journey, touched: Pairs) -> list[Outgoing]:
+        rows = self._evidence_of(journey, touched)
         return self._route(rows, rows.column("customer").to_numpy())
 
     def _send_moved(self, moves: pa.Table) -> list[Outgoing]:
@@ -237,9 +300,10 @@ class IntakeWorker(Owner):
         ):  # fmt: skip
             for partition in range(self._count):
                 here = np.unique(slots[destination % self._count == partition])
-                if len(here):
-                    rows = self._evidence_of(self._journey.state.of_handles(here), self._done)
-                    outgoing += self._outgoing(partition, rows)
+                for journey in (self._journey, self._next) if len(here) else ():
+                    if journey is not None:
+                        rows = self._evidence_of(journey, journey.state.of_handles(here))
+                        outgoing += self._outgoing(partition, rows)
         return list(dict.fromkeys(outgoing))
 
     def _route(self, rows: pa.Table, customers: U64) -> list[Outgoing]:
@@ -254,19 +318,19 @@ class IntakeWorker(Owner):
             Outgoing(EVIDENCE_TOPIC, partition, value) for value in messages.pack(rows, messages.EVIDENCE)
         ]
 
-    def _evidence_of(self, pairs: Pairs, last: Mapping[int, int]) -> pa.Table:
+    def _evidence_of(self, journey: Journey, pairs: Pairs) -> pa.Table:
         """Return rows of the topic evidence: all evidence of these handles, as far as the tables have it."""
         ids = self._owned.handles.id[pairs.slot]
         offsets = np.zeros(self._count, np.uint64)
-        offsets[list(last)] = list(last.values())
+        offsets[list(self._done)] = list(self._done.values())
         for partition, offset in self._writer.of("evidence").items():  # a replay knows what came after it
             if partition in self._done:
                 offsets[partition] = max(offsets[partition], offset)
-        sums = self._journey.state.own(pairs)
+        sums = journey.state.own(pairs)
         return pa.table(
             {
-                "model": pa.array([self.model.hash] * len(ids), pa.string()),
-                "brand": names(pairs.brand, self._journey.brands),
+                "model": pa.array([journey.model.hash] * len(ids), pa.string()),
+                "brand": names(pairs.brand, journey.brands),
                 "handle": ids,
                 "customer": self._customer.data[pairs.slot],
                 "map_version": self._version.data[pairs.slot],

@@ -61,12 +61,11 @@ class JourneyWorker(Owner):
         partitions: int,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(store, EVIDENCE)
+        super().__init__(store, EVIDENCE, model)
         self._count = partitions
         self._writer = Writer(store, EVIDENCE, wait)
         self._poison = Poison(store)
         self.outcome = Outcome()
-        self.model = model
         self.reset()
 
     def reset(self) -> None:

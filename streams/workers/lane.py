@@ -36,6 +36,9 @@ class Processor(Protocol):
     def restore(self) -> None:
         """Bring in the state of owned partitions."""
 
+    def refresh(self) -> None:
+        """Go over to the model in force."""
+
     def step(self, batch: Sequence[Message], now_us: int) -> list[Outgoing]:
         """Process records."""
 
@@ -98,6 +101,8 @@ class Lane:
         self._wanted: frozenset[int] = frozenset()
         self._epoch = 0  # of the assignment
         self._taken = self._applied = -1  # of which epoch partitions are owned, and the state is there
+        self._refreshed = float("-inf")
+        self._news = asyncio.Event()  # of the assignment
         self._assigned = asyncio.Event()
         self._waiting: deque[Received] = deque()
         self._arrived = asyncio.Event()
@@ -108,6 +113,7 @@ class Lane:
         """Stop at the next chance: a new assignment follows. What was not acknowledged comes again after it."""
         self._epoch += 1
         self._assigned.clear()
+        self._news.set()
         self._waiting.clear()
         self._room.set()
         self._arrived.set()
@@ -117,6 +123,7 @@ class Lane:
         self._epoch += 1
         self._wanted = partitions
         self._assigned.set()
+        self._news.set()
 
     @property
     def wanted(self) -> frozenset[int]:
@@ -148,8 +155,9 @@ class Lane:
             except FencedError as error:
                 self._let_go("an assignment")
                 _log.warning("%s: %s; waiting for an assignment", self.name, error)
-                while self._epoch == epoch:
-                    await asyncio.sleep(0.1)
+                self._news.clear()
+                if self._epoch == epoch:
+                    await self._news.wait()
             except (StoreError, SendError) as error:
                 self._let_go("the store" if isinstance(error, StoreError) else "Kafka")
                 pause_s = min(_LONGEST_PAUSE_S, max(0.5, 2 * pause_s))
@@ -191,6 +199,9 @@ class Lane:
         loop = asyncio.get_running_loop()
         started = loop.time()
         now_us = self._clock()
+        if started - self._refreshed >= _TICK_S:
+            await asyncio.to_thread(self.worker.refresh)
+            self._refreshed = started
         if batch:
             outgoing = await asyncio.to_thread(self.worker.step, [item.message for item in batch], now_us)
         else:

@@ -15,10 +15,13 @@ from journey.stage import STAGE_NAMES
 from streams.frames import FrameError
 
 __all__ = [
+    "ABANDON",
+    "DONE",
     "EVIDENCE",
     "LINKS",
     "MAP",
     "MAX_ROWS",
+    "PREPARE",
     "Control",
     "Message",
     "Outgoing",
@@ -33,6 +36,8 @@ _WHEN = pa.timestamp("us", "UTC")
 _HEADER = struct.Struct("<4sI")  # magic; CRC-32 of what follows
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 _CONTROL = b"AJC1"
+PREPARE, ABANDON = "prepare", "abandon"  # a change of the A-Path model
+DONE = {PREPARE: "prepared", ABANDON: "abandoned"}
 
 LINKS = pa.schema(
     [
@@ -163,6 +168,9 @@ def unpack_control(value: bytes) -> Control | None:
         return None
     try:
         said = json.loads(bytes(_body(value, _CONTROL)))
-        return Control(str(said["verb"]), str(said["change"]), str(said["model"]))
+        control = Control(str(said["verb"]), str(said["change"]), str(said["model"]))
     except (ValueError, KeyError, TypeError) as error:
         raise FrameError(f"a control message that cannot be read: {error}") from error
+    if control.verb not in {PREPARE, ABANDON}:
+        raise FrameError(f"a control message with the unknown verb {control.verb!r}")
+    return control

@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 
+from journey.model import Model
+from schemas.apath import parse_model
 from streams.workers.ports import PartitionedStore
 
 __all__ = ["Owner"]
@@ -11,7 +13,8 @@ __all__ = ["Owner"]
 class Owner(ABC):
     """Owns partitions of one topic. `take` once per assignment; `restore` then, and again after `reset`."""
 
-    def __init__(self, store: PartitionedStore, topic: str) -> None:
+    def __init__(self, store: PartitionedStore, topic: str, model: Model) -> None:
+        self.model = model
         self._store = store
         self._topic = topic
         self.owned: frozenset[int] = frozenset()
@@ -36,6 +39,18 @@ class Owner(ABC):
         if missing := self.owned - self.open:
             self._restore(missing)
             self.open = self.owned
+
+    def refresh(self) -> None:
+        """Go over to the model that is in force, if that is another by now."""
+        name, text = self._store.model_in_force()
+        if name != self.model.hash:
+            self.model = parse_model(text, name=f"the model in force ({name})")
+            self._switch()
+            self.restore()
+
+    def _switch(self) -> None:
+        """Put the new model to use; the state is restored after this."""
+        self.reset()
 
     @abstractmethod
     def reset(self) -> None:

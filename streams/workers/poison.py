@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from schemas.apath import ModelError, parse_model
 from streams import frames
 from streams.frames import EVENTS, LETTERS, Frame, FrameError
-from streams.workers.messages import Message, unpack
+from streams.workers.messages import PREPARE, Control, Message, unpack, unpack_control
 from streams.workers.ports import PartitionedStore
 
-__all__ = ["NOT_A_FRAME", "Poison", "frame_of", "tables_of"]
+__all__ = ["NOT_A_FRAME", "Poison", "control_of", "frame_of", "tables_of"]
 
 NOT_A_FRAME = "not_a_frame"
 _log = logging.getLogger(__name__)
@@ -26,6 +27,18 @@ class Poison:
         """Write the record's place and reason to the dead letters, once."""
         _log.warning("%s[%d] at %d: %s", message.topic, message.partition, message.offset - 1, error)
         self._store.keep_poison(message.topic, message.partition, message.offset - 1, str(error), now_us)
+
+
+def control_of(message: Message) -> Control | None:
+    """Return what a control message says; None where the record is another, or one that cannot be followed."""
+    try:
+        control = unpack_control(message.value)
+        if control is not None and control.verb == PREPARE:
+            parse_model(control.model)
+    except (FrameError, ModelError) as error:
+        _log.warning("%s[%d] at %d: %s", message.topic, message.partition, message.offset - 1, error)
+        return None
+    return control
 
 
 def frame_of(message: Message, now_us: int) -> Frame:

@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from journey.model import Model
 from journey.seen import Ids
 from streams.batch import Watermark
 from streams.ports import StoreError
+from streams.workers.messages import Control
 
 __all__ = ["FencedError", "PartitionedStore", "StoreError"]
 
@@ -72,6 +74,21 @@ class PartitionedStore(Protocol):
 
     def last_sequence(self, table: str, partitions: Collection[int] | None = None) -> int:
         """Return the highest number of a write that a table of SEQUENCED has (of these partitions), 0 without any."""
+
+    def model_in_force(self) -> tuple[str, str]:
+        """Return hash and TOML text of the model in force."""
+
+    def prepared(self, partitions: Collection[int]) -> dict[int, str]:
+        """Return, for each partition that was prepared last for a model not in force, that model's TOML."""
+
+    def recompute(self, model: Model, partition: int, offset: int) -> None:
+        """Weigh the history of a partition's handles under a model, as of an offset; again adds nothing.
+
+        Raises StoreError and FencedError as `insert` does.
+        """
+
+    def book_change(self, control: Control, model: str, partition: int, offset: int) -> None:
+        """Say that a partition has done what a change asks for; `model` is its hash. Again is harmless."""
 
     def links(self) -> pa.Table:
         """Return left_handle, right_handle, kinds, said, withdrawn_at, restored_at, one row a pair."""

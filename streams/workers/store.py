@@ -13,12 +13,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from journey.model import Model
 from journey.seen import Ids, position
 from journey.stage import STAGE_NAMES
+from schemas.topics import INTERACTIONS
+from streams import models
 from streams.batch import Watermark
 from streams.clock import from_us
 from streams.faults import boundary
+from streams.remodel import evidence_parameters, evidence_sql
 from streams.store import INSERT_SETTINGS, ClickHouse, ClickHouseError, ids_of, to_ipc
+from streams.workers.messages import DONE, Control
 from streams.workers.poison import NOT_A_FRAME
 from streams.workers.ports import FencedError, StoreError
 
@@ -31,6 +36,8 @@ _BETWEEN = (
 )
 _PATIENCE_S = 2.0  # that an insert of a former owner gets before it is killed
 _INSERT_LIMIT_S = 60
+_RECOMPUTE_LIMIT_S = 3_600
+_CHUNK = 200_000  # handles whose evidence is one block
 
 _SETTINGS: dict[str, Any] = INSERT_SETTINGS | {
     "max_insert_threads": 1,  # one block, one part
@@ -159,6 +166,68 @@ class ServerStore:
             raise FencedError(
                 f"{table}: wrote {written} of {len(rows)} rows; a partition of {partitions} was taken"
             )
+
+    def model_in_force(self) -> tuple[str, str]:
+        """Return hash and TOML text of the model in force."""
+        found = self._told(lambda: models.in_force(self.store.client))
+        if found is None:
+            raise StoreError("the store has no A-Path model: run journey migrate")
+        return str(found[0]), str(found[1])
+
+    def prepared(self, partitions: Collection[int]) -> dict[int, str]:
+        """Return, for each partition that was prepared last for a model not in force, that model's TOML."""
+        rows = self._query(
+            "SELECT _partition, argMax((state, model, toml), (_offset, at)) AS last FROM model_changes"
+            " WHERE state != 'begun' AND _partition IN {partitions:Array(UInt16)} GROUP BY _partition",
+            {"partitions": sorted(partitions)},
+        )
+        in_force, _ = self.model_in_force()
+        return {
+            int(partition): str(toml)
+            for partition, (state, model, toml) in rows
+            if state == "prepared" and model != in_force
+        }
+
+    def recompute(self, model: Model, partition: int, offset: int) -> None:
+        """Weigh the history of a partition's handles under a model, as of an offset; again adds nothing.
+
+        One block for at most _CHUNK handles; a block that is there is not written again.
+        """
+        mine = f"handle % {self.partitions} = {partition}"
+        ((handles,),) = self._query(f"SELECT uniq(handle) FROM interactions WHERE {mine}", {})
+        chunks = int(handles) // _CHUNK + 1
+        foreign = _FOREIGN.format(topic=INTERACTIONS, partitions=partition, token=self._token)
+        for chunk in range(chunks):
+            scope = f"{mine} AND intDiv(handle, {self.partitions}) % {chunks} = {chunk}"
+            there = f"SELECT count() FROM evidence WHERE model = {{model:String}} AND {scope}"
+            sql = evidence_sql(
+                scope=scope,
+                place=f"toUInt16({partition}) AS _partition, toUInt64({offset}) AS _offset",
+                only_if=f"({foreign}) = 0 AND ({there}) = 0",
+            )
+            self._inserts += 1
+            settings = _SETTINGS | {
+                "query_id": f"journey-{self._token}-{self._inserts}", "max_execution_time": _RECOMPUTE_LIMIT_S,
+            }  # fmt: skip
+            try:
+                with boundary("change.evidence"):
+                    self.store.client.command(sql, parameters=evidence_parameters(model), settings=settings)
+            except (ClickHouseError, OSError) as error:
+                raise StoreError(f"cannot weigh history under model {model.hash}: {error}") from error
+        if not self.held(INTERACTIONS, [partition]):
+            raise FencedError(f"partition {partition} was taken while history was weighed")
+
+    def book_change(self, control: Control, model: str, partition: int, offset: int) -> None:
+        """Say that a partition has done what a change asks for; `model` is its hash. Again is harmless."""
+        row = [control.change, model, control.model, DONE[control.verb], partition, offset]
+        names = ["change", "model", "toml", "state", "_partition", "_offset"]
+        try:
+            with boundary("change.book"):
+                self.store.client.insert(
+                    "model_changes", [row], column_names=names, settings={"async_insert": 0}
+                )
+        except (ClickHouseError, OSError) as error:
+            raise StoreError(f"model_changes did not take a row: {error}") from error
 
     def _read_structure(self, table: str, names: tuple[str, ...]) -> str:
         rows = self._query(

@@ -3,24 +3,34 @@
 from collections import defaultdict
 from random import Random
 
+import numpy as np
 import pyarrow as pa
 
+from journey.handle import KINDS
+from journey.identity import IdentityGraph
 from journey.seen import Ids
+from schemas.apath import parse_model
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from streams.batch import Batch
 from streams.clock import to_us
 from streams.edge import Edge
-from streams.frames import encode
+from streams.frames import EVENTS, encode
 from streams.ports import SEQUENCED, StoreError
+from streams.processors.journey import Journey
 from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
-from streams.workers.messages import Message
+from streams.workers.messages import ABANDON, DONE, PREPARE, Control, Message, pack_control
 from streams.workers.ports import FencedError
-from tests.laws.history import DAY_US, HOUR_US, MODEL, History
+from tests.laws.history import DAY_US, HOUR_US, MODEL, TEXT, History
 from tests.laws.memory import MemoryStore
 from tests.laws.oracle import named
 from tests.laws.world import KEY, Crash, Faults
 
+OTHER_TEXT = TEXT.replace("user = 2, email = 2", "user = 1, email = 1").replace(
+    "threshold = 2", "threshold = 1"
+)
+OTHER = parse_model(OTHER_TEXT)
 LANES = {INTERACTIONS: (INTERACTIONS, IDENTITY_MAP), LINKS: (LINKS,), EVIDENCE: (EVIDENCE,)}
 
 
@@ -104,7 +114,11 @@ class Connection:
         self.world.faults.read()
         known = {row["handle"]: row for row in self._map(self.store.rows["identity_map"]).to_pylist()}
         evidence = self.store.evidence(model)
-        rows = [row for row in evidence.to_pylist() if known[row["handle"]]["customer"] % self.world.count in partitions]
+        rows = [
+            row
+            for row in evidence.to_pylist()
+            if known[row["handle"]]["customer"] % self.world.count in partitions
+        ]
         last = defaultdict(int)
         for row in self.store.rows["evidence"]:
             if row["_partition"] == row["handle"] % self.world.count:
@@ -112,8 +126,12 @@ class Connection:
                 last[key] = max(last[key], row["_offset"])
         table = pa.Table.from_pylist(rows, evidence.schema)
         return (
-            table.append_column("customer", pa.array([known[r["handle"]]["customer"] for r in rows], pa.uint64()))
-            .append_column("map_version", pa.array([known[r["handle"]]["version"] for r in rows], pa.uint64()))
+            table.append_column(
+                "customer", pa.array([known[r["handle"]]["customer"] for r in rows], pa.uint64())
+            )
+            .append_column(
+                "map_version", pa.array([known[r["handle"]]["version"] for r in rows], pa.uint64())
+            )
             .append_column("version", pa.array([last[r["brand"], r["handle"]] for r in rows], pa.uint64()))
         )
 
@@ -134,18 +152,77 @@ class Connection:
             rows = [row for row in rows if row["_partition"] in partitions]
         return max((row[SEQUENCED[table]] for row in rows), default=0)
 
+    def model_in_force(self):
+        self.world.faults.read()
+        return self.world.model.hash, self.world.texts[self.world.model.hash]
+
+    def prepared(self, partitions):
+        self.world.faults.read()
+        last = {}
+        for state, model, text, partition, offset in self.world.changes:
+            if partition in partitions and offset >= last.get(partition, (0,))[0]:
+                last[partition] = (offset, state, model, text)
+        in_force = self.world.model.hash
+        return {
+            p: text
+            for p, (_, state, model, text) in last.items()
+            if state == "prepared" and model != in_force
+        }
+
+    def recompute(self, model, partition, offset):
+        self.world.interrupt(self.token)
+        if self.world.fences[INTERACTIONS, partition] is not self.token:
+            raise FencedError("evidence")
+        rows = self._mine("interactions", "handle", {partition})
+        there = [r for r in self._mine("evidence", "handle", {partition}) if r["model"] == model.hash]
+        if rows and not there:
+            self.world.faults.write(
+                lambda: self.store.insert("evidence", weighed(rows, model, partition, offset)), may_fail=True
+            )
+        if self.world.fences[INTERACTIONS, partition] is not self.token:
+            raise FencedError("evidence")
+
+    def book_change(self, control, model, partition, offset):
+        self.world.faults.write(
+            lambda: self.world.changes.append((DONE[control.verb], model, control.model, partition, offset)),
+            may_fail=True,
+        )
+
     def links(self):
         self.world.faults.read()
         return self.store.links()
 
     def linked_handles(self):
-        linked = {row[f"{side}_handle"] for row in self.store.rows["identity_links"] for side in ("left", "right")}
+        linked = {
+            row[f"{side}_handle"] for row in self.store.rows["identity_links"] for side in ("left", "right")
+        }
         table = self.store.identity_map()
         return table.filter(pa.array([h in linked for h in table.column("handle").to_pylist()], pa.bool_()))
 
     def moves_of(self, version):
         self.world.faults.read()
         return self._map([row for row in self.store.rows["identity_map"] if row["version"] == version])
+
+
+def weighed(rows, model, partition, offset):
+    """Return the rows of evidence that stored interactions give under a model."""
+    records = [
+        row
+        | {
+            "kinds": [KINDS.index(kind) for kind in row["kinds"]],
+            "amount": None if row["amount"] is None else int(row["amount"] * 10_000),
+        }
+        for row in rows
+    ]
+    events = pa.Table.from_pylist(records, EVENTS)
+    count = len(rows)
+    batch = Batch(
+        events, np.full(count, partition, np.uint16), np.full(count, offset, np.uint64)
+    ).touches_only()
+    graph = IdentityGraph(model.identity)
+    slots = graph.slots(np.asarray(batch.numpy("handle"), np.uint64), np.zeros(len(batch), np.uint8))
+    table, _ = Journey(model, graph).process(batch, slots)
+    return table
 
 
 class Node:
@@ -164,10 +241,10 @@ class Node:
         self.tokens = {connection.token for connection in connections.values()}
         self.workers = {
             INTERACTIONS: IntakeWorker(
-                connections[INTERACTIONS], MODEL, window_us=self.world.history.window_us, **options
+                connections[INTERACTIONS], self.world.model, window_us=self.world.history.window_us, **options
             ),
-            LINKS: IdentityWorker(connections[LINKS], MODEL, **options),
-            EVIDENCE: JourneyWorker(connections[EVIDENCE], MODEL, **options),
+            LINKS: IdentityWorker(connections[LINKS], self.world.model, **options),
+            EVIDENCE: JourneyWorker(connections[EVIDENCE], self.world.model, **options),
         }
         self.fenced = dict.fromkeys(LANES, False)
         self.taken = dict.fromkeys(LANES, False)
@@ -191,6 +268,7 @@ class Node:
                 worker.take(self.assigned[lane])
                 self.taken[lane] = True
             worker.restore()
+            worker.refresh()
             batch = self._read(lane)
             outgoing = worker.step(batch, self.world.now()) if batch else worker.tick(self.world.now())
             for out in outgoing:
@@ -249,6 +327,10 @@ class Cluster:
         self.committed = defaultdict(int)
         self.fences = defaultdict(lambda: None)
         self.owner = {}
+        self.model = MODEL
+        self.texts = {model.hash: text for model, text in ((MODEL, TEXT), (OTHER, OTHER_TEXT))}
+        self.changes = []
+        self.changing = self.change() if not calm and self.random.random() < 0.5 else iter(())
         self.logged = []
         self.frames = 0
         self.edge = Edge(KEY)
@@ -315,6 +397,8 @@ class Cluster:
             self._accept(partition, items)
             for _ in range(self.random.randint(0, 6)):
                 self.some_work()
+            if self.random.random() < 0.3:
+                next(self.changing, None)
             if self.random.random() < 0.05:
                 self.rebalance(share=self.random.choice([0.0, 0.3, 1.0]))
         self.finish()
@@ -325,7 +409,37 @@ class Cluster:
         self.latest_us += ahead_us
         self.offset_us = self.latest_us - self.base_us
         self.faults.left = self.takeovers = 0
+        for _ in self.changing:
+            self.settle()
         self.settle()  # nobody starts afresh, so nothing that got lost is made good by it
+
+    def change(self):
+        """Put the other model in force and then ours again, as `journey model apply` does, a step at a time."""
+        for number, model in enumerate((OTHER, MODEL)):
+            if self.random.random() < 0.3:  # a change that is given up half-way
+                yield from self.ask(
+                    f"{number} given up", PREPARE, OTHER if model is MODEL else MODEL, wait=False
+                )
+            yield from self.ask(f"{number} abandon", ABANDON, None)
+            rows = self.store.rows["evidence"]
+            if self.model is not model:
+                rows[:] = [row for row in rows if row["model"] != model.hash]
+            yield from self.ask(f"{number} prepare", PREPARE, model)
+            self.model = model
+            yield
+
+    def ask(self, change, verb, model, *, wait=True):
+        control = Control(verb, change, self.texts[model.hash] if model else "")
+        at = {}
+        for partition in range(self.count):
+            self.topics[INTERACTIONS, partition].append(pack_control(control))
+            at[partition] = len(self.topics[INTERACTIONS, partition])
+            yield
+        said = (DONE[verb], control.model)
+        while wait and not {(*said, p, offset) for p, offset in at.items()} <= {
+            (state, text, p, offset) for state, _, text, p, offset in self.changes
+        }:
+            yield
 
     def settle(self) -> None:
         while True:

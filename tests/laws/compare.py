@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 
 from streams.clock import to_us
+from tests.laws.history import MODEL
 from tests.laws.memory import MemoryStore
 from tests.laws.oracle import KINDS, STAGES, Oracle
 from tests.laws.world import KEY, World
@@ -97,7 +98,8 @@ def customers(store: MemoryStore) -> dict:
 def check_evidence(store: MemoryStore, oracle: Oracle) -> None:
     found = defaultdict(list)
     for row in store.rows["evidence"]:
-        found[row["brand"], row["handle"]].append(row)
+        if row["model"] == MODEL.hash:
+            found[row["brand"], row["handle"]].append(row)
     expected = oracle.evidence()
     assert found.keys() == expected.keys()
     for key, want in expected.items():
