@@ -23,6 +23,7 @@ EVERYWHERE = frozenset(
         "dead_letter_replays",
         "fences",
         "migrations",
+        "model_changes",
         "model_stages",
         "model_weights",
         "models",

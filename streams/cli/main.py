@@ -18,6 +18,7 @@ from streams.migrations import MigrationError
 from streams.ports import StoreError
 from streams.settings import SettingsError
 from streams.store import ClickHouseError, QueryError
+from streams.workers.change import ChangeError
 
 __all__ = ["app", "run"]
 
@@ -45,7 +46,7 @@ app.add_typer(kafka.app, name="topics", help="The Kafka topics.")
 app.add_typer(schema.app, name="schema", help="The event contract and the tables.")
 
 _TOLD = (
-    BusyError, ClickHouseError, HandleError, BrokerError, InputError, LogError, MigrationError, ModelError, QueryError, SettingsError, StoreError,
+    BusyError, ClickHouseError, HandleError, BrokerError, ChangeError, InputError, LogError, MigrationError, ModelError, QueryError, SettingsError, StoreError,
     UsageError, OSError,
 )  # fmt: skip
 

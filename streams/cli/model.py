@@ -6,15 +6,17 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from journey.model import Model
 from journey.stage import Stage
 from schemas.apath import parse_model
 from streams import models
-from streams.cli.options import Data, Json, console, opened, print_json, say, writing
+from streams.cli.options import Data, Json, console, opened, print_json, say
 from streams.loading import InputError
 from streams.remodel import WhatIf, apply, what_if
+from streams.server import Server
 
 __all__ = ["app", "whatif"]
 
@@ -77,16 +79,39 @@ def apply_model(file: File, data: Data = None, as_json: Json = False) -> None:
     """Recompute all evidence under a changed model, then switch in one step; interrupted, the old model stands."""
     model, text = _read(file)
     with opened(data) as shell:
-        embedded = writing(shell, "the model in force stays; journey whatif tries another")
-        before = embedded.model.hash
-        outcome = apply(embedded, model, text)
+        before, changed = shell.model.hash, None
+        if isinstance(shell, Server):
+            _apply_across(shell, model, text)
+        else:
+            changed = apply(shell, model, text).stage_changes
     if as_json:
-        print_json({"before": before, "in_force": model.hash, "stage_changes": outcome.stage_changes})
+        told = {} if changed is None else {"stage_changes": changed}
+        print_json({"before": before, "in_force": model.hash} | told)
     elif before == model.hash:
         say(f"model {model.hash} is in force already")
     else:
-        say(
-            f"model {model.hash} is in force (before: {before}); {outcome.stage_changes:,} customers changed stage"
+        who = (
+            "workers go over to it within seconds"
+            if changed is None
+            else f"{changed:,} customers changed stage"
+        )
+        say(f"model {model.hash} is in force (before: {before}); {who}")
+
+
+def _apply_across(server: Server, model: Model, text: str) -> None:
+    from streams.workers.change import change_model  # noqa: PLC0415 - needs Kafka's client
+
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("waiting for workers", total=None)
+        change_model(
+            server.settings,
+            server.store,
+            model,
+            text,
+            now_us=server.clock(),
+            tell=lambda state, done, count: progress.update(
+                task, description=f"{done} of {count} partitions have {state}", completed=done, total=count
+            ),
         )
 
 

@@ -1,6 +1,6 @@
 """Events that were read, one below the other, and the columns of a frame that they become."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 from operator import attrgetter
@@ -58,11 +58,10 @@ def batch(rows: Rows, keys: Keys) -> pa.RecordBatch:
     types = [event.type for event in rows.events]
     ids = [event.id for event in rows.events]
     sources = [event.source for event in rows.events]
-    known = zip(sources, ids, (primary for _, _, primary in rows.handles), strict=True)
+    codes, named, primaries = zip(*rows.handles, strict=True) if len(rows) else ((), (), ())
+    own = pa.py_buffer(keys.keys(sources, ids, primaries))
     columns = {
-        "event": pa.FixedSizeBinaryArray.from_buffers(
-            pa.binary(16), len(rows), [None, pa.py_buffer(keys.keys(known))]
-        ),
+        "event": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(rows), [None, own]),
         "time": times(rows.time_us),
         "type": pa.array(types, pa.string()),
         "source": pa.array(sources, pa.string()),
@@ -72,7 +71,7 @@ def batch(rows: Rows, keys: Keys) -> pa.RecordBatch:
     }
     columns |= {name: pa.array(list(map(attrgetter(name), data)), pa.string()) for name in _TEXTS}
     columns |= {name: pa.array(_numbers(data, name), from_pandas=True) for name in _NUMBERS}
-    columns |= _handles(rows.handles)
+    columns |= _handles(codes, named)
     return pa.RecordBatch.from_arrays([columns[field.name] for field in EVENTS], schema=EVENTS)
 
 
@@ -85,14 +84,12 @@ def _amounts(amounts: NDArray[np.float64]) -> pa.Array:
     return pa.array(np.rint(np.where(absent, 0.0, amounts) * AMOUNT_SCALE).astype(np.int64), mask=absent)
 
 
-def _handles(handles: Iterable[Handles]) -> dict[str, pa.Array]:
-    kinds = [codes for codes, _, _ in handles]
-    codes = pa.array(np.frombuffer(b"".join(kinds), np.uint8))
-    ids = pa.array(np.frombuffer(b"".join([own for _, own, _ in handles]), "<u8"))
-    ends = np.cumsum(np.fromiter(map(len, kinds), np.int32, len(kinds)), dtype=np.int32)
-    offsets = pa.array(np.concatenate([np.zeros(1, np.int32), ends]))
+def _handles(codes: Sequence[bytes], ids: Sequence[bytes]) -> dict[str, pa.Array]:
+    offsets = np.zeros(len(codes) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, codes), np.int32, len(codes)), out=offsets[1:])
+    values, places = pa.array(np.frombuffer(b"".join(ids), "<u8")), pa.array(offsets)
     return {
-        "handle": ids.take(offsets[:-1]),
-        "handles": pa.ListArray.from_arrays(offsets, ids),
-        "kinds": pa.ListArray.from_arrays(offsets, codes),
+        "handle": values.take(places[:-1]),
+        "handles": pa.ListArray.from_arrays(places, values),
+        "kinds": pa.ListArray.from_arrays(places, pa.array(np.frombuffer(b"".join(codes), np.uint8))),
     }

@@ -79,18 +79,16 @@ class Edge:
     def _plain(self, lines: Sequence[bytes]) -> Rows:
         """Return the events that it does not take the contract to understand."""
         places, events = plain.read(lines)
+        data = [event.data for event in events]
         time_us, fit = parsed([event.time for event in events])
-        handles = [self._naming.read(bytes(event.data.handles)) for event in events]
-        properties = [self._properties.read(bytes(event.data.properties)) for event in events]
-        types = {name: plain.is_type(name) for name in {event.type for event in events}}
-        whole = [
-            name is not None
-            and text is not None
-            and types[event.type]
-            and (event.data.currency != "" or event.data.amount != event.data.amount)
-            for event, name, text in zip(events, handles, properties, strict=True)
-        ]
-        return Rows(places, events, handles, properties, time_us).keep(fit & np.array(whole, bool))
+        handles = self._naming.read([bytes(one.handles) for one in data])
+        properties = self._properties.read([bytes(one.properties) for one in data])
+        wrong = {name for name in {event.type for event in events} if not plain.is_type(name)}
+        if wrong or not all(handles) or None in properties:
+            seen = zip(events, handles, properties, strict=True)
+            fit &= [bool(own) and text is not None and event.type not in wrong for event, own, text in seen]
+        fit &= [one.currency != "" or one.amount != one.amount for one in data]
+        return Rows(places, events, handles, properties, time_us).keep(fit)
 
     def _by_contract(self, lines: Sequence[bytes], places: Iterable[int]) -> tuple[Rows, Letters]:
         """Return the events at these places, and why the others are none."""

@@ -1,6 +1,6 @@
 """The key of an event: an event is the same event when source, id and primary handle are the same."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 __all__ = ["Keys"]
@@ -12,21 +12,21 @@ class Keys:
     """Keys of 16 bytes: a hash of source, id and primary handle; what they share with the source is hashed once."""
 
     def __init__(self) -> None:
-        self._sources: dict[str, blake2b] = {}
+        self._begun: dict[str, Callable[[], blake2b]] = {}  # by source: gives a hash that has taken the source
 
-    def keys(self, events: Iterable[tuple[str, str, bytes]]) -> bytes:
-        """Return, end to end, the keys of events by source, id, and primary handle as decimal text."""
-        known, keys = self._sources, []
-        for source, name, primary in events:
-            key = (known.get(source) or self._learn(source)).copy()
-            key.update(b"%b\0%b" % (name.encode(), primary))
+    def keys(self, sources: Iterable[str], ids: Iterable[str], primaries: Iterable[bytes]) -> bytes:
+        """Return, end to end, the keys of events by source, id, and `Handles.primary`."""
+        begun, keys = self._begun, []
+        for source, name, primary in zip(sources, ids, primaries, strict=True):
+            key = (begun.get(source) or self._learn(source))()
+            key.update(name.encode() + primary)
             keys.append(key.digest())
         return b"".join(keys)
 
-    def _learn(self, source: str) -> blake2b:
-        if len(self._sources) >= _REMEMBERED:
-            self._sources.clear()
+    def _learn(self, source: str) -> Callable[[], blake2b]:
+        if len(self._begun) >= _REMEMBERED:
+            self._begun.clear()
         # A source that holds the separator says how long it is, so that no two events run together.
         text = f"\0{len(source)}\0{source}" if "\0" in source else f"{source}\0"
-        known = self._sources[source] = blake2b(text.encode(), digest_size=16)
-        return known
+        begun = self._begun[source] = blake2b(text.encode(), digest_size=16).copy
+        return begun

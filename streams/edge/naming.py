@@ -1,6 +1,6 @@
 """From the handles of an event to ids: normalised, hashed, in order of priority. Raw values go no further."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from journey.handle import KIND_CODE, NOBODY, HandleKey, normalise
 from schemas.event import MAX_HANDLES, HandleKind
@@ -19,8 +19,8 @@ _SHORT = 256  # bytes of JSON text: longer handles are not kept at hand
 Named = tuple[tuple[int, int], ...]  # (kind code, handle id), by priority
 
 
-# The handles of an event as columns take them, by priority: the code of each kind; the ids, eight bytes each,
-# little-endian; the first id as decimal text.
+# The handles of an event as columns and keys take them, by priority: the code of each kind; the ids, eight bytes
+# each, little-endian; NUL and the first id as decimal text.
 Handles = tuple[bytes, bytes, bytes]
 
 
@@ -28,9 +28,9 @@ def packed(named: Named) -> Handles:
     """Return handles, at least one, as columns take them."""
     code, primary = named[0]
     if len(named) == 1:
-        return _CODES[code], primary.to_bytes(8, "little"), b"%d" % primary
+        return _CODES[code], primary.to_bytes(8, "little"), b"\0%d" % primary
     ids = b"".join([identifier.to_bytes(8, "little") for _, identifier in named])
-    return bytes([code for code, _ in named]), ids, b"%d" % primary
+    return bytes([code for code, _ in named]), ids, b"\0%d" % primary
 
 
 class Naming:
@@ -43,9 +43,10 @@ class Naming:
         self._known: dict[str, dict[str, Named]] = {kind: {} for kind in KIND_CODE}
         self._texts: dict[bytes, Handles] = {}
 
-    def read(self, text: bytes) -> Handles | None:
-        """Return the handles that JSON text names, None where it takes the contract to say what is wrong."""
-        return self._texts.get(text) or self._learn(text)
+    def read(self, texts: Iterable[bytes]) -> list[Handles | None]:
+        """Return the handles that each JSON text names, None where it takes the contract to say what is wrong."""
+        known = self._texts
+        return [known.get(text) or self._learn(text) for text in texts]
 
     def _learn(self, text: bytes) -> Handles | None:
         values = read_handles(text)

@@ -1,5 +1,6 @@
 """Properties of events as the text that is stored: compact JSON, its keys as they came."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -46,10 +47,10 @@ class Properties:
     def __init__(self) -> None:
         self._known: dict[bytes, bytes] = {b"": b""}
 
-    def read(self, text: bytes) -> bytes | None:
-        """Return the text to store for properties as they came in, None where the contract has to say what is wrong."""
-        known = self._known.get(text)
-        return self._learn(text) if known is None else known
+    def read(self, texts: Iterable[bytes]) -> list[bytes | None]:
+        """Return what to store for properties as they came in, None where the contract has to say what is wrong."""
+        known = self._known
+        return [known[text] if text in known else self._learn(text) for text in texts]
 
     def _learn(self, text: bytes) -> bytes | None:
         try:
@@ -58,6 +59,7 @@ class Properties:
             return None
         if len(text) <= _SHORT:
             if len(self._known) >= _REMEMBERED:
-                self._known = {b"": b""}
+                self._known.clear()
+                self._known[b""] = b""
             self._known[text] = found
         return found

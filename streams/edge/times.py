@@ -27,7 +27,7 @@ def parsed(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         times = column.cast(_TYPE)
     except pa.ArrowInvalid:  # a day that its month does not have
         times = pa.array([_parsed(text) for text in column], _TYPE)
-    return times.cast(pa.int64()).fill_null(0).to_numpy(), times.is_valid().to_numpy(zero_copy_only=False)
+    return times.cast(pa.int64()).fill_null(0).to_numpy(), times.is_valid().to_numpy(zero_copy_only=False).copy()
 
 
 def _parsed(text: pa.StringScalar) -> pa.Scalar:

@@ -138,10 +138,10 @@ def _made(make: Callable[..., Any], settings: KafkaSettings, **more: Any) -> Any
         nets[-1].cluster.config["allow_auto_create_topics"] = False
         return nets[-1]
 
-    given = options(settings)
+    given = options(settings) | more
     _reach(settings)
     try:
-        return make(kafka_client=net, **given, **more)
+        return make(kafka_client=net, **given)
     except BaseException:
         for client in nets:
             client.close()
@@ -168,7 +168,7 @@ def _explained(error: Any, settings: KafkaSettings) -> BrokerError:
         return BrokerError(f"Kafka at {servers}: the user {settings.user!r} lacks a right: {error}")
     if "bootstrap" in str(error):
         return UnreachableError(
-            f"Kafka at {servers} does not answer as {settings.protocol} within {_BOOTSTRAP_S:g} s: "
+            f"Kafka at {servers} does not answer as {settings.protocol}: "
             "check JOURNEY_KAFKA and JOURNEY_KAFKA_PROTOCOL"
         )
     return BrokerError(f"Kafka at {servers}: {error}")

@@ -4,6 +4,7 @@ An offset is committed once every frame with its event is acknowledged. Whatever
 clients are made anew, and what was not committed is read again; repeats are dropped by intake.
 """
 
+import gc
 import logging
 import threading
 import time
@@ -83,6 +84,7 @@ class Gateway:
                 if self.state.sessions == 0 and not isinstance(error, UnreachableError):
                     raise
                 self.state.failed(str(error))
+                gc.collect()  # the client leaves sockets that found nobody to it
                 _log.warning("starting over in %.1f s, nothing is lost: %s", self._pause_s, error)
                 self._stopping.wait(self._pause_s)
                 self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)

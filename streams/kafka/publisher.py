@@ -1,9 +1,9 @@
 """Publish events from a Python application: validated at once, in frames, acknowledged by every replica in sync."""
 
-import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -23,8 +23,6 @@ from streams.kafka.topics import partition_count
 from streams.settings import KafkaSettings, Settings
 
 __all__ = ["DEFAULT_POLICY", "Publisher", "PublisherPolicy"]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +175,9 @@ class Publisher:
         """Pack and send what has been gathered. The lock is held: who publishes meanwhile waits."""
         if not self._lines:
             return
-        # A restarted broker may not have heard of the newest partitions yet: their number never falls.
-        self._partitions = max(self._partitions, self._sender.partitions())
+        with suppress(BrokerError):  # then what is known holds; a failure to send is told in its place
+            # A restarted broker may not have heard of the newest partitions yet: their number never falls.
+            self._partitions = max(self._partitions, self._sender.partitions())
         lines, self._lines, self._bytes = self._lines, [], 0
         first = self._published + 1
         frame = self._edge.pack(lines, topic=self._policy.origin, now_us=self._clock(), first_offset=first)
@@ -198,14 +197,7 @@ class Publisher:
                 elif left_s > 0:
                     self._changed.wait(left_s)
                 else:
-                    self._send_late()
-
-    def _send_late(self) -> None:
-        try:
-            self._send()
-        except BrokerError as error:
-            self._due_s = time.monotonic() + self._policy.linger_s
-            _log.warning("%d events wait, nothing is lost: %s", len(self._lines), error)
+                    self._send()
 
     def __enter__(self) -> Self:
         return self

@@ -7,12 +7,14 @@ from typing import Any, Generic, Self, TypeVar
 
 from schemas.topics import topics
 from streams.kafka.clients import KafkaError, producer, told
+from streams.kafka.errors import BrokerError
 from streams.settings import KafkaSettings
 
 __all__ = ["IN_FLIGHT_BYTES", "Failed", "Sender"]
 
 IN_FLIGHT_BYTES = 32 * 2**20  # sent and not acknowledged; above it, `send` waits
-_GRACE_S = 15.0  # beyond the time for delivery, in case the client forgets a record
+_GRACE_S = 5.0  # beyond the time for delivery: the client does not count what waits for its first answer
+_BOOTSTRAP_S = 20.0
 _log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
@@ -29,8 +31,8 @@ class Failed(Generic[Item]):
 class Sender(Generic[Item]):
     """Sends to one topic, each record for an item of the caller's; `wait` returns those that failed.
 
-    Thread-safe. Once a record has failed, `wait` replaces the client: an idempotent producer that lost a record
-    may refuse all that follow.
+    Thread-safe. Once a record has failed, the client is replaced: an idempotent producer that lost a record may
+    refuse all that follow.
 
     Parameters
     ----------
@@ -58,6 +60,7 @@ class Sender(Generic[Item]):
             "batch_size": 2**18,
             "linger_ms": int(linger_s * 1000),
             "delivery_timeout_ms": int((delivery_s + linger_s) * 1000),
+            "bootstrap_timeout_ms": int(min(_BOOTSTRAP_S, delivery_s) * 1000),
             "request_timeout_ms": int(min(30.0, delivery_s / 2) * 1000),
             "max_block_ms": int(delivery_s * 1000),
             "metadata_max_age_ms": 30_000,  # new partitions are seen within it
@@ -66,7 +69,9 @@ class Sender(Generic[Item]):
         self._under_way: dict[int, tuple[Item, int]] = {}  # by number: item and bytes
         self._bytes = self._number = 0
         self._failed: list[Failed[Item]] = []
-        self._client: Any = producer(settings, **self._options)
+        self._making = threading.Lock()
+        self._client: Any = None
+        self.partitions()
 
     @property
     def has_failed(self) -> bool:
@@ -76,14 +81,20 @@ class Sender(Generic[Item]):
     def partitions(self) -> int:
         """Return how many partitions the topic has, as far as the client knows by now. Raises BrokerError."""
         with told(self.settings):
-            return int(max(self._client.partitions_for(self.topic))) + 1
+            return int(max(self._usable().partitions_for(self.topic))) + 1
+
+    def _usable(self) -> Any:
+        with self._making:
+            if self._client is None:
+                self._client = producer(self.settings, **self._options)
+            return self._client
 
     def send(self, item: Item, value: bytes, partition: int | None = None) -> None:
         """Hand one record over; waits while too much is under way. What goes wrong is told by `wait`."""
         number = self._begin(item, len(value))
         try:
-            future = self._client.send(self.topic, value=value, partition=partition)
-        except (KafkaError, ValueError) as error:
+            future = self._usable().send(self.topic, value=value, partition=partition)
+        except (KafkaError, BrokerError, ValueError) as error:
             self._fail(number, error)
         else:
             future.add_callback(self._acknowledge, number)
@@ -112,13 +123,7 @@ class Sender(Generic[Item]):
                 self._changed.notify_all()
 
     def wait(self) -> list[Failed[Item]]:
-        """Wait until nothing is under way; return, and forget, what failed since the last time.
-
-        Raises
-        ------
-        BrokerError
-            Something failed, and Kafka cannot be reached for a new client; what failed is kept for the next call.
-        """
+        """Wait until what was sent is no longer under way; return, and forget, what failed since the last time."""
         with self._changed:
             last = self._number
             self._changed.wait_for(
@@ -127,17 +132,18 @@ class Sender(Generic[Item]):
             forgotten = [number for number in self._under_way if number <= last]
         for number in forgotten:
             self._fail(number, KafkaError(f"no answer within {self._delivery_s + _GRACE_S:g} s"))
-        if not self._failed:
-            return []
-        lame, self._client = self._client, producer(self.settings, **self._options)
-        _close(lame)
+        if self._failed:
+            self.close()  # until the next `send`
         with self._changed:
             failed, self._failed = self._failed, []
         return failed
 
     def close(self) -> None:
         """Let go of the client and of what is still under way; `wait` first."""
-        _close(self._client)
+        with self._making:
+            client, self._client = self._client, None
+        if client is not None:
+            _close(client)
 
     def __enter__(self) -> Self:
         return self

@@ -108,17 +108,17 @@ def create(settings: KafkaSettings, partitions: int, replication: int = -1) -> M
         found = _found(client, settings)
         _refuse(found, partitions)
         missing = [topic for topic in found if not topic.partitions]
+        created: list[str] = []
         if missing:
             with boundary("topics.create"):
-                _make(client, missing, partitions, replication)
+                created = _make(client, missing, partitions, replication)
             client.wait_for_topics([topic.name for topic in missing], timeout_ms=_READY_MS)
-            _refuse(
-                _found(client, settings), partitions
-            )  # somebody else may have made one at the same moment
-    return Made([topic.name for topic in missing], [topic.name for topic in found if topic.partitions])
+            _refuse(_found(client, settings), partitions)  # somebody else may have made one at the same moment
+    return Made(created, [topic.name for topic in found if topic.name not in created])
 
 
-def _make(client: Any, missing: Sequence[Found], partitions: int, replication: int) -> None:
+def _make(client: Any, missing: Sequence[Found], partitions: int, replication: int) -> list[str]:
+    """Make topics; return the names of those that nobody had made before."""
     wanted = {
         topic.name: {
             "num_partitions": topic.declared.partitions or partitions,
@@ -127,11 +127,12 @@ def _make(client: Any, missing: Sequence[Found], partitions: int, replication: i
         }
         for topic in missing
     }
-    answer = client.create_topics(wanted, raise_errors=False)
-    failed = [one for one in answer["topics"] if one["error_code"] not in (0, _EXISTS)]
+    answers = client.create_topics(wanted, raise_errors=False)["topics"]
+    failed = [one for one in answers if one["error_code"] not in (0, _EXISTS)]
     if failed:
         said = "; ".join(f"{one['name']}: {one['error_message'] or one['error_code']}" for one in failed)
         raise TopicError(f"Kafka did not make every topic: {said}. Mend that and give the command again")
+    return [one["name"] for one in answers if one["error_code"] == 0]
 
 
 def _refuse(found: Sequence[Found], partitions: int) -> None:

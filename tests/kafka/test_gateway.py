@@ -94,7 +94,7 @@ POISON = {
     "a binary tombstone": (None, [("ce_id", b"1")], "missing_field"),
     "a binary garbage": (b"\x00\xff", [("ce_id", b"1"), ("ce_type", b"\xff")], "not_json"),
     "a header key in Latin-1": (line("l"), [(NotUtf8("x"), b"1")], "not_json"),
-    "a header without value": (line("h", rating=-1), [("ce_id", b"")], "wrong_type"),
+    "an empty id": (line("h"), [("ce_id", b"")], "bad_value"),
 }
 
 

@@ -39,6 +39,7 @@ _CONFIG = """\
         <table>query_log</table>
         <flush_interval_milliseconds>500</flush_interval_milliseconds>
     </query_log>
+    {more}
 </clickhouse>
 """
 # What the library sets otherwise than a server does.
@@ -101,7 +102,8 @@ class ClickHouse(Server, ClickHouseAddress):
 
     `users` is passwords by name, and `dsn` is of the first; without any there is `default` without a password. With
     `secured=True`, `tls_dsn` is of an HTTPS port in front (this build of ClickHouse speaks no TLS itself), whose
-    certificate `certificates` has the authority of. Each part of the server's log is a file in `folder`.
+    certificate `certificates` has the authority of. `config`, set before the start, is more of the server's
+    configuration as XML.
     """
 
     def __init__(
@@ -115,8 +117,9 @@ class ClickHouse(Server, ClickHouseAddress):
         self._library = clickhouse_library()
         Server.__init__(self, "ClickHouse", folder, disk_mb)
         self.http_port, self.tcp_port = free_port(), free_port()
-        self._users = dict(users or {"default": ""})
-        name, password = next(iter(self._users.items()))
+        self.config = ""
+        self.users = dict(users or {"default": ""})
+        name, password = next(iter(self.users.items()))
         login = f"{name}:{quote(password, safe='')}" if password else name
         ClickHouseAddress.__init__(self, f"clickhouse://{login}@127.0.0.1:{self.http_port}/journey")
         self.https_port = free_port() if secured else None
@@ -125,12 +128,18 @@ class ClickHouse(Server, ClickHouseAddress):
         self._front = Process("the TLS front", self.folder / "front.log")
 
     def _prepare(self) -> None:
-        users = [_user(name, password) for name, password in self._users.items()]
-        if "default" not in self._users:
-            users.append(_user("default", "", network="0.0.0.0"))  # noqa: S104 — the library itself, from nowhere
+        users = [_user(name, password) for name, password in self.users.items()]
+        if "default" not in self.users:
+            users.append(_user("default", "", network="::1"))  # the library itself; nothing listens there
         (self.folder / "users.xml").write_text(_USERS.format(users="".join(users)))
         (self.folder / "config.xml").write_text(
-            _CONFIG.format(folder=self.folder, data=self.data, http=self.http_port, tcp=self.tcp_port)
+            _CONFIG.format(
+                folder=self.folder,
+                data=self.data,
+                http=self.http_port,
+                tcp=self.tcp_port,
+                more=self.config,
+            )
         )
 
     def _command(self) -> list[str]:
@@ -170,7 +179,7 @@ class ClickHouse(Server, ClickHouseAddress):
 
     @property
     def log(self) -> str:
-        """End of the server's log."""
+        """End of the server's log, at most 100,000 characters."""
         return (self.folder / "clickhouse.log").read_text(errors="replace")[-100_000:]
 
 

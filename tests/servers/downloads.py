@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.servers.process import ServerError
+
 __all__ = ["Unavailable", "clickhouse_library", "kafka_jars"]
 
 _POM = Path(__file__).with_name("pom.xml")
 _ENGINE = "@chdb/lib-linux-x64-gnu"
 _ENGINE_VERSION = "26.7.3-stable.1"
 _ENGINE_SHA256 = "c0d32b129e988f2b9a9a31c9141aecf5e1e2453f9a079efc4d36ab8e3f92b2ad"
-_LONGEST_S = 900.0
+_LONGEST_S = 400.0
 
 
 class Unavailable(Exception):  # noqa: N818 — not an error: the test is skipped
@@ -36,13 +38,15 @@ def kafka_jars() -> Path:
 
 def clickhouse_library() -> Path:
     """Return the file libchdb.so, ClickHouse as a library, fetched by npm the first time."""
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        raise Unavailable(f"ClickHouse's server: no library for {sys.platform} {platform.machine()}")
     _need("ClickHouse's server", "npm")
+    if platform.machine() != "x86_64":
+        raise Unavailable(f"ClickHouse's server: no library is known for {platform.machine()}")
     return _kept(f"chdb-{_ENGINE_VERSION}", _fetch_engine) / "libchdb.so"
 
 
 def _need(what: str, *commands: str) -> None:
+    if sys.platform != "linux":
+        raise Unavailable(f"{what} is run for tests on Linux only")
     if missing := [command for command in commands if shutil.which(command) is None]:
         raise Unavailable(f"{what} needs {' and '.join(missing)}, not found on PATH")
 
@@ -60,27 +64,30 @@ def _fetch_engine(folder: Path) -> None:
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != _ENGINE_SHA256:
-        raise Unavailable(f"{_ENGINE}@{_ENGINE_VERSION}: sha256 is {found}, must be {_ENGINE_SHA256}")
+        raise ServerError(f"{_ENGINE}@{_ENGINE_VERSION}: sha256 is {found}, must be {_ENGINE_SHA256}")
     with tarfile.open(archive) as packed, (folder / "libchdb.so").open("wb") as library:
         source = packed.extractfile("package/libchdb.so")
         if source is None:
-            raise Unavailable(f"{_ENGINE}@{_ENGINE_VERSION} has no libchdb.so")
+            raise ServerError(f"{_ENGINE}@{_ENGINE_VERSION} has no libchdb.so")
         shutil.copyfileobj(source, library, 2**20)
     archive.unlink()
 
 
 def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_LONGEST_S,
-        check=False,
-    )
-    if done.returncode:
-        raise Unavailable(f"{' '.join(command[:2])} failed: {(done.stderr or done.stdout).strip()[-1000:]}")
+    try:
+        subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_LONGEST_S,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:
+        said = (getattr(error, "output", None) or "").strip()[-1000:]
+        raise Unavailable(f"{error}: {said}") from error
 
 
 def _kept(name: str, fetch: Callable[[Path], None]) -> Path:

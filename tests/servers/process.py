@@ -12,7 +12,7 @@ from pathlib import Path
 __all__ = ["Process", "ServerError", "free_port", "listens", "wait_until"]
 
 _LEASH = Path(__file__).with_name("leash.py")
-_LOG_TAIL = 4_000  # characters shown in an error
+_SHOWN = 4_000  # characters of the log in an error
 _STOP_S = 20.0
 # Below the range of outgoing connections, so that a port is still free when its server comes back.
 _PORTS = range(20_000, 32_000)
@@ -59,17 +59,17 @@ class Process:
         except BaseException as error:
             self.kill()
             if isinstance(error, TimeoutError):
-                raise ServerError(f"{error}\n{self.tail()}") from error
+                raise ServerError(f"{error}\n{self.tail(_SHOWN)}") from error
             raise
 
     def _alive(self) -> bool:
         if not self.running:
-            raise ServerError(f"{self.name} ended while starting:\n{self.tail()}")
+            raise ServerError(f"{self.name} ended while starting:\n{self.tail(_SHOWN)}")
         return True
 
-    def tail(self) -> str:
+    def tail(self, characters: int) -> str:
         """Return the end of the log."""
-        return self.log.read_text(errors="replace")[-_LOG_TAIL:] if self.log.exists() else ""
+        return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else ""
 
     def pause(self) -> None:
         """Stop the process where it stands: connections stay open and nothing answers."""

@@ -12,6 +12,8 @@ from tests.servers.process import Process
 
 __all__ = ["Server"]
 
+_LOG = 100_000
+
 
 class Server(ABC):
     """A server in a folder of its own, which `close` removes; `disk_mb` puts its data on a disk of that size.
@@ -112,5 +114,5 @@ class Server(ABC):
 
     @property
     def log(self) -> str:
-        """End of the server's log."""
-        return self._process.tail()
+        """End of the server's log, at most 100,000 characters."""
+        return self._process.tail(_LOG)

@@ -1,0 +1,110 @@
+"""`journey` commands on a server, and a server with the tables of a data directory."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from streams.ports import TABLES
+from streams.store import ClickHouse
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+JOURNEY = Path(sys.executable).with_name("journey")
+KEY = "0f" * 32
+MODEL_TABLES = ("models", "model_stages", "model_weights")
+COPIED = (*TABLES, *MODEL_TABLES, "dead_letter_replays", "targets")
+
+
+class Command:
+    """Runs `journey` commands, each in a process of its own, with the same environment."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = dict(environment)
+        self.errors = ""
+
+    def __call__(self, *words: str, code: int = 0, **more: str) -> str:
+        """Run a command, assert its exit code, return what it printed."""
+        done = subprocess.run(
+            [JOURNEY, *words], env=os.environ | self.environment | more, capture_output=True, text=True, check=False
+        )
+        self.errors = done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        """Run a command with --json and return what it printed."""
+        return json.loads(self(*words, "--json", code=code))
+
+
+@contextmanager
+def embedded(data: Path) -> Iterator["Client"]:
+    """Ask a data directory's engine itself."""
+    with closing(ClickHouse(f"chdb://{(data / 'clickhouse').resolve()}")) as store:
+        yield store.client
+
+
+def copy(source: "Client", target: "Client") -> None:
+    """Fill the tables of a server with the rows of another store's."""
+    for table in MODEL_TABLES:
+        target.command(f"TRUNCATE TABLE {table}")
+    for table in COPIED:
+        rows = source.raw_query(f"SELECT * FROM {table}", fmt="Native")
+        if rows:
+            target.raw_insert(table, insert_block=rows, fmt="Native")
+
+
+@pytest.fixture
+def dsn(clickhouse) -> str:
+    """DSN of a database that nobody has made yet."""
+    return clickhouse.fresh_database()
+
+
+@pytest.fixture
+def journey(dsn) -> Command:
+    """Commands on a database that nobody has made yet."""
+    return Command({"JOURNEY_STORE": dsn, "JOURNEY_HANDLE_KEY": KEY})
+
+
+@pytest.fixture
+def store(dsn, journey) -> Iterator[ClickHouse]:
+    """A server's store with all tables."""
+    journey("migrate")
+    with closing(ClickHouse(dsn)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory) -> Path:
+    """A data directory with the bundled evening, a simulated month, and events that were refused."""
+    folder = tmp_path_factory.mktemp("loaded")
+    run = Command({"JOURNEY_STORE": f"chdb://{folder}/data", "JOURNEY_HANDLE_KEY": KEY})
+    broken = folder / "broken.ndjson"
+    broken.write_text('{broken\n{"id": "1"}\n')
+    run("simulate", "--customers", "60", "--days", "40", "--seed", "5", "--out", str(folder / "month.ndjson"))
+    run("load", "schemas/examples/evening.ndjson", str(folder / "month.ndjson"), str(broken))
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def twins(clickhouse, loaded) -> dict[str, Command]:
+    """The same rows in a data directory and on a server."""
+    key = {"JOURNEY_HANDLE_KEY": KEY}
+    found = {
+        "embedded": Command({"JOURNEY_STORE": f"chdb://{loaded}"} | key),
+        "server": Command({"JOURNEY_STORE": clickhouse.fresh_database()} | key),
+    }
+    found["server"]("migrate")
+    with embedded(loaded) as source, closing(ClickHouse(found["server"].environment["JOURNEY_STORE"])) as target:
+        copy(source, target.client)
+    return found
+
+
+Fill = Callable[[ClickHouse], None]
