@@ -7,7 +7,7 @@ from it was sent. Topics exist beforehand; there are no Faust tables: ClickHouse
 import asyncio
 import ssl
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import faust
 from aiokafka.errors import KafkaError
@@ -15,15 +15,14 @@ from faust.exceptions import ProducerSendError
 from faust.types import TP
 
 from journey.model import Model
-
 from schemas.apath import parse_model
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams import faults, models
 from streams.clock import system_clock
 from streams.kafka.errors import BrokerError
 from streams.kafka.topics import partition_count
-from streams.settings import KafkaSettings, Settings, SettingsError
 from streams.ports import StoreError
+from streams.settings import KafkaSettings, Settings, SettingsError
 from streams.store import open_server
 from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
@@ -181,32 +180,19 @@ async def journey(stream: Any) -> None:
     await _pump(stream, EVIDENCE, _lanes[EVIDENCE])
 
 
-@app.on_partitions_revoked.connect
 async def _on_revoked(_sender: Any, revoked: set[TP], **_: Any) -> None:
     del revoked  # all of them: Faust rebalances eagerly
     for lane in _lanes.values():
         lane.revoke()
 
 
-@app.on_partitions_assigned.connect
 async def _on_assigned(_sender: Any, assigned: set[TP], **_: Any) -> None:
     for topic, lane in _lanes.items():
         lane.assign(frozenset(tp.partition for tp in assigned if tp.topic == _name(topic)))
 
 
-@app.task
-async def _run_intake() -> None:
-    await _lanes[INTERACTIONS].run()
-
-
-@app.task
-async def _run_identity() -> None:
-    await _lanes[LINKS].run()
-
-
-@app.task
-async def _run_journey() -> None:
-    await _lanes[EVIDENCE].run()
-
-
+app.on_partitions_revoked.connect(cast("Any", _on_revoked))
+app.on_partitions_assigned.connect(cast("Any", _on_assigned))
+for _lane in _lanes.values():
+    app.task(_lane.run)
 faults.arm_by(settings.fault)

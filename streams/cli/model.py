@@ -104,12 +104,10 @@ def _apply_across(server: Server, model: Model, text: str) -> None:
     with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
         task = progress.add_task("waiting for workers", total=None)
         change_model(
-            server.settings,
-            server.store,
+            server,
             model,
             text,
-            now_us=server.clock(),
-            tell=lambda state, done, count: progress.update(
+            lambda state, done, count: progress.update(
                 task, description=f"{done} of {count} partitions have {state}", completed=done, total=count
             ),
         )

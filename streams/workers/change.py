@@ -11,6 +11,7 @@ from streams import models
 from streams.faults import boundary
 from streams.kafka.clients import producer, told
 from streams.kafka.topics import partition_count
+from streams.server import Server
 from streams.settings import Settings
 from streams.store import ClickHouse
 from streams.workers.messages import ABANDON, DONE, PREPARE, Control, pack_control
@@ -28,14 +29,7 @@ class ChangeError(RuntimeError):
 
 
 def change_model(
-    settings: Settings,
-    store: ClickHouse,
-    model: Model,
-    toml: str,
-    *,
-    now_us: int,
-    tell: Tell,
-    silence_s: float = _SILENCE_S,
+    server: Server, model: Model, toml: str, tell: Tell, *, silence_s: float = _SILENCE_S
 ) -> None:
     """Have every partition weigh its history under a model, then put it in force with one row.
 
@@ -46,11 +40,11 @@ def change_model(
     ChangeError
         No worker answers for some partition, or another change began meanwhile.
     """
-    found = models.in_force(store.client)
-    if found is not None and found[0] == model.hash:
+    if server.model.hash == model.hash:
         return
+    store = server.store
     change = secrets.token_hex(8)
-    asked = _Asked(settings, store, change, tell, silence_s)
+    asked = _Asked(server.settings, store, change, tell, silence_s)
     _begin(store, change, model)
     asked.all_partitions(Control(ABANDON, change, ""))
     with boundary("model.evidence"):  # of an earlier time in force, or of a change that was given up
@@ -63,7 +57,7 @@ def change_model(
     asked.all_partitions(Control(PREPARE, change, toml))
     if _latest(store) != change:
         raise ChangeError("another change of the model began meanwhile; the model in force stands")
-    models.activate(store.client, model, toml, now_us)
+    models.activate(store.client, model, toml, server.clock())
 
 
 def _begin(store: ClickHouse, change: str, model: Model) -> None:

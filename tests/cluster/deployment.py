@@ -16,8 +16,8 @@ from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams.clock import system_clock
 from streams.edge import Edge
-from streams.kafka.packing import parcels, passes
 from streams.kafka.clients import producer
+from streams.kafka.packing import parcels, passes
 from streams.settings import KafkaSettings
 from streams.store import ClickHouse
 
@@ -49,7 +49,12 @@ class Deployment:
     def run(self, *arguments: str) -> str:
         """Run a command of ours and return what it printed."""
         done = subprocess.run(
-            [JOURNEY, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=120
+            [JOURNEY, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
         assert done.returncode == 0, f"journey {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -72,7 +77,9 @@ class Deployment:
             for frame in passes(lines, edge, topic="test", clock=system_clock, partitions=self.partitions):
                 for parcel in parcels(frame, self.partitions):
                     sent.append(
-                        out.send(f"{self.prefix}{INTERACTIONS}", value=parcel.data, partition=parcel.partition)
+                        out.send(
+                            f"{self.prefix}{INTERACTIONS}", value=parcel.data, partition=parcel.partition
+                        )
                     )
                     frames += 1
             out.flush()

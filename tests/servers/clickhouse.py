@@ -104,6 +104,9 @@ class ClickHouse(Server, ClickHouseAddress):
     `secured=True`, `tls_dsn` is of an HTTPS port in front (this build of ClickHouse speaks no TLS itself), whose
     certificate `certificates` has the authority of. `config`, set before the start, is more of the server's
     configuration as XML.
+
+    Two differences from a server as installed: statements ON CLUSTER are not run, and a write that the system refuses
+    half-way goes unnoticed. A disk that is full before an insert is noticed (NOT_ENOUGH_SPACE).
     """
 
     def __init__(
