@@ -6,7 +6,7 @@ from it was sent. Topics exist beforehand; there are no Faust tables: ClickHouse
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import faust
@@ -20,7 +20,7 @@ from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams import faults, models
 from streams.clock import system_clock
 from streams.kafka.errors import BrokerError
-from streams.kafka.topics import partition_count
+from streams.kafka.topics import log_ends, partition_count
 from streams.ports import StoreError
 from streams.settings import KafkaSettings, Settings, SettingsError
 from streams.store import open_server
@@ -112,10 +112,17 @@ def _model(store: ServerStore) -> Model:
     return parse_model(found[1], name=f"the model in force ({found[0]})")
 
 
+def _log_ends(partitions: Collection[int]) -> dict[int, tuple[int, int]]:
+    try:
+        return log_ends(settings.kafka, INTERACTIONS, partitions)
+    except BrokerError as error:
+        raise StoreError(str(error)) from error
+
+
 def _make_intake() -> IntakeWorker:
     store = _store()
     window_us = int(settings.id_window.total_seconds() * 1_000_000)
-    return IntakeWorker(store, _model(store), partitions=store.partitions, window_us=window_us)
+    return IntakeWorker(store, _model(store), partitions=store.partitions, window_us=window_us, log=_log_ends)
 
 
 def _make_identity() -> IdentityWorker:

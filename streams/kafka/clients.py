@@ -23,11 +23,14 @@ try:
         AuthorizationError,
         CommitFailedError,
         KafkaError,
+        KafkaTimeoutError,
         RebalanceInProgressError,
         SaslAuthenticationFailedError,
         UnsupportedSaslMechanismError,
     )
     from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+    from kafka.net.manager import KafkaConnectionManager  # type: ignore[import-untyped]
+    from kafka.net.selector import NetworkSelector  # type: ignore[import-untyped]
 except ImportError as missing:
     raise BrokerError(
         f"no Kafka client ({missing}): install the extra, pip install 'customer-journey-engine[kafka]'"
@@ -40,6 +43,7 @@ __all__ = [
 
 _BOOTSTRAP_S = 20.0
 _PROBE_S = 3.0
+_REFUSALS = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
 _CLIENT_ID = "customer-journey-engine"
 
 
@@ -129,23 +133,52 @@ def consumer(settings: KafkaSettings, **more: Any) -> Any:
         return _made(KafkaConsumer, settings, **safe, **more)
 
 
+class _Connections(KafkaConnectionManager):  # type: ignore[misc]
+    """Connections of one client: none makes the broker create a topic, and the first says why it was refused."""
+
+    def __init__(self, net: Any, **configs: Any) -> None:
+        super().__init__(net, **configs)
+        self.cluster.config["allow_auto_create_topics"] = False
+        self.reason: Exception | None = None
+
+    def get_connection(self, *arguments: Any, **more: Any) -> Any:
+        if not self.bootstrapped and isinstance(self.reason, _REFUSALS):
+            raise self.reason  # rather than try until time is up
+        connection = super().get_connection(*arguments, **more)
+        connection.init_future.add_errback(self._note)
+        return connection
+
+    def _note(self, error: Exception) -> None:
+        self.reason = error
+
+
 def _made(make: Callable[..., Any], settings: KafkaSettings, **more: Any) -> Any:
-    """Make a client; when that fails, nothing of it stays behind. It never makes the broker create a topic."""
-    nets: list[Any] = []
+    """Make a client; when that fails, nothing of it stays behind."""
+    connections: list[Any] = []
 
     def net(**configs: Any) -> Any:
-        nets.append(KafkaNetClient(**configs))
-        nets[-1].cluster.config["allow_auto_create_topics"] = False
-        return nets[-1]
+        selector = NetworkSelector(**configs)
+        connections.append(_Connections(selector, **configs))
+        return KafkaNetClient(net=selector, manager=connections[-1])
 
     given = options(settings) | more
     _reach(settings)
     try:
         return make(kafka_client=net, **given)
-    except BaseException:
-        for client in nets:
-            client.close()
+    except BaseException as error:
+        for made in connections:
+            made.close()
+            made._net.close()  # noqa: SLF001 - as the client does, of which there is none yet
+        if isinstance(error, KafkaTimeoutError) and connections:
+            raise _silent(settings, connections[-1].reason) from error
         raise
+
+
+def _silent(settings: KafkaSettings, reason: Exception | None) -> UnreachableError:
+    return UnreachableError(
+        f"Kafka at {','.join(settings.servers)} does not answer as {settings.protocol} ({reason or 'no reason given'}): "
+        "check JOURNEY_KAFKA and JOURNEY_KAFKA_PROTOCOL"
+    )
 
 
 @contextmanager
@@ -159,18 +192,13 @@ def told(settings: KafkaSettings) -> Iterator[None]:
 
 def _explained(error: Any, settings: KafkaSettings) -> BrokerError:
     servers = ",".join(settings.servers)
-    if isinstance(error, SaslAuthenticationFailedError | UnsupportedSaslMechanismError):
+    if isinstance(error, _REFUSALS):
         return BrokerError(
             f"Kafka at {servers} refuses the user {settings.user!r} ({settings.mechanism}): check JOURNEY_KAFKA_USER, "
             "JOURNEY_KAFKA_PASSWORD and JOURNEY_KAFKA_MECHANISM"
         )
     if isinstance(error, AuthorizationError):
         return BrokerError(f"Kafka at {servers}: the user {settings.user!r} lacks a right: {error}")
-    if "bootstrap" in str(error):
-        return UnreachableError(
-            f"Kafka at {servers} does not answer as {settings.protocol}: "
-            "check JOURNEY_KAFKA and JOURNEY_KAFKA_PROTOCOL"
-        )
     return BrokerError(f"Kafka at {servers}: {error}")
 
 

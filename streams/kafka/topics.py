@@ -1,17 +1,17 @@
 """The topics of `schemas/topics.toml` in a real Kafka: made, compared, and given more partitions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.topics import INTERACTIONS, Topic, topics
 from streams.faults import boundary
-from streams.kafka.clients import ConfigResource, ConfigResourceType, admin
-from streams.kafka.drained import busy
+from streams.kafka.clients import ConfigResource, ConfigResourceType, OffsetSpec, TopicPartition, admin
+from streams.kafka.drained import WORKERS, busy
 from streams.kafka.errors import TopicError
 from streams.settings import KafkaSettings
 
-__all__ = ["Found", "Made", "create", "grow", "listed", "partition_count"]
+__all__ = ["Found", "Made", "create", "grow", "listed", "log_ends", "partition_count"]
 
 _MISSING = 3  # Kafka's code for a topic that is not there
 _EXISTS = 36
@@ -113,7 +113,9 @@ def create(settings: KafkaSettings, partitions: int, replication: int = -1) -> M
             with boundary("topics.create"):
                 created = _make(client, missing, partitions, replication)
             client.wait_for_topics([topic.name for topic in missing], timeout_ms=_READY_MS)
-            _refuse(_found(client, settings), partitions)  # somebody else may have made one at the same moment
+            _refuse(
+                _found(client, settings), partitions
+            )  # somebody else may have made one at the same moment
     return Made(created, [topic.name for topic in found if topic.name not in created])
 
 
@@ -169,6 +171,22 @@ def partition_count(settings: KafkaSettings, name: str = INTERACTIONS) -> int:
             f"Kafka has no topic {settings.prefix + name}: make them with journey topics create --partitions P"
         )
     return len(described["partitions"])
+
+
+def log_ends(settings: KafkaSettings, name: str, partitions: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Return, for each partition, the offset up to which workers have acknowledged it, and its last one.
+
+    Both count from 1, as `_offset` in the tables does; 0 is before the first. Raises BrokerError.
+    """
+    places = {partition: TopicPartition(settings.prefix + name, partition) for partition in partitions}
+    group = settings.prefix + WORKERS
+    with admin(settings) as client:
+        read = client.list_group_offsets({group: list(places.values())})[group]
+        ends = client.list_partition_offsets(dict.fromkeys(places.values(), OffsetSpec.LATEST))
+    return {
+        partition: (max(0, read[place].offset) if place in read else 0, ends[place].offset)
+        for partition, place in places.items()
+    }
 
 
 def grow(settings: KafkaSettings, partitions: int) -> list[str]:

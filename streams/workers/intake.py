@@ -4,7 +4,7 @@ Owns the handles of its partitions: their events, all of their evidence, and to 
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -29,14 +29,17 @@ from streams.processors.journey import Journey
 from streams.workers import messages
 from streams.workers.messages import PREPARE, Control, Message, Outgoing
 from streams.workers.owner import Owner
-from streams.workers.poison import Poison, control_of, frame_of, tables_of
-from streams.workers.ports import PartitionedStore
+from streams.workers.poison import Poison, control_of, delivery_of, frame_of, tables_of
+from streams.workers.ports import PartitionedStore, StoreError
 from streams.workers.writing import Writer
 
-__all__ = ["IntakeWorker"]
+__all__ = ["IntakeWorker", "LogEnds"]
 
 Ints = NDArray[np.int64]
 U64 = NDArray[np.uint64]
+
+# For each partition: the offset up to which records are acknowledged, and the last one; both count from 1.
+LogEnds = Callable[[Collection[int]], Mapping[int, tuple[int, int]]]
 
 _REMEMBERED_PAIRS = 200_000  # pairs of handles that were sent; then all are forgotten and sent anew
 _WATERMARKED = ("interactions", "identity_links", "evidence", "minute_counts", "dead_letters", "deliveries")
@@ -55,22 +58,26 @@ class IntakeWorker(Owner):
         How many partitions the topics have.
     window_us
         Event time for which ids are remembered; a repeat of an older event is looked up in the store.
+    log
+        Tells how far partitions of interactions are acknowledged, and how far they go.
     wait
         Called with seconds before an insert is tried again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — keywords, each once
         self,
         store: PartitionedStore,
         model: Model,
         *,
         partitions: int,
         window_us: int,
+        log: LogEnds,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(store, INTERACTIONS, model)
         self._count = partitions
         self._window_us = window_us
+        self._log = log
         self._writer = Writer(store, INTERACTIONS, wait)
         self._poison = Poison(store)
         self.outcome = Outcome()
@@ -97,6 +104,7 @@ class IntakeWorker(Owner):
         store = self._store
         for table, marks in store.watermarks(_WATERMARKED, partitions).items():
             self._writer.watermarks[table] = {**self._writer.of(table), **marks}
+        self._compare_with_log(partitions)
         newest = store.newest_us(partitions)
         if newest is not None:
             self.intake.restore(*store.ids_since(newest - self.intake.seen.window_us, partitions))
@@ -108,6 +116,21 @@ class IntakeWorker(Owner):
         for partition, text in store.prepared(partitions).items():
             self._prepare(parse_model(text), partition)
         self._done |= dict.fromkeys(partitions, 0)
+
+    def _compare_with_log(self, partitions: frozenset[int]) -> None:
+        """Refuse to go on where the tables and the topic do not belong together: events would be left out."""
+        for partition, (acknowledged, end) in self._log(partitions).items():
+            stored = self._writer.of("deliveries").get(partition, 0)
+            if stored > end:
+                raise StoreError(
+                    f"{INTERACTIONS}[{partition}] ends at {end}, but the tables have up to {stored}: the topic was made "
+                    "anew; see the runbook, A recreated topic"
+                )
+            if stored < acknowledged:
+                raise StoreError(
+                    f"{INTERACTIONS}[{partition}] is acknowledged up to {acknowledged}, but the tables have up to {stored}: "
+                    "they are older; see the runbook, Restoring from a backup"
+                )
 
     def _take_up(self, journey: Journey, partitions: Collection[int]) -> None:
         evidence = self._store.evidence_of_handles(journey.model.hash, partitions)
@@ -163,11 +186,11 @@ class IntakeWorker(Owner):
                 continue
             outgoing += self._take(records)  # a change of the model holds from its place in the log on
             records = []
-            self._change(control, message)
+            self._change(control, message, now_us)
         outgoing += self._take(records)
         return outgoing + self._send_moved(moves)
 
-    def _change(self, control: Control, message: Message) -> None:
+    def _change(self, control: Control, message: Message, now_us: int) -> None:
         partition, name = message.partition, ""
         if control.verb == PREPARE:
             model = parse_model(control.model)
@@ -178,6 +201,7 @@ class IntakeWorker(Owner):
         else:
             self._abandon(partition)
         self._store.book_change(control, name, partition, message.offset)
+        self._writer.write({"deliveries": delivery_of(message, now_us)})
         self._done[partition] = message.offset
 
     def tick(self, now_us: int) -> list[Outgoing]:

@@ -11,7 +11,7 @@ from streams.frames import EVENTS, LETTERS, Frame, FrameError
 from streams.workers.messages import PREPARE, Control, Message, unpack, unpack_control
 from streams.workers.ports import PartitionedStore
 
-__all__ = ["NOT_A_FRAME", "Poison", "control_of", "frame_of", "tables_of"]
+__all__ = ["NOT_A_FRAME", "Poison", "control_of", "delivery_of", "frame_of", "tables_of"]
 
 NOT_A_FRAME = "not_a_frame"
 _log = logging.getLogger(__name__)
@@ -59,6 +59,23 @@ def frame_of(message: Message, now_us: int) -> Frame:
         }
         events = pa.RecordBatch.from_pylist([], EVENTS)
         return Frame(events, pa.RecordBatch.from_pylist([letter], LETTERS), message.topic, now_us)
+
+
+def delivery_of(message: Message, now_us: int) -> pa.Table:
+    """Return the row of deliveries for a control message: it brings no events, but its offset is dealt with."""
+    none = pa.array([0], pa.uint32())
+    return pa.table(
+        {
+            "topic": pa.array([message.topic]),
+            "received": none,
+            "stored": none,
+            "duplicates": none,
+            "dead_letters": none,
+            "received_at": pa.array([now_us], pa.timestamp("us", "UTC")),
+            "_partition": pa.array([message.partition], pa.uint16()),
+            "_offset": pa.array([message.offset], pa.uint64()),
+        }
+    )
 
 
 def tables_of(

@@ -241,7 +241,11 @@ class Node:
         self.tokens = {connection.token for connection in connections.values()}
         self.workers = {
             INTERACTIONS: IntakeWorker(
-                connections[INTERACTIONS], self.world.model, window_us=self.world.history.window_us, **options
+                connections[INTERACTIONS],
+                self.world.model,
+                window_us=self.world.history.window_us,
+                log=self.world.ends,
+                **options,
             ),
             LINKS: IdentityWorker(connections[LINKS], self.world.model, **options),
             EVIDENCE: JourneyWorker(connections[EVIDENCE], self.world.model, **options),
@@ -339,6 +343,9 @@ class Cluster:
         self.nodes = [Node(self, number) for number in range(self.random.choice([1, 2, 3]))]
         self.rebalance()
 
+    def ends(self, partitions):
+        return {p: (self.committed[INTERACTIONS, p], len(self.topics[INTERACTIONS, p])) for p in partitions}
+
     def now(self) -> int:
         now_us = self.base_us + self.offset_us
         self.latest_us = max(self.latest_us, now_us)
@@ -433,6 +440,7 @@ class Cluster:
         at = {}
         for partition in range(self.count):
             self.topics[INTERACTIONS, partition].append(pack_control(control))
+            self.frames += 1
             at[partition] = len(self.topics[INTERACTIONS, partition])
             yield
         said = (DONE[verb], control.model)

@@ -1,0 +1,143 @@
+"""The configuration of deploy/clickhouse in the real server: what its users may do, and what not."""
+
+import http.client
+import os
+import subprocess
+import sys
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from tests.deploy.clickhouse import PASSWORDS, Deployed
+from tests.servers.downloads import Unavailable
+from tests.servers.process import listens, wait_until
+
+JOURNEY = Path(sys.executable).with_name("journey")
+
+# Each must be refused for want of a grant.
+REFUSED = {
+    "url": "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a String')",
+    "file": "SELECT * FROM file('x.csv', 'CSV', 'a String')",
+    "writing a file": "INSERT INTO FUNCTION file('x.csv', 'CSV', 'a String') VALUES ('a')",
+    "remote": "SELECT * FROM remote('127.0.0.1:1', journey.evidence)",
+    "mysql": "SELECT * FROM mysql('127.0.0.1:1', 'a', 'b', 'c', 'd')",
+    "a table over a URL": "CREATE TABLE journey.u (a String) ENGINE = URL('http://127.0.0.1:1/', 'CSV')",
+    "another database": "CREATE DATABASE other",
+    "a table elsewhere": "CREATE TABLE default.t (a String) ENGINE = MergeTree ORDER BY a",
+    "dropping a table": "DROP TABLE journey.evidence",
+    "emptying a table": "TRUNCATE TABLE journey.evidence",
+    "users": "CREATE USER mallory",
+    "reading users": "SELECT * FROM system.users",
+    "backups": "BACKUP DATABASE journey TO File('/backups/mine')",
+    "orders to the server": "SYSTEM STOP MERGES",
+    "functions": "CREATE FUNCTION f AS x -> x",
+}
+READ_ONLY = {
+    "inserting": "INSERT INTO journey.targets (brand) VALUES ('lumiere')",
+    "changing": "ALTER TABLE journey.evidence DELETE WHERE 1",
+    "making": "CREATE TABLE journey.t (a String) ENGINE = MergeTree ORDER BY a",
+    "queries of others": "SELECT * FROM system.processes",
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Deployed]:
+    try:
+        made = Deployed()
+    except Unavailable as error:
+        pytest.skip(str(error))
+    with made:
+        done = subprocess.run(
+            [JOURNEY, "migrate"], env=os.environ | {"JOURNEY_STORE": made.dsn}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        yield made
+
+
+def client(server: Deployed, user: str) -> Any:
+    return clickhouse_connect.get_client(
+        host="127.0.0.1", port=server.http_port, username=user, password=PASSWORDS.get(user, "")
+    )
+
+
+def status(server: Deployed, user: str, password: str) -> int:
+    login = b64encode(f"{user}:{password}".encode()).decode()
+    connection = http.client.HTTPConnection("127.0.0.1", server.http_port, timeout=10)
+    with closing(connection):
+        connection.request("GET", "/?query=SELECT+1", headers={"Authorization": f"Basic {login}"})
+        return connection.getresponse().status
+
+
+@pytest.mark.parametrize("user", ["journey", "analyst"])
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_user_of_the_network_is_refused(server: Deployed, user: str, what: str) -> None:
+    with closing(client(server, user)) as opened, pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+        opened.command(REFUSED[what])
+
+
+@pytest.mark.parametrize("what", READ_ONLY)
+def test_an_analyst_only_reads(server: Deployed, what: str) -> None:
+    with closing(client(server, "analyst")) as opened:
+        assert opened.query("SELECT count() FROM journey.standing").result_rows
+        with pytest.raises(DatabaseError, match=r"ACCESS_DENIED|READONLY"):
+            opened.command(READ_ONLY[what])
+
+
+def test_an_analyst_cannot_take_more_memory_than_the_profile_gives(server: Deployed) -> None:
+    with closing(client(server, "analyst")) as opened, pytest.raises(DatabaseError, match="CONSTRAINT"):
+        opened.query("SELECT 1 SETTINGS max_memory_usage = 100000000000")
+
+
+def test_the_engine_ends_its_own_queries_without_a_right_to_end_those_of_others(server: Deployed) -> None:
+    endless = "SELECT sum(sleepEachRow(0.05)) FROM numbers(2000) SETTINGS max_block_size = 1"
+    ended: dict[str, str] = {}
+
+    def run(user: str) -> None:
+        with closing(client(server, user)) as opened:
+            try:
+                opened.command(endless, settings={"query_id": f"endless-{user}"})
+            except DatabaseError as error:
+                ended[user] = str(error)
+
+    threads = [threading.Thread(target=run, args=(user,)) for user in ("journey", "analyst")]
+    for thread in threads:
+        thread.start()
+    with closing(client(server, "journey")) as engine, closing(client(server, "default")) as administrator:
+        running = "SELECT count() FROM system.processes WHERE startsWith(query_id, 'endless-')"
+        wait_until(lambda: administrator.command(running) == 2, 20, "both queries to run")
+        engine.command("KILL QUERY WHERE query_id = 'endless-journey' SYNC")
+        with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+            engine.command("KILL QUERY WHERE query_id = 'endless-analyst' SYNC")
+        administrator.command("KILL QUERY WHERE query_id = 'endless-analyst' SYNC")
+    for thread in threads:
+        thread.join(20)
+    assert "QUERY_WAS_CANCELLED" in ended["journey"]
+
+
+def test_the_default_user_is_for_inside_the_container_only(server: Deployed) -> None:
+    allowed = "SELECT name, arraySort(arrayConcat(host_ip, host_names)) FROM system.users ORDER BY name"
+    with closing(client(server, "default")) as opened:
+        networks = dict(opened.query(allowed).result_rows)
+    assert networks == {"default": ["127.0.0.1", "::1"], "journey": ["::/0"], "analyst": ["::/0"]}
+
+
+@pytest.mark.parametrize("user", ["journey", "analyst"])
+def test_no_user_has_an_empty_or_a_known_password(server: Deployed, user: str) -> None:
+    assert [status(server, user, word) for word in ("", user, "password")] == [403] * 3
+
+
+def test_only_http_and_the_native_protocol_are_listened_on(server: Deployed) -> None:
+    ports = [server.http_port, server.tcp_port, server.http_port + 1, server.http_port + 2]
+    assert [listens(port) for port in ports] == [True, True, False, False]
+
+
+def test_the_server_logs_to_its_output_and_to_no_file(server: Deployed) -> None:
+    assert "Ready for connections" in server.log
+    assert not (server.folder / "log").exists()
