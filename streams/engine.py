@@ -21,7 +21,7 @@ from journey.model import Model
 from journey.seen import Ids
 from streams.batch import Batch, Record, Rows, Watermark
 from streams.columns import after
-from streams.ports import SEQUENCED, TABLES, Store, StoreError
+from streams.ports import BLOCK_ROWS, SEQUENCED, TABLES, Store, StoreError
 from streams.processors.identity import Identity
 from streams.processors.intake import Intake, Taken, minute_counts, rows_of
 from streams.processors.journey import Journey
@@ -171,8 +171,8 @@ class Engine:
             try:
                 self._store.insert(table, missing)
             except StoreError as error:
-                if attempt == _TRIES - 1:
-                    raise
+                if attempt == _TRIES - 1 or (table in SEQUENCED and len(rows) > BLOCK_ROWS):
+                    raise  # of more than one block, some may be there: whoever restores sees which
                 _log.warning("%s; trying again in %d s", error, 2**attempt)
                 self._wait(2**attempt)
                 missing = self._look_again(table, rows)

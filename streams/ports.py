@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from journey.seen import Ids
 from streams.batch import Watermark
 
-__all__ = ["SEQUENCED", "TABLES", "Store", "StoreError"]
+__all__ = ["BLOCK_ROWS", "SEQUENCED", "TABLES", "Store", "StoreError"]
 
 # In the order in which a batch is written: the map of handles comes first, since views join it.
 TABLES: tuple[str, ...] = (
@@ -22,6 +22,8 @@ TABLES: tuple[str, ...] = (
     "dead_letters",
     "deliveries",
 )
+
+BLOCK_ROWS = 1_000_000  # up to which an insert is one atomic block
 
 # Tables whose rows are a difference between state and table: not watermarked by offset but numbered by write.
 SEQUENCED: dict[str, str] = {"identity_map": "version", "stage_changes": "sequence"}

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from journey.model import Model
 from schemas.topics import IDENTITY_MAP, LINKS
+from streams.ports import BLOCK_ROWS
 from streams.processors.identity import Identity, distinct_links, kind_codes
 from streams.workers import messages
 from streams.workers.messages import Message, Outgoing
@@ -70,12 +71,14 @@ class IdentityWorker(Owner):
         moved = self._identity.graph.update(distinct_links(rows, left, right))
         stale = self._identity.unmapped() if self._unsettled else self._identity.changed(moved)
         outgoing = self._announce(self._unsent) if self._unsent is not None else []
+        # No more than is one block, and sent, before the next; the rest is still unmapped then.
+        rest, stale = len(stale) > BLOCK_ROWS, stale[:BLOCK_ROWS]
         if len(stale):
             self._sequence += 1
             table = self._identity.map_rows(stale, self._sequence, (0, batch[-1].offset if batch else 0))
             self._writer.write({"identity_map": table})
             outgoing += self._announce(table)
-        self._unsent, self._unsettled = None, False
+        self._unsent, self._unsettled = None, rest
         return outgoing
 
     def tick(self, now_us: int) -> list[Outgoing]:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from streams.batch import Rows, Watermark
 from streams.columns import after
-from streams.ports import SEQUENCED, TABLES
+from streams.ports import BLOCK_ROWS, SEQUENCED, TABLES
 from streams.workers.ports import PartitionedStore, StoreError
 
 __all__ = ["Writer"]
@@ -51,8 +51,8 @@ class Writer:
             try:
                 self._store.insert(self._topic, table, missing)
             except StoreError as error:
-                if attempt == _TRIES - 1:
-                    raise
+                if attempt == _TRIES - 1 or (table in SEQUENCED and len(rows) > BLOCK_ROWS):
+                    raise  # of more than one block, some may be there: whoever restores sees which
                 _log.warning("%s; trying again in %d s", error, 2**attempt)
                 self._wait(2**attempt)
                 missing = self._look_again(table, rows)
