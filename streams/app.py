@@ -5,8 +5,9 @@ from it was sent. Topics exist beforehand; there are no Faust tables: ClickHouse
 """
 
 import asyncio
+import logging
 import ssl
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 import faust
@@ -24,17 +25,21 @@ from streams.kafka.topics import log_ends, partition_count
 from streams.ports import StoreError
 from streams.settings import KafkaSettings, Settings, SettingsError
 from streams.store import open_server
+from streams.telemetry import logs
+from streams.telemetry.meter import Meter
+from streams.telemetry.packed import headers_of, packed_us_of
+from streams.telemetry.store import MeasuredStore
+from streams.telemetry.worker import WorkerTelemetry
 from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
-from streams.workers.lane import Lane, Received, SendError
+from streams.workers.lane import Lane, Processor, Received, SendError
 from streams.workers.messages import Message, Outgoing
 from streams.workers.store import ServerStore
 
 __all__ = ["app"]
 
 _LARGEST_RECORD = 4_194_304
-_SESSION_S = 10.0
 
 settings = Settings.read()
 if not settings.kafka.servers:
@@ -66,8 +71,8 @@ app = faust.App(
     _name("journey-workers"),
     broker=[f"kafka://{server}" for server in settings.kafka.servers],
     broker_credentials=_credentials(settings.kafka),
-    broker_session_timeout=_SESSION_S,
-    broker_heartbeat_interval=_SESSION_S / 5,
+    broker_session_timeout=settings.worker.session_s,
+    broker_heartbeat_interval=settings.worker.session_s / 5,
     broker_request_timeout=30.0,
     broker_commit_interval=1.0,
     broker_max_poll_records=500,
@@ -84,7 +89,9 @@ app = faust.App(
     stream_buffer_maxsize=256,
     web_enabled=False,
     worker_redirect_stdouts=False,
+    logging_config=logs.config(settings),
 )
+_telemetry = WorkerTelemetry(settings)
 
 
 def _topic(name: str) -> Any:
@@ -96,13 +103,13 @@ _interactions, _map, _links, _evidence = (
 )
 
 
-def _store() -> ServerStore:
+def _store(meter: Meter) -> ServerStore:
     """Return a connection of its own, for one lane's thread."""
     try:
         count = partition_count(settings.kafka)
     except BrokerError as error:
         raise StoreError(str(error)) from error
-    return ServerStore(open_server(settings), count)
+    return MeasuredStore(open_server(settings), count, meter)
 
 
 def _model(store: ServerStore) -> Model:
@@ -119,29 +126,27 @@ def _log_ends(partitions: Collection[int]) -> dict[int, tuple[int, int]]:
         raise StoreError(str(error)) from error
 
 
-def _make_intake() -> IntakeWorker:
-    store = _store()
+def _make_intake(store: ServerStore) -> IntakeWorker:
     window_us = int(settings.id_window.total_seconds() * 1_000_000)
     return IntakeWorker(store, _model(store), partitions=store.partitions, window_us=window_us, log=_log_ends)
 
 
-def _make_identity() -> IdentityWorker:
-    store = _store()
+def _make_identity(store: ServerStore) -> IdentityWorker:
     return IdentityWorker(store, _model(store), partitions=store.partitions)
 
 
-def _make_journey() -> JourneyWorker:
-    store = _store()
+def _make_journey(store: ServerStore) -> JourneyWorker:
     return JourneyWorker(store, _model(store), partitions=store.partitions)
 
 
-async def _send(outgoing: Sequence[Outgoing]) -> None:
+async def _send(outgoing: Sequence[Outgoing], packed_us: int) -> None:
     """Send messages and return when Kafka has acknowledged all of them."""
     producer = await app.maybe_start_producer()
+    headers = headers_of(packed_us)
     try:
         with faults.boundary("worker.send"):
             futures = [
-                await producer.send(_name(out.topic), out.key, out.value, out.partition, None, None)
+                await producer.send(_name(out.topic), out.key, out.value, out.partition, None, headers)
                 for out in outgoing
             ]
             await asyncio.gather(*futures)
@@ -149,17 +154,32 @@ async def _send(outgoing: Sequence[Outgoing]) -> None:
         raise SendError(f"cannot send: {error}") from error
 
 
+def _watched_lane(name: str, make: Callable[[ServerStore], Processor], *topics: str) -> Lane:
+    """Return a lane that reads these topics, watched."""
+    meter = _telemetry.meter(name)
+    lane = Lane(
+        name,
+        meter.making(lambda: make(_store(meter))),
+        meter.sending(_send),
+        clock=system_clock,
+        batch_s=settings.worker.batch_s,
+    )
+    _telemetry.watch(lane, meter, topics)
+    return lane
+
+
 _lanes = {
-    INTERACTIONS: Lane("intake", _make_intake, _send, clock=system_clock, batch_s=settings.worker.batch_s),
-    LINKS: Lane("identity", _make_identity, _send, clock=system_clock, batch_s=settings.worker.batch_s),
-    EVIDENCE: Lane("journey", _make_journey, _send, clock=system_clock, batch_s=settings.worker.batch_s),
+    INTERACTIONS: _watched_lane("intake", _make_intake, INTERACTIONS, IDENTITY_MAP),
+    LINKS: _watched_lane("identity", _make_identity, LINKS),
+    EVIDENCE: _watched_lane("journey", _make_journey, EVIDENCE),
 }
 
 
 async def _pump(stream: Any, topic: str, lane: Lane) -> None:
     async for event in stream.noack().events():
         message = event.message
-        record = Message(topic, message.partition, message.offset + 1, message.value or b"")
+        packed_us = packed_us_of(message.headers)
+        record = Message(topic, message.partition, message.offset + 1, message.value or b"", packed_us)
         await lane.put(Received(record, event.ack))
 
 
@@ -198,6 +218,20 @@ async def _on_assigned(_sender: Any, assigned: set[TP], **_: Any) -> None:
         lane.assign(frozenset(tp.partition for tp in assigned if tp.topic == _name(topic)))
 
 
+def _on_init(_sender: Any, **_: Any) -> None:
+    try:
+        _telemetry.start()
+    except SettingsError as error:
+        logging.getLogger(__name__).critical("%s", error)
+        raise SystemExit(2) from None
+
+
+async def _on_shutdown(_sender: Any, **_: Any) -> None:
+    _telemetry.stop()
+
+
+app.on_worker_init.connect(cast("Any", _on_init))
+app.on_before_shutdown.connect(cast("Any", _on_shutdown))
 app.on_partitions_revoked.connect(cast("Any", _on_revoked))
 app.on_partitions_assigned.connect(cast("Any", _on_assigned))
 for _lane in _lanes.values():

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
@@ -52,6 +52,7 @@ class Embedded:
         self._stack = ExitStack()
         self._engine: Engine | None = None
         self._position = 0
+        self._fresh: list[Record] = []  # the last frames of the log, if this process appended them
         try:
             self._open(settings)
         except BaseException:
@@ -103,7 +104,10 @@ class Embedded:
 
     def accept(self, frame: Frame) -> int:
         """Append a frame to the log: once this returns, its events are accepted. Returns how many wait now."""
-        return self.log.append(encode(frame)) - self._position
+        offset = self.log.append(encode(frame))
+        if len(self._fresh) < MAX_BATCH_FRAMES:
+            self._fresh.append(Record(PARTITION, offset, frame))
+        return offset - self._position
 
     def load(self, frames: Iterable[Frame]) -> Outcome:
         """Accept frames and process them as they come; when this returns, every table has them.
@@ -125,13 +129,20 @@ class Embedded:
     def drain(self) -> Outcome:
         """Process every frame that waits in the log."""
         outcome = Outcome()
-        while waiting := self.log.read(self._position, MAX_BATCH_FRAMES):
-            records = [Record(PARTITION, offset, decode(data)) for offset, data in waiting]
+        while records := self._waiting():
             with self._state_in_step():
                 outcome.add(self.engine.step(records, self.clock()))
             self._position = records[-1].offset
             self.log.commit(self._position)
+            self._fresh = []
         return outcome
+
+    def _waiting(self) -> Sequence[Record]:
+        """Return the next frames: as they are in memory where none is missing there, else from the log."""
+        if self._fresh and self._fresh[0].offset == self._position + 1:
+            return self._fresh
+        waiting = self.log.read(self._position, MAX_BATCH_FRAMES)
+        return [Record(PARTITION, offset, decode(data)) for offset, data in waiting]
 
     def tick(self) -> Outcome:
         """Announce the stages that have lapsed by now."""

@@ -5,8 +5,10 @@ import io
 import json
 import sys
 import tempfile
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -21,6 +23,7 @@ __all__ = ["InputError", "frames", "lines_of", "selected"]
 
 _LONGEST = 4 * 2**20  # a longer line is cut; what is over the limit of an event is a dead letter anyway
 _PEEKED = _BLOCK = 2**20  # bytes
+_PIECE = 32  # lines taken at a time: what is held beyond a frame
 _ENVELOPE = ("id", "source", "type", "time", "specversion", "subject")
 _DATA = (
     "brand", "handles", "content", "product", "place", "campaign", "device", "amount", "currency", "rating",
@@ -34,17 +37,26 @@ class InputError(RuntimeError):
 
 def frames(lines: Iterable[bytes], edge: Edge, *, topic: str, clock: Clock) -> Iterator[Frame]:
     """Pack lines into frames of up to 5,000 events or 1 MB; `topic` names the file in the books."""
-    chunk: list[bytes] = []
-    size, first = 0, 1
-    for line in lines:
-        if chunk and (len(chunk) == MAX_FRAME_EVENTS or size + len(line) > MAX_FRAME_BYTES):
-            yield edge.pack(chunk, topic=topic, now_us=clock(), first_offset=first)
-            first += len(chunk)
-            chunk, size = [], 0
-        chunk.append(line)
-        size += len(line)
-    if chunk:
+    first = 1
+    for chunk in _chunks(lines):
         yield edge.pack(chunk, topic=topic, now_us=clock(), first_offset=first)
+        first += len(chunk)
+
+
+def _chunks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Cut lines into lists that fit a frame; a line that is too long for one stands alone."""
+    source, waiting, size = iter(lines), list[bytes](), 0
+    while piece := list(islice(source, _PIECE)):
+        waiting += piece
+        size += sum(map(len, piece))
+        while size > MAX_FRAME_BYTES or len(waiting) >= MAX_FRAME_EVENTS:
+            ends = list(accumulate(map(len, waiting[:MAX_FRAME_EVENTS])))
+            count = max(bisect_right(ends, MAX_FRAME_BYTES), 1)
+            yield waiting[:count]
+            size -= ends[count - 1]
+            del waiting[:count]
+    if waiting:
+        yield waiting
 
 
 def lines_of(path: str) -> Iterator[bytes]:

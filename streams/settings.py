@@ -34,6 +34,7 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_WEB_HOST": "address of a worker's or gateway's /health, /ready and /metrics (127.0.0.1)",
     "JOURNEY_WEB_PORT": "port of them (6066; 0 is any free one)",
     "JOURNEY_BATCH_SECONDS": "longest time that a worker gathers frames for one batch (0.2)",
+    "JOURNEY_SESSION_SECONDS": "silence after which Kafka gives a worker's partitions to others (10)",
     "JOURNEY_STALL_SECONDS": "a worker whose lag does not fall for so long says so on /health and exits (120)",
     "JOURNEY_LOG": "text (default) or json: how workers and the gateway log",
     "JOURNEY_HANDLE_KEY": "64 hex digits: the key that handles are hashed with; else the file handle.key is made",
@@ -71,6 +72,7 @@ class WorkerSettings:
     web_host: str = "127.0.0.1"
     web_port: int = 6066
     batch_s: float = 0.2
+    session_s: float = 10.0
     stall_s: float = 120.0
     log: str = "text"
 
@@ -154,6 +156,7 @@ def _worker() -> WorkerSettings:
         web_host=os.environ.get("JOURNEY_WEB_HOST", "127.0.0.1"),
         web_port=int(port),
         batch_s=_seconds("JOURNEY_BATCH_SECONDS", default=0.2),
+        session_s=_seconds("JOURNEY_SESSION_SECONDS", default=10.0),
         stall_s=_seconds("JOURNEY_STALL_SECONDS", default=120.0),
         log=_choice("JOURNEY_LOG", ("text", "json"), "text"),
     )

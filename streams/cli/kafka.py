@@ -196,15 +196,22 @@ def gateway() -> None:
     """Take single events from events.in into frames of interactions, until SIGTERM; run several to share the work."""
     from streams.kafka.edges import edge_of  # noqa: PLC0415
     from streams.kafka.gateway import Gateway  # noqa: PLC0415
+    from streams.telemetry.gateway import GatewayTelemetry  # noqa: PLC0415
 
     settings = Settings.read()
     faults.arm_by(settings.fault)
     gc.set_threshold(_GC_THRESHOLD)
-    working = Gateway(settings, edge_of(settings))
+    telemetry = GatewayTelemetry(settings)
+    working = Gateway(settings, edge_of(settings), took=telemetry.took)
+    telemetry.watch(working.state)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         working.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    working.run()
+    telemetry.start()
+    try:
+        working.run()
+    finally:
+        telemetry.stop()

@@ -9,5 +9,5 @@ def worker() -> None:
     """Run a worker: intake, identity and journey over Kafka, into the ClickHouse server of JOURNEY_STORE."""
     from streams.app import app  # noqa: PLC0415 - reads the settings
 
-    sys.argv = ["journey worker", "worker", "--without-web", "--loglevel", "INFO"]
+    sys.argv = ["journey worker", "--quiet", "worker", "--without-web", "--loglevel", "INFO"]
     app.main()

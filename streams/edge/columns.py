@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
-from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -11,24 +10,17 @@ from numpy.typing import NDArray
 
 from streams.columns import times
 from streams.edge.keys import Keys
-from streams.edge.naming import Handles
-from streams.edge.plain import Event, Interaction
+from streams.edge.plain import Columns
 from streams.frames import AMOUNT_SCALE, EVENTS
 
 __all__ = ["Rows", "batch"]
 
-_TEXTS = ("brand", "content", "product", "place", "campaign", "device", "currency", "cause")
-_NUMBERS = ("rating", "sentiment")
-
-
 @dataclass(slots=True)
 class Rows:
-    """Events by the place of the line that each came from, with what was made of their handles, properties, time."""
+    """Events by the place of the line that each came from; `handles` and `properties` as they are kept."""
 
     places: list[int]
-    events: list[Event]
-    handles: list[Handles]
-    properties: list[bytes]
+    columns: Columns
     time_us: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -38,45 +30,44 @@ class Rows:
         """Return the marked rows."""
         if rows.all():
             return self
-        kept = (list(compress(column, rows)) for column in (self.places, self.events, self.handles, self.properties))
-        return Rows(*kept, self.time_us[rows])  # type: ignore[arg-type]
+        columns = {name: list(compress(column, rows)) for name, column in self.columns.items()}
+        return Rows(list(compress(self.places, rows)), columns, self.time_us[rows])
 
     def with_others(self, other: "Rows") -> "Rows":
         """Return these rows and the others, in the order of places."""
         if not len(other):
             return self
         places = self.places + other.places
-        order = np.argsort(places)
-        columns = (self.events + other.events, self.handles + other.handles, self.properties + other.properties)
-        ordered = ([column[row] for row in order] for column in (places, *columns))
-        return Rows(*ordered, np.concatenate([self.time_us, other.time_us])[order])  # type: ignore[arg-type]
+        order = np.argsort(places).tolist()
+        columns = {name: column + other.columns[name] for name, column in self.columns.items()}
+        return Rows(
+            sorted(places),
+            {name: [column[row] for row in order] for name, column in columns.items()},
+            np.concatenate([self.time_us, other.time_us])[order],
+        )
 
 
 def batch(rows: Rows, keys: Keys) -> pa.RecordBatch:
     """Return the columns of `streams.frames.EVENTS`."""
-    data = [event.data for event in rows.events]
-    types = [event.type for event in rows.events]
-    ids = [event.id for event in rows.events]
-    sources = [event.source for event in rows.events]
-    codes, named, primaries = zip(*rows.handles, strict=True) if len(rows) else ((), (), ())
-    own = pa.py_buffer(keys.keys(sources, ids, primaries))
+    read = rows.columns
+    codes, ids, primaries = zip(*read["handles"], strict=True) if len(rows) else ((), (), ())
+    own = pa.py_buffer(keys.keys(read["source"], read["id"], primaries))
     columns = {
         "event": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(rows), [None, own]),
         "time": times(rows.time_us),
-        "type": pa.array(types, pa.string()),
-        "source": pa.array(sources, pa.string()),
-        "id": pa.array(ids, pa.string()),
-        "properties": pa.array(rows.properties, pa.string()),
-        "amount": _amounts(_numbers(data, "amount")),
+        "amount": _amounts(np.array(read["amount"], np.float64)),
+        **_handles(codes, ids),
     }
-    columns |= {name: pa.array(list(map(attrgetter(name), data)), pa.string()) for name in _TEXTS}
-    columns |= {name: pa.array(_numbers(data, name), from_pandas=True) for name in _NUMBERS}
-    columns |= _handles(codes, named)
-    return pa.RecordBatch.from_arrays([columns[field.name] for field in EVENTS], schema=EVENTS)
+    for field in EVENTS:
+        if field.type == pa.string():
+            columns[field.name] = pa.array(read[field.name], field.type)
+        elif field.type == pa.float64():
+            columns[field.name] = _numbers(np.array(read[field.name], np.float64))
+    return pa.RecordBatch.from_arrays([columns[name] for name in EVENTS.names], schema=EVENTS)
 
 
-def _numbers(data: list[Interaction], name: str) -> NDArray[np.float64]:
-    return np.fromiter(map(attrgetter(name), data), np.float64, len(data))
+def _numbers(values: NDArray[np.float64]) -> pa.Array:
+    return pa.array(values, mask=np.isnan(values))
 
 
 def _amounts(amounts: NDArray[np.float64]) -> pa.Array:

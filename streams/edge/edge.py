@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from msgspec import Raw
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -13,7 +13,7 @@ from schemas.event import MAX_AHEAD_S, MAX_EVENT_BYTES, event_v1
 from streams.edge import plain
 from streams.edge.columns import Rows, batch
 from streams.edge.keys import Keys
-from streams.edge.naming import Handles, Naming, packed
+from streams.edge.naming import Naming, packed
 from streams.edge.properties import Properties, stored
 from streams.edge.reasons import Refused, refused
 from streams.edge.redact import redact
@@ -25,7 +25,6 @@ __all__ = ["Edge"]
 _EARLIEST_US = -2_208_988_800_000_000  # 1900-01-01, where DateTime64 begins
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
-_UNREAD = Raw(b"")
 _AHEAD = ("time_ahead", "/time: more than a day ahead")
 _OLD = ("time_too_old", "/time: before 1900")
 _validated = event_v1.validator.validate_json
@@ -78,33 +77,34 @@ class Edge:
 
     def _plain(self, lines: Sequence[bytes]) -> Rows:
         """Return the events that it does not take the contract to understand."""
-        places, events = plain.read(lines)
-        data = [event.data for event in events]
-        time_us, fit = parsed([event.time for event in events])
-        handles = self._naming.read([bytes(one.handles) for one in data])
-        properties = self._properties.read([bytes(one.properties) for one in data])
-        wrong = {name for name in {event.type for event in events} if not plain.is_type(name)}
+        places, columns = plain.read(lines)
+        time_us, fit = parsed(columns.pop("time"))
+        handles = columns["handles"] = self._naming.read(columns["handles"])
+        properties = columns["properties"] = self._properties.read(columns["properties"])
+        wrong = {name for name in set(columns["type"]) if not plain.is_type(name)}
         if wrong or not all(handles) or None in properties:
-            seen = zip(events, handles, properties, strict=True)
-            fit &= [bool(own) and text is not None and event.type not in wrong for event, own, text in seen]
-        fit &= [one.currency != "" or one.amount != one.amount for one in data]
-        return Rows(places, events, handles, properties, time_us).keep(fit)
+            rest = zip(columns["type"], handles, properties, strict=True)
+            fit &= [name not in wrong and None not in (own, text) for name, own, text in rest]
+        for row in np.flatnonzero(~np.isnan(columns["amount"])):
+            fit[row] &= columns["currency"][row] != ""
+        return Rows(places, columns, time_us).keep(fit)
 
     def _by_contract(self, lines: Sequence[bytes], places: Iterable[int]) -> tuple[Rows, Letters]:
         """Return the events at these places, and why the others are none."""
-        taken: list[tuple[int, plain.Event, Handles, bytes, int]] = []
+        taken: list[tuple[int, dict[str, Any]]] = []
         letters: Letters = []
         for place in places:
             try:
-                taken.append((place, *self._take(lines[place])))
+                taken.append((place, self._take(lines[place])))
             except ValidationError as error:
                 letters.append((place, refused(error)))
             except Refused as reason:
                 letters.append((place, reason))
-        *columns, time_us = map(list, zip(*taken, strict=True)) if taken else ([] for _ in range(5))
-        return Rows(*columns, np.array(time_us, np.int64)), letters
+        columns = {name: [event[name] for _, event in taken] for name in plain.FIELDS}
+        time_us = np.array([(time - _EPOCH) // _US for time in columns.pop("time")], np.int64)
+        return Rows([place for place, _ in taken], columns, time_us), letters
 
-    def _take(self, line: bytes) -> tuple[plain.Event, Handles, bytes, int]:
+    def _take(self, line: bytes) -> dict[str, Any]:
         if len(line) > MAX_EVENT_BYTES:
             raise Refused("too_large", f"/: {len(line)} bytes, at most {MAX_EVENT_BYTES}")
         event = _validated(line)
@@ -113,9 +113,7 @@ class Edge:
             raise Refused("no_currency", "/data/currency: required with amount")
         handles = packed(self._naming.name(data["handles"]))
         properties = stored(data["properties"]) if "properties" in data else b""
-        interaction = plain.Interaction(**data | {"handles": _UNREAD, "properties": _UNREAD})
-        read = plain.Event(event["id"], event["source"], event["type"], "", interaction)
-        return read, handles, properties, (event["time"] - _EPOCH) // _US
+        return plain.ABSENT | event | data | {"handles": handles, "properties": properties}
 
     def _letters(
         self, letters: Letters, lines: Sequence[bytes], partition: int, first_offset: int

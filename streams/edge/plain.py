@@ -6,15 +6,17 @@ What is read here, `schemas.event` reads to the same values. The parser is anoth
 import re
 from collections.abc import Sequence
 from math import nan
-from typing import Annotated, Literal
+from operator import attrgetter
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, MsgspecError, Raw, Struct
 from msgspec.json import Decoder
+from msgspec.structs import astuple, fields
 
 from schemas.currency import CURRENCIES
 from schemas.event import MAX_HANDLES, MAX_NAME, HandleKind
 
-__all__ = ["Event", "Interaction", "is_type", "read", "read_handles"]
+__all__ = ["ABSENT", "FIELDS", "Columns", "is_type", "read", "read_handles"]
 
 # The contract's parser refuses numbers of more than 4,300 digits and tables nested deeper than 200: lines in which
 # there is room for that are its own business.
@@ -22,20 +24,20 @@ _LONGEST = 4_096
 _SURELY_SHALLOW = 512  # bytes: fewer than an event and 200 pairs of brackets take
 _MAX_BRACKETS = 100
 
+_BLOCK = 128  # events that are objects at a time: they stay in the processor's cache
 _UNREAD = (MsgspecError, UnicodeDecodeError, RecursionError)
 _TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
-_NONE = Raw(b"")
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 _Names = Annotated[list[Name], Meta(min_length=1, max_length=MAX_HANDLES)]
 _Handles = Annotated[dict[HandleKind, Name | _Names], Meta(min_length=1)]
 
+Columns = dict[str, list[Any]]  # by field of the contract: its value in each event; what is absent, as in ABSENT
 
-class Interaction(Struct, gc=False, forbid_unknown_fields=True):
-    """The `data` of an event; what is absent is empty text or NaN. `handles` and `properties` stay JSON text."""
 
-    brand: Annotated[str, Meta(min_length=1, max_length=64)]
+class _Interaction(Struct, gc=False, forbid_unknown_fields=True):
     handles: Raw
+    brand: Annotated[str, Meta(min_length=1, max_length=64)]
     content: Name = ""
     product: Name = ""
     place: Name = ""
@@ -46,42 +48,59 @@ class Interaction(Struct, gc=False, forbid_unknown_fields=True):
     rating: Annotated[float, Meta(ge=0, le=10)] = nan
     sentiment: Annotated[float, Meta(ge=-1, le=1)] = nan
     cause: Name = ""
-    properties: Raw = _NONE
+    properties: Raw = Raw(b"")
 
 
-class Event(Struct, gc=False):
-    """An event as it came in; `time` is text yet."""
-
+class _Event(Struct, gc=False):
     id: Name
     source: Name
     type: Annotated[str, Meta(max_length=64)]
     time: Annotated[str, Meta(max_length=40)]
-    data: Interaction
+    data: _Interaction
     specversion: Literal["1.0"] = "1.0"
     subject: Name = ""
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: Name = ""
 
 
-_decode = Decoder(Event).decode
+_ENVELOPE = ("id", "source", "type", "time")
+FIELDS = _ENVELOPE + _Interaction.__struct_fields__
+ABSENT: dict[str, Any] = {field.name: field.default for field in fields(_Interaction) if not field.required}
+_GET = [attrgetter(name) for name in _ENVELOPE]
+_decode = Decoder(_Event).decode
 _decode_handles = Decoder(_Handles).decode
 
 
-def read(lines: Sequence[bytes]) -> tuple[list[int], list[Event]]:
-    """Return the places of the lines that could be read, and their events.
+def read(lines: Sequence[bytes]) -> tuple[list[int], Columns]:
+    """Return the places of the lines that could be read, and their columns.
 
-    Left to be looked at: type, time, an amount without a currency, handles, properties.
+    `handles` and `properties` are JSON text yet, as `time` is text. Left to be looked at: these, type, and whether
+    an amount has a currency.
     """
-    places, events = [], []
+    places: list[int] = []
+    columns: Columns = {name: [] for name in FIELDS}
     is_ascii = b"".join(lines).isascii()
-    for place, line in enumerate(lines):
-        if (len(line) <= _SURELY_SHALLOW or _is_shallow(line)) and (is_ascii or _is_utf8(line)):
-            try:
-                events.append(_decode(line))
-            except _UNREAD:
-                continue
-            places.append(place)
-    return places, events
+    for start in range(0, len(lines), _BLOCK):
+        events = []
+        for place, line in enumerate(lines[start : start + _BLOCK], start):
+            if (len(line) <= _SURELY_SHALLOW or _is_shallow(line)) and (is_ascii or _is_utf8(line)):
+                try:
+                    events.append(_decode(line))
+                except _UNREAD:
+                    continue
+                places.append(place)
+        _add(columns, events)
+    return places, columns
+
+
+def _add(columns: Columns, events: list[_Event]) -> None:
+    if not events:
+        return
+    envelope = (map(get, events) for get in _GET)
+    handles, *data, properties = zip(*[astuple(event.data) for event in events], strict=True)
+    added = (*envelope, map(bytes, handles), *data, map(bytes, properties))
+    for column, values in zip(columns.values(), added, strict=True):
+        column.extend(values)
 
 
 def _is_shallow(line: bytes) -> bool:

@@ -148,6 +148,18 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]
         connection.init_future.add_errback(self._note)
         return connection
 
+    async def _build_transport(self, *arguments: Any, **more: Any) -> Any:
+        transport = await super()._build_transport(*arguments, **more)
+        receive = transport._sock_recv  # noqa: SLF001
+
+        def received() -> tuple[bytes, Exception | None]:
+            # A broker that refuses us says so and hangs up; its last words are read before the end of the line is met.
+            data, error = receive()
+            return data, None if data else error
+
+        transport._sock_recv = received  # noqa: SLF001
+        return transport
+
     def _note(self, error: Exception) -> None:
         self.reason = error
 

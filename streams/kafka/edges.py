@@ -6,9 +6,14 @@ from schemas.apath import default_model, parse_model
 from streams.edge import Edge
 from streams.models import in_force
 from streams.settings import Settings, SettingsError
-from streams.store import ClickHouse
+from streams.store import ClickHouse, QueryError
 
 __all__ = ["edge_of", "key_of"]
+
+_NOT_YET = (
+    "UNKNOWN_DATABASE",
+    "UNKNOWN_TABLE",
+)  # a store that no worker has prepared: no model can be in force
 
 
 def key_of(settings: Settings) -> bytes:
@@ -45,7 +50,10 @@ def nobody(settings: Settings) -> frozenset[str]:
 
 def _in_force(settings: Settings) -> tuple[str, str] | None:
     with closing(ClickHouse.of(settings)) as store:
-        there = store.rows(
-            "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = 'models'"
-        )
-        return in_force(store.client) if there else None
+        try:
+            store.rows("SELECT 1 FROM models LIMIT 0")
+        except QueryError as error:
+            if any(code in str(error) for code in _NOT_YET):
+                return None
+            raise
+        return in_force(store.client)

@@ -8,7 +8,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -56,11 +56,20 @@ class Gateway:
         Of Kafka, and of how long records are gathered (`worker.batch_s`).
     edge
         Validates and hashes.
+    took
+        Called with the time (us) of the oldest of some records, once their frames are acknowledged.
     """
 
-    def __init__(self, settings: Settings, edge: Edge, *, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        edge: Edge,
+        *,
+        clock: Clock = system_clock,
+        took: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self.settings, self.state = settings, GatewayState(started_us=clock(), progress_us=clock())
-        self._kafka, self._edge, self._clock = settings.kafka, edge, clock
+        self._kafka, self._edge, self._clock, self._took = settings.kafka, edge, clock, took
         self._stopping = threading.Event()
         self._pause_s = _FIRST_PAUSE_S
         self._look_s = self._read_s = time.monotonic()
@@ -118,6 +127,7 @@ class Gateway:
         self._read_s = time.monotonic()
         for frame, count in packed:
             self.state.took(frame, count)
+        self._took(_oldest_us(polled))
         self.state.stands(_lag(source), self._clock())
 
     def _send(self, lines: Sequence[Line], sender: Sender[Parcel], partitions: int) -> tuple[Frame, int]:
@@ -193,6 +203,11 @@ def _chunked(polled: Mapping[Any, Sequence[Any]]) -> Iterator[list[Line]]:
             size += len(line)
     if chunk:
         yield chunk
+
+
+def _oldest_us(polled: Mapping[Any, Sequence[Any]]) -> int:
+    """Return the earliest time of the records that come first in their partition, 0 where none has any."""
+    return 1000 * min((found[0].timestamp or 0 for found in polled.values() if found), default=0)
 
 
 def _positions(source: Any) -> dict[int, int]:

@@ -81,6 +81,7 @@ class IntakeWorker(Owner):
         self._writer = Writer(store, INTERACTIONS, wait)
         self._poison = Poison(store)
         self.outcome = Outcome()
+        self.packed_us: list[int] = []  # of the frames of the last step
         self.reset()
 
     def reset(self) -> None:
@@ -177,12 +178,14 @@ class IntakeWorker(Owner):
         moves = self._told(tables_of(batch, IDENTITY_MAP, messages.MAP, self._poison, now_us))
         outgoing: list[Outgoing] = []
         records: list[Record] = []
+        self.packed_us = []
         for message in batch:
             if message.topic != INTERACTIONS or message.offset <= self._done[message.partition]:
                 continue
             control = control_of(message)
             if control is None:
                 records.append(Record(message.partition, message.offset, frame_of(message, now_us)))
+                self.packed_us.append(records[-1].frame.packed_us)
                 continue
             outgoing += self._take(records)  # a change of the model holds from its place in the log on
             records = []

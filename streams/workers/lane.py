@@ -28,7 +28,9 @@ class SendError(RuntimeError):
 class Processor(Protocol):
     """What a lane drives: see `streams.workers.intake`, `identity` and `journey`."""
 
-    open: frozenset[int]
+    @property
+    def open(self) -> frozenset[int]:
+        """Partitions whose state is there."""
 
     def take(self, partitions: frozenset[int]) -> None:
         """Be the owner of these partitions."""
@@ -100,6 +102,7 @@ class Lane:
         self._batch_s = batch_s
         self._wanted: frozenset[int] = frozenset()
         self._epoch = 0  # of the assignment
+        self._revoked = 0  # how many times
         self._taken = self._applied = -1  # of which epoch partitions are owned, and the state is there
         self._refreshed = float("-inf")
         self._news = asyncio.Event()  # of the assignment
@@ -112,6 +115,7 @@ class Lane:
     def revoke(self) -> None:
         """Stop at the next chance: a new assignment follows. What was not acknowledged comes again after it."""
         self._epoch += 1
+        self._revoked += 1
         self._assigned.clear()
         self._news.set()
         self._waiting.clear()
@@ -131,15 +135,26 @@ class Lane:
         return self._wanted
 
     @property
+    def assigned(self) -> bool:
+        """Whether there is an assignment, perhaps of no partitions."""
+        return self._assigned.is_set()
+
+    @property
     def ready(self) -> bool:
         """Whether the state of all assigned partitions is there."""
         return self._assigned.is_set() and self._applied == self._epoch
 
     async def put(self, received: Received) -> None:
-        """Take a record; waits while there are enough."""
+        """Take a record; waits while there are enough.
+
+        One for which there is room only after its partitions were revoked is dropped: it comes again, in its turn.
+        """
+        revoked = self._revoked
         while len(self._waiting) >= 2 * MAX_BATCH_FRAMES:
             self._room.clear()
             await self._room.wait()
+            if self._revoked != revoked:
+                return
         self._waiting.append(received)
         self._arrived.set()
 

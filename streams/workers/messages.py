@@ -80,12 +80,16 @@ EVIDENCE = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One record of a topic: `offset` counts from 1 (Kafka's plus one), so that 0 is before the first."""
+    """One record of a topic: `offset` counts from 1 (Kafka's plus one), so that 0 is before the first.
+
+    `packed_us` is when the oldest frame was packed that a record between workers follows from, 0 if unknown.
+    """
 
     topic: str
     partition: int
     offset: int
     value: bytes
+    packed_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

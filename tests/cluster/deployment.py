@@ -1,60 +1,81 @@
-"""A deployment of its own on shared servers: topics and database with fresh names, workers as processes."""
+"""A deployment of its own on shared servers: topics and database with fresh names, workers and gateways as processes."""
 
 import json
 import os
-import secrets
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError
+from kafka import KafkaAdminClient
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError
+from kafka.structs import TopicPartition
 
-from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from schemas.topics import EVENTS_IN, EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from streams import migrations, models
 from streams.clock import system_clock
 from streams.edge import Edge
-from streams.kafka.clients import producer
-from streams.kafka.packing import parcels, passes
-from streams.settings import KafkaSettings
+from streams.kafka import topics
+from streams.kafka.clients import options, producer
+from streams.kafka.packing import parcels
+from streams.server import Server
+from streams.settings import KafkaSettings, Settings, SettingsError
 from streams.store import ClickHouse
+from streams.verify import verify
+from tests.cluster.process import Process
+from tests.servers.process import wait_until
 
 KEY = bytes(range(32))
 JOURNEY = Path(sys.executable).with_name("journey")
+SESSION_S = 6  # the least that a broker allows by default
+_READ = (INTERACTIONS, LINKS, IDENTITY_MAP, EVIDENCE)
+_QUIET_S = 1.5  # longer than the tick of a lane that has nothing to do
 
 
 class Deployment:
-    """Topics with `partitions`, a migrated database, and the workers that were started."""
+    """Topics with `partitions`, a migrated database, and the processes that were started.
 
-    def __init__(self, kafka, clickhouse, folder: Path, *, partitions: int = 8) -> None:
-        self.folder = folder
-        self.partitions = partitions
-        self.prefix = f"t{secrets.token_hex(4)}."
-        self.kafka = KafkaSettings(servers=(kafka.servers,), prefix=self.prefix)
-        self.dsn = clickhouse.fresh_database()
-        self.workers: list[Worker] = []
-        self.environment = os.environ | {
-            "JOURNEY_KAFKA": kafka.servers,
-            "JOURNEY_TOPIC_PREFIX": self.prefix,
-            "JOURNEY_STORE": self.dsn,
-            "JOURNEY_HANDLE_KEY": KEY.hex(),
-            "JOURNEY_WEB_PORT": "0",
-            "TZ": "UTC",
-        }
-        self.run("topics", "create", "--partitions", str(partitions))
-        self.run("migrate")
+    Parameters
+    ----------
+    kafka
+        Bootstrap servers, or settings of Kafka without a prefix.
+    dsn
+        Of a database that is not there yet.
+    folder
+        For logs.
+    more
+        Environment of all processes.
+    """
+
+    def __init__(
+        self, kafka: str | KafkaSettings, dsn: str, folder: Path, *, prefix: str, partitions: int = 4, **more: str
+    ) -> None:
+        self.folder, self.partitions = folder, partitions
+        made = KafkaSettings(servers=(kafka,)) if isinstance(kafka, str) else kafka
+        self.kafka = replace(made, prefix=prefix)
+        self.settings = Settings(
+            data=folder, handle_key=KEY, store=dsn, store_ca=more.get("JOURNEY_STORE_CA", ""), kafka=self.kafka
+        )
+        self.environment = os.environ | _environment(self.settings) | more
+        self.processes: list[Process] = []
+        topics.create(self.kafka, partitions, 1)
+        with closing(self.store()) as store:
+            store.make_database()
+            migrations.apply(store.client)
+            models.activate_default(store.client, system_clock())
+
+    def store(self) -> ClickHouse:
+        """Open the database, as nobody else does."""
+        return ClickHouse.of(self.settings)
 
     def run(self, *arguments: str) -> str:
         """Run a command of ours and return what it printed."""
         done = subprocess.run(
-            [JOURNEY, *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
+            [JOURNEY, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=120
         )
         assert done.returncode == 0, f"journey {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -62,102 +83,123 @@ class Deployment:
     def json(self, *arguments: str):
         return json.loads(self.run(*arguments, "--json"))
 
-    def worker(self, **environment: str) -> "Worker":
-        """Start a worker process."""
-        worker = Worker(self, len(self.workers), environment)
-        self.workers.append(worker)
-        return worker
+    def worker(self, **more: str) -> Process:
+        """Start a worker; a number that is given again goes on in the same log."""
+        return self._start("worker", more)
 
-    def publish(self, lines) -> int:
-        """Send lines as frames, each acknowledged; return how many frames."""
-        frames = 0
-        edge = Edge(KEY)
+    def gateway(self, **more: str) -> Process:
+        """Start a gateway."""
+        return self._start("gateway", more)
+
+    def _start(self, command: str, more: dict[str, str]) -> Process:
+        log = self.folder / f"{command}-{len(self.processes)}.log"
+        process = Process([str(JOURNEY), command], self.environment | more, log)
+        self.processes.append(process)
+        return process
+
+    def publish(self, lines: Iterable[bytes], *, size: int = 5_000, after: int = 0) -> int:
+        """Send lines, which come `after` so many others, as frames of at most `size` events; return how many frames."""
+        lines, edge = list(lines), Edge(KEY)
         with closing(producer(self.kafka)) as out:
             sent = []
-            for frame in passes(lines, edge, topic="test", clock=system_clock, partitions=self.partitions):
+            for first in range(0, len(lines), size):
+                some = lines[first : first + size]
+                frame = edge.pack(some, topic="test", now_us=system_clock(), first_offset=after + first + 1)
                 for parcel in parcels(frame, self.partitions):
-                    sent.append(
-                        out.send(
-                            f"{self.prefix}{INTERACTIONS}", value=parcel.data, partition=parcel.partition
-                        )
-                    )
-                    frames += 1
-            out.flush()
+                    sent.append(self.send(out, INTERACTIONS, parcel.data, parcel.partition))
             for each in sent:
                 each.get(timeout=60)
-        return frames
+        return len(sent)
+
+    def send(self, out, topic: str, value: bytes, partition: int):
+        """Hand any bytes to a producer."""
+        return out.send(self.kafka.prefix + topic, value=value, partition=partition)
 
     def lag(self) -> dict[str, int]:
-        """Return how many records of each topic are not acknowledged."""
-        group = f"{self.prefix}journey-workers"
-        places = [
-            TopicPartition(f"{self.prefix}{topic}", partition)
-            for topic in (INTERACTIONS, LINKS, IDENTITY_MAP, EVIDENCE)
-            for partition in range(1 if topic == LINKS else self.partitions)
-        ]
-        with closing(KafkaAdminClient(bootstrap_servers=self.kafka.servers)) as admin:
-            try:
-                committed = admin.list_group_offsets({group: None})[group]
-            except (CoordinatorNotAvailableError, NotCoordinatorError):
-                return {"the group": 1}  # the broker is not that far yet
-        with closing(KafkaConsumer(bootstrap_servers=self.kafka.servers)) as consumer:
-            ends = consumer.end_offsets(places)
-        lag: dict[str, int] = {}
-        for place in places:
-            done = committed.get(place)
-            behind = ends[place] - (max(done.offset, 0) if done else 0)
-            topic = place.topic.removeprefix(self.prefix)
-            lag[topic] = lag.get(topic, 0) + behind
+        """Return how many records of each topic are not acknowledged; what is read is there before what follows."""
+        workers, gateways = (self.kafka.prefix + name for name in ("journey-workers", "journey-gateway"))
+        counts = {topic: 1 if topic == LINKS else self.partitions for topic in (*_READ, EVENTS_IN)}
+        places = {
+            topic: [TopicPartition(self.kafka.prefix + topic, p) for p in range(count)]
+            for topic, count in counts.items()
+        }
+        admin = KafkaAdminClient(**options(self.kafka))
+        try:
+            committed = admin.list_group_offsets({workers: None, gateways: None})
+            ends = admin.list_partition_offsets({place: OffsetSpec.LATEST for group in places.values() for place in group})
+        finally:
+            admin.close()
+        lag = {}
+        for topic, group in places.items():
+            done = committed[gateways if topic == EVENTS_IN else workers]
+            lag[topic] = sum(ends[p].offset - (max(done[p].offset, 0) if p in done else 0) for p in group)
         return lag
 
+    def behind(self) -> dict[str, int]:
+        """Return the lag; where Kafka does not answer, that too is being behind."""
+        try:
+            return {topic: count for topic, count in self.lag().items() if count}
+        except (KafkaError, OSError) as error:
+            return {repr(error): 1}
+
     def settle(self, seconds: float = 120) -> None:
-        """Wait until everything that was sent has been acknowledged, and everything that followed from it."""
+        """Wait until all that was sent is acknowledged, with all that followed from it, and stays so for a moment."""
         until = time.monotonic() + seconds
-        quiet = 0
-        while quiet < 2:  # what was sent between two looks shows in the second
-            lag = self.lag()
-            quiet = quiet + 1 if not any(lag.values()) else 0
-            assert time.monotonic() < until, f"behind: {lag}; {self.told()}"
-            time.sleep(0.3)
+        quiet_since = None
+        while quiet_since is None or time.monotonic() < quiet_since + _QUIET_S:
+            behind = self.behind()
+            quiet_since = None if behind else quiet_since or time.monotonic()
+            assert time.monotonic() < until, f"behind: {behind}; {self.told()}"
+            time.sleep(0.2)
+
+    def wait(self, done: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        """Wait for something; when it does not happen, show the logs."""
+        try:
+            wait_until(done, seconds, what, every_s=0.1)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}; {self.told()}") from None
+
+    def evict(self) -> None:
+        """Let Kafka drop all members of the workers' group, as it does with those that keep silent for too long."""
+        group = self.kafka.prefix + "journey-workers"
+        admin = KafkaAdminClient(**options(self.kafka))
+        try:
+            members = admin.describe_groups([group])[group]["members"]
+            admin.remove_group_members(group, [member["member_id"] for member in members])
+        finally:
+            admin.close()
+
+    def drift(self) -> list:
+        """Return what `journey verify` finds."""
+        with Server(self.settings) as server:
+            return [check for check in verify(server) if check.drift]
 
     def told(self) -> str:
-        return "\n".join(f"worker {w.number}: {w.log.read_text()[-3000:]}" for w in self.workers)
-
-    def store(self) -> ClickHouse:
-        return ClickHouse(self.dsn)
+        """Return what the processes said last, without what Kafka's clients say of themselves."""
+        return "\n".join(f"{process.log.name}:\n{process.told()}" for process in self.processes)
 
     def close(self) -> None:
-        for worker in self.workers:
-            worker.kill()
+        for process in self.processes:
+            process.kill()
 
 
-class Worker:
-    """One `journey worker`."""
-
-    def __init__(self, deployment: Deployment, number: int, environment: dict[str, str]) -> None:
-        self.number = number
-        self.log = deployment.folder / f"worker-{number}.log"
-        self._file = self.log.open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "faust", "-A", "streams.app", "worker", "--without-web", "-l", "info"],
-            env=deployment.environment | environment,
-            stdout=self._file,
-            stderr=self._file,
-            start_new_session=True,
-        )
-
-    def signal(self, number: int) -> None:
-        os.killpg(self.process.pid, number)
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.signal(signal.SIGKILL)
-            self.process.wait(10)
-        self._file.close()
-
-    def stop(self) -> int:
-        """Ask it to end, and return its exit code."""
-        self.process.terminate()
-        code = self.process.wait(30)
-        self._file.close()
-        return code
+def _environment(settings: Settings) -> dict[str, str]:
+    kafka = settings.kafka
+    if settings.handle_key is None:
+        raise SettingsError("a deployment has a key")
+    return {
+        "JOURNEY_KAFKA": ",".join(kafka.servers),
+        "JOURNEY_KAFKA_PROTOCOL": kafka.protocol,
+        "JOURNEY_KAFKA_MECHANISM": kafka.mechanism,
+        "JOURNEY_KAFKA_USER": kafka.user,
+        "JOURNEY_KAFKA_PASSWORD": kafka.password,
+        "JOURNEY_KAFKA_CA": kafka.ca,
+        "JOURNEY_KAFKA_CERTIFICATE": kafka.certificate,
+        "JOURNEY_KAFKA_KEY": kafka.key,
+        "JOURNEY_TOPIC_PREFIX": kafka.prefix,
+        "JOURNEY_STORE": settings.store,
+        "JOURNEY_HANDLE_KEY": settings.handle_key.hex(),
+        "JOURNEY_WEB_PORT": "0",
+        "JOURNEY_SESSION_SECONDS": str(SESSION_S),
+        "TZ": "UTC",
+    }

@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
 
 from tests.cluster.deployment import JOURNEY, Deployment
+from tests.deploy.procedures import at_rest
 from tests.servers.clickhouse import ClickHouseAddress
 from tests.servers.kafka import KafkaAddress
 from tests.servers.process import wait_until
@@ -22,12 +22,12 @@ LINK = {
 
 
 @pytest.fixture
-def deployment(
-    kafka: KafkaAddress, clickhouse: ClickHouseAddress, tmp_path: Path
-) -> Iterator[Deployment]:
-    made = Deployment(kafka, clickhouse, tmp_path, partitions=4)
-    yield made
-    made.close()
+def deployment(kafka: KafkaAddress, clickhouse: ClickHouseAddress, tmp_path: Path) -> Iterator[Deployment]:
+    faust = str(tmp_path / "faust")
+    dsn, prefix = clickhouse.fresh_database(), kafka.fresh_prefix()
+    made = Deployment(kafka.servers, dsn, tmp_path, prefix=prefix, partitions=4, APP_DATADIR=faust)
+    with closing(made):
+        yield made
 
 
 def lines(tmp_path: Path, customers: int, days: int, seed: int) -> list[bytes]:
@@ -38,17 +38,9 @@ def lines(tmp_path: Path, customers: int, days: int, seed: int) -> list[bytes]:
 
 
 def stop_workers(deployment: Deployment) -> None:
-    for worker in deployment.workers:
+    for worker in deployment.processes:
         worker.stop()
-    group = f"{deployment.prefix}journey-workers"
-
-    def empty() -> bool:
-        with closing(KafkaAdminClient(bootstrap_servers=deployment.kafka.servers)) as admin:
-            return any(
-                one["group_id"] == group and one["group_state"] in {"Empty", "Dead"} for one in admin.list_groups()
-            )
-
-    wait_until(empty, 30, "the workers to have left their group")
+    wait_until(lambda: at_rest(deployment), 30, "the workers to have left their group")
 
 
 def books(deployment: Deployment) -> dict[str, int]:

@@ -102,7 +102,9 @@ class Records:
         consumer = KafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False)
         try:
             name = self._prefix + topic
-            places = [TopicPartition(name, partition) for partition in sorted(consumer.partitions_for_topic(name))]
+            places = [
+                TopicPartition(name, partition) for partition in sorted(consumer.partitions_for_topic(name))
+            ]
             consumer.assign(places)
             consumer.seek_to_beginning(*places)
             ends = consumer.end_offsets(places)

@@ -36,7 +36,9 @@ def test_binary_mode_gives_the_event_of_structured_mode(content):
     assert binary.events.equals(structured.events)
 
 
-@pytest.mark.parametrize("content", [b"application/cloudevents+json", b"application/cloudevents+json; charset=utf-8"])
+@pytest.mark.parametrize(
+    "content", [b"application/cloudevents+json", b"application/cloudevents+json; charset=utf-8"]
+)
 def test_the_content_type_says_structured_whatever_other_headers_say(content):
     value = json.dumps(EVENT).encode()
     assert line_of(value, [("ce_id", b"other"), ("content-type", content)]) == value
@@ -48,7 +50,8 @@ def test_headers_of_others_do_not_make_a_record_binary():
 
 
 @pytest.mark.parametrize(
-    "name", [b'","data":{"brand":"evil"},"x":"', b'"}', b"\\", b'e","source":"evil', b"\n{}", "\u202e".encode()]
+    "name",
+    [b'","data":{"brand":"evil"},"x":"', b'"}', b"\\", b'e","source":"evil', b"\n{}", "\u202e".encode()],
 )
 def test_a_header_is_a_value_whatever_stands_in_it(name):
     headers = [(key, name if key == "ce_id" else value) for key, value in HEADERS]
@@ -56,7 +59,9 @@ def test_a_header_is_a_value_whatever_stands_in_it(name):
     assert (row["id"], row["brand"], row["source"]) == (name.decode(), "acme", "test")
 
 
-@pytest.mark.parametrize("value", [b'{}},"data":{}', DATA + b',"data":{}', DATA + DATA, b"\x00" + DATA, b"{'a': 1}"])
+@pytest.mark.parametrize(
+    "value", [b'{}},"data":{}', DATA + b',"data":{}', DATA + DATA, b"\x00" + DATA, b"{'a': 1}"]
+)
 def test_a_value_is_data_or_nothing(value):
     line = line_of(value, HEADERS)
     assert line == value
@@ -96,7 +101,10 @@ def test_a_header_without_value_is_as_if_it_were_not_there():
     assert len(packed(line_of(DATA, [*HEADERS, ("ce_subject", None), ("ce_id", None)])).events) == 1
 
 
-@given(st.none() | st.binary(max_size=60), st.lists(st.tuples(st.text(max_size=12), st.none() | st.binary(max_size=20))))
+@given(
+    st.none() | st.binary(max_size=60),
+    st.lists(st.tuples(st.text(max_size=12), st.none() | st.binary(max_size=20))),
+)
 def test_any_record_whatever_is_a_line_that_the_edge_takes_or_refuses(value, headers):
     headers += [(f"ce_{name}", header) for name, header in headers]
     assert packed(line_of(value, headers)).received == 1

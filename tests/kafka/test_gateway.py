@@ -15,7 +15,16 @@ from streams.kafka.errors import BrokerError
 from streams.kafka.gateway import Gateway
 from streams.settings import KafkaSettings
 from tests.kafka.broker import (
-    KEY, PARTITIONS, assert_in_their_partitions, event, events, ids, letters, line, running, settings_for,
+    KEY,
+    PARTITIONS,
+    assert_in_their_partitions,
+    event,
+    events,
+    ids,
+    letters,
+    line,
+    running,
+    settings_for,
 )  # fmt: skip
 from tests.kafka.test_records import NotUtf8
 from tests.servers.process import wait_until
@@ -87,7 +96,11 @@ POISON = {
     "a gzip": (gzip.compress(b"{}"), [], "not_json"),
     "another JSON": (b'[{"a": 1}]', [], "not_json"),
     "no event": (b"{}", [], "missing_field"),
-    "a batch of events": (b"[%s]" % line(1), [("content-type", b"application/cloudevents-batch+json")], "not_json"),
+    "a batch of events": (
+        b"[%s]" % line(1),
+        [("content-type", b"application/cloudevents-batch+json")],
+        "not_json",
+    ),
     "a wrong value": (line("w", rating=11), [], "bad_value"),
     "nobody": (line("n", handles={"cookie": "null"}), [], "no_handle"),
     "the future": (line("f", time="2999-01-01T00:00:00Z"), [], "time_ahead"),
@@ -108,9 +121,13 @@ def test_what_is_no_event_becomes_a_dead_letter_with_its_place_and_holds_nothing
     with running(settings) as gateway:
         wait_for(gateway, 3 * len(POISON))
     frames = there.frames()
-    found = {(letter["topic_partition"], letter["topic_offset"]): letter["reason"] for letter in letters(frames)}
+    found = {
+        (letter["topic_partition"], letter["topic_offset"]): letter["reason"] for letter in letters(frames)
+    }
     assert found == wanted
-    assert set(ids(frames)) == {f"{side}-{n}".join(["e-", ""]) for side in ("before", "after") for n in range(len(POISON))}
+    assert set(ids(frames)) == {
+        f"{side}-{n}".join(["e-", ""]) for side in ("before", "after") for n in range(len(POISON))
+    }
     assert sum(frame.received for _, frame in frames) == 3 * len(POISON)
     assert gateway.state.dead_letters == {
         reason: list(wanted.values()).count(reason) for reason in set(wanted.values())
@@ -140,7 +157,9 @@ def test_of_a_transaction_that_was_aborted_nothing_is_taken(settings, records):
         end()
     producer.close()
     with running(settings) as gateway:
-        wait_until(lambda: gateway.state.events == 2 and unread(settings) == 0, WITHIN_S, "all to be committed")
+        wait_until(
+            lambda: gateway.state.events == 2 and unread(settings) == 0, WITHIN_S, "all to be committed"
+        )
     assert set(ids(records(settings).frames())) == {"e-0", "e-2"}
 
 
@@ -149,7 +168,9 @@ def test_gateways_share_the_work_and_take_over_from_one_that_leaves(settings, re
     with running(settings) as staying:
         with running(settings) as leaving:
             wait_until(
-                lambda: sorted(len(one.state.lag) for one in (staying, leaving)) == [2, 2], WITHIN_S, "both to have work"
+                lambda: sorted(len(one.state.lag) for one in (staying, leaving)) == [2, 2],
+                WITHIN_S,
+                "both to have work",
             )
             there.write_all("events.in", [line(number) for number in range(1_000)], PARTITIONS)
             wait_until(lambda: taken(staying) + taken(leaving) >= 1_000, WITHIN_S, "1000 records")
@@ -160,7 +181,9 @@ def test_gateways_share_the_work_and_take_over_from_one_that_leaves(settings, re
     assert unread(settings) == 0
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets to where nobody listens
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # sockets to where nobody listens
 def test_a_gateway_waits_for_a_broker_that_is_away_and_loses_nothing(own, broker, records):
     there = records(own)
     there.write_all("events.in", [line(number) for number in range(500)], PARTITIONS)

@@ -20,7 +20,9 @@ def mixed(count: int, seed: int) -> list[bytes]:
     """Return lines of which about one in ten is no event."""
     random = Random(seed)
     return [
-        b'{"id": %d}' % number if random.random() < 0.1 else line(number, handles={"cookie": f"c{random.randrange(50)}"})
+        b'{"id": %d}' % number
+        if random.random() < 0.1
+        else line(number, handles={"cookie": f"c{random.randrange(50)}"})
         for number in range(count)
     ]
 

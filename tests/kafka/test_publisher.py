@@ -143,7 +143,9 @@ def test_servers_and_key_are_enough(kafka, settings, monkeypatch):
         Publisher(servers=[kafka.servers], key=KEY)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets to where nobody listens
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # sockets to where nobody listens
 def test_what_kafka_did_not_take_is_told_with_the_events_and_can_be_published_again(own, broker, records):
     with Publisher(own, policy=PublisherPolicy(delivery_s=3)) as publisher:
         publisher.publish(line("there"))

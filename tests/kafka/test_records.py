@@ -16,6 +16,8 @@ NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 class NotUtf8(str):
     """A header's key as a client in another language sends it."""
 
+    __slots__ = ()
+
     def encode(self, *_):
         return b"\xe9t\xe9"
 

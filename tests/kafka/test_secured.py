@@ -11,6 +11,8 @@ from streams.kafka.publisher import Publisher
 from tests.kafka.broker import Records, ids, line, running, settings_for
 from tests.servers.process import wait_until
 
+WRONG = "wrong password"
+
 
 @pytest.fixture
 def secured(own_kafka):
@@ -33,9 +35,14 @@ def by_certificate(broker, **more):
     return settings_for(broker.ssl_servers, protocol="SSL", **paths | more)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets of refused connections
-def test_a_password_over_tls_and_a_client_certificate_are_let_in_and_others_are_told_why(secured, caplog, capfd):
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # sockets of refused connections
+def test_a_password_over_tls_and_a_client_certificate_are_let_in_and_others_are_told_why(
+    secured, caplog, capfd, monkeypatch
+):
     caplog.set_level("DEBUG")
+    monkeypatch.setattr("streams.kafka.clients._BOOTSTRAP_S", 4.0)
     known = by_password(secured)
     topics.create(known.kafka, 2)
     assert [topic.problems() for topic in topics.listed(by_certificate(secured).kafka)] == [[]] * 5
@@ -51,21 +58,29 @@ def test_a_password_over_tls_and_a_client_certificate_are_let_in_and_others_are_
     assert set(ids(there.frames())) == {"e-1", "e-2", "e-3"}
 
     for wrong, error, said in [
-        (by_password(secured, password="wrong password"), BrokerError, "refuses the user 'journey' .*JOURNEY_KAFKA_PASSWORD"),
+        (
+            by_password(secured, password=WRONG),
+            BrokerError,
+            "refuses the user 'journey' .*JOURNEY_KAFKA_PASSWORD",
+        ),
         (by_password(secured, user="nobody"), BrokerError, "refuses the user 'nobody'"),
         (by_password(secured, mechanism="SCRAM-SHA-256"), BrokerError, "JOURNEY_KAFKA_MECHANISM"),
         (by_password(secured, ca=""), UnreachableError, "certificate verify failed"),
         (by_certificate(secured, certificate="", key=""), UnreachableError, "SSL"),
-        (replace(known, kafka=replace(known.kafka, protocol="PLAINTEXT")), UnreachableError, "JOURNEY_KAFKA_PROTOCOL"),
+        (
+            replace(known, kafka=replace(known.kafka, protocol="PLAINTEXT")),
+            UnreachableError,
+            "JOURNEY_KAFKA_PROTOCOL",
+        ),
     ]:
         with pytest.raises(error, match=said):
             Publisher(wrong)
-    with pytest.raises(BrokerError, match="refuses the user"), running(by_password(secured, password="wrong password")):
+    with pytest.raises(BrokerError, match="refuses the user"), running(by_password(secured, password=WRONG)):
         pass
     out, err = capfd.readouterr()
     for text in (caplog.text, out, err):
         assert secured.password not in text
-        assert "wrong password" not in text
+        assert WRONG not in text
 
 
 @pytest.mark.parametrize(
@@ -84,6 +99,6 @@ def test_settings_that_cannot_work_are_said_before_anything_is_sent(more, said):
 
 
 def test_the_password_is_not_shown_where_options_are():
-    known = settings_for("127.0.0.1:1", protocol="SASL_PLAINTEXT", user="u", password="hush hush")
-    assert "hush hush" not in repr(options(known.kafka))
-    assert "hush hush" not in repr(known)
+    known = settings_for("127.0.0.1:1", protocol="SASL_PLAINTEXT", user="u", password=WRONG)
+    assert WRONG not in repr(options(known.kafka))
+    assert WRONG not in repr(known)

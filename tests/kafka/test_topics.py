@@ -23,7 +23,10 @@ def made(settings, name, partitions, **config):
 
 
 def counts(settings):
-    return {topic.name.removeprefix(settings.kafka.prefix): topic.partitions for topic in topics.listed(settings.kafka)}
+    return {
+        topic.name.removeprefix(settings.kafka.prefix): topic.partitions
+        for topic in topics.listed(settings.kafka)
+    }
 
 
 def test_every_declared_topic_is_made_with_its_configuration(bare):
@@ -57,7 +60,7 @@ def test_several_may_make_them_at_once(bare):
 
 
 def test_more_copies_than_there_are_brokers_are_refused(bare):
-    with pytest.raises(TopicError, match="did not make every topic: .*replication factor"):
+    with pytest.raises(TopicError, match=r"did not make every topic: .*replication factor"):
         topics.create(bare.kafka, 2, replication=3)
 
 
@@ -72,7 +75,9 @@ def test_more_copies_than_there_are_brokers_are_refused(bare):
         ("identity.map", 2, {"cleanup.policy": "compact"}, "min.compaction.lag.ms = 0, not 604800000"),
     ],
 )  # fmt: skip
-def test_a_topic_that_would_lose_or_refuse_records_is_refused_and_nothing_is_made(bare, name, partitions, config, said):
+def test_a_topic_that_would_lose_or_refuse_records_is_refused_and_nothing_is_made(
+    bare, name, partitions, config, said
+):
     made(bare, name, partitions, **config)
     with pytest.raises(TopicError, match=said):
         topics.create(bare.kafka, 2)
@@ -82,7 +87,9 @@ def test_a_topic_that_would_lose_or_refuse_records_is_refused_and_nothing_is_mad
 def test_a_broker_that_makes_topics_by_itself_is_not_made_to(broker):
     broker.stop()
     text = broker._settings.read_text()
-    broker._settings.write_text(text.replace("auto.create.topics.enable=false", "auto.create.topics.enable=true"))
+    broker._settings.write_text(
+        text.replace("auto.create.topics.enable=false", "auto.create.topics.enable=true")
+    )
     broker.start()
     settings = settings_for(broker.servers)
     for name in ("interactions", "events.in"):
@@ -94,7 +101,9 @@ def test_a_broker_that_makes_topics_by_itself_is_not_made_to(broker):
     with Sender(settings.kafka, "interactions") as sender, topics.admin(settings.kafka) as admin:
         admin.delete_topics(["interactions"])
         sender._client._metadata.request_update()
-        wait_until(lambda: "interactions" not in sender._client._metadata.topics(), 30, "the client to hear of it")
+        wait_until(
+            lambda: "interactions" not in sender._client._metadata.topics(), 30, "the client to hear of it"
+        )
         assert "interactions" not in admin.list_topics()
 
 
@@ -124,7 +133,9 @@ def test_partitions_are_added_when_nobody_is_at_work(settings):
 def test_partitions_are_not_added_while_something_is_unread(settings, records):
     records(settings).write("events.in", line(1))
     records(settings).write("evidence", b"x", partition=3)
-    with pytest.raises(TopicError, match="has not read 1 records of .*events.in.*has not read 1 records of .*evidence"):
+    with pytest.raises(
+        TopicError, match=r"has not read 1 records of .*events.in.*has not read 1 records of .*evidence"
+    ):
         topics.grow(settings.kafka, 8)
     assert set(counts(settings).values()) == {PARTITIONS, 1}
     consumed(settings, "events.in", GATEWAY).close()
@@ -137,7 +148,7 @@ def test_partitions_are_not_added_while_a_gateway_or_worker_runs(settings, recor
     worker = consumed(settings, "links", WORKERS)
     with running(settings) as gateway:
         wait_until(lambda: gateway.state.lag, 30, "the gateway to have partitions")
-        with pytest.raises(TopicError, match="stop every journey gateway.*stop every worker"):
+        with pytest.raises(TopicError, match=r"stop every journey gateway.*stop every worker"):
             topics.grow(settings.kafka, 8)
     with pytest.raises(TopicError, match="stop every worker"):
         topics.grow(settings.kafka, 8)
@@ -156,11 +167,11 @@ def test_partitions_cannot_be_taken_away_or_added_to_what_is_missing(settings, b
     with pytest.raises(TopicError, match="cannot be taken away"):
         topics.grow(settings.kafka, 2)
     other = replace(bare.kafka, prefix=bare.kafka.prefix + "none-")
-    with pytest.raises(TopicError, match="missing: .*journey topics create"):
+    with pytest.raises(TopicError, match=r"missing: .*journey topics create"):
         topics.grow(other, 8)
 
 
 def test_a_server_that_is_not_there_is_said_at_once():
     nowhere = settings_for(f"127.0.0.1:{free_port()}")
-    with pytest.raises(UnreachableError, match="cannot reach Kafka .*Connection refused"):
+    with pytest.raises(UnreachableError, match=r"cannot reach Kafka .*Connection refused"):
         topics.listed(nowhere.kafka)

@@ -1,30 +1,32 @@
 """`journey` commands on a server, and a server with the tables of a data directory."""
 
+import io
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
+from streams import migrations, models
+from streams.clock import system_clock
 from streams.ports import TABLES
 from streams.store import ClickHouse
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-JOURNEY = Path(sys.executable).with_name("journey")
 KEY = "0f" * 32
 MODEL_TABLES = ("models", "model_stages", "model_weights")
 COPIED = (*TABLES, *MODEL_TABLES, "dead_letter_replays", "targets")
 
 
 class Command:
-    """Runs `journey` commands, each in a process of its own, with the same environment."""
+    """Runs `journey` commands in this process, with the same environment."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
@@ -32,12 +34,21 @@ class Command:
 
     def __call__(self, *words: str, code: int = 0, **more: str) -> str:
         """Run a command, assert its exit code, return what it printed."""
-        done = subprocess.run(
-            [JOURNEY, *words], env=os.environ | self.environment | more, capture_output=True, text=True, check=False
-        )
-        self.errors = done.stderr
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
+        from streams.cli.main import run  # noqa: PLC0415 — Kafka's client warns where pytest cannot yet let it
+
+        out, errors = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.environment | more),
+            mock.patch.object(sys, "argv", ["journey", *words]),
+            redirect_stdout(out),
+            redirect_stderr(errors),
+            pytest.raises(SystemExit) as stopped,
+        ):
+            run()
+        out.flush()
+        printed, self.errors = out.buffer.getvalue().decode(), errors.getvalue()
+        assert (stopped.value.code or 0) == code, printed + self.errors
+        return printed
 
     def json(self, *words: str, code: int = 0) -> Any:
         """Run a command with --json and return what it printed."""
@@ -74,10 +85,12 @@ def journey(dsn) -> Command:
 
 
 @pytest.fixture
-def store(dsn, journey) -> Iterator[ClickHouse]:
-    """A server's store with all tables."""
-    journey("migrate")
+def store(dsn) -> Iterator[ClickHouse]:
+    """A server's store with all tables and the default model in force."""
     with closing(ClickHouse(dsn)) as opened:
+        opened.make_database()
+        migrations.apply(opened.client)
+        models.activate_default(opened.client, system_clock())
         yield opened
 
 
@@ -85,11 +98,13 @@ def store(dsn, journey) -> Iterator[ClickHouse]:
 def loaded(tmp_path_factory) -> Path:
     """A data directory with the bundled evening, a simulated month, and events that were refused."""
     folder = tmp_path_factory.mktemp("loaded")
-    run = Command({"JOURNEY_STORE": f"chdb://{folder}/data", "JOURNEY_HANDLE_KEY": KEY})
+    journey = Command({"JOURNEY_STORE": f"chdb://{folder}/data", "JOURNEY_HANDLE_KEY": KEY})
     broken = folder / "broken.ndjson"
     broken.write_text('{broken\n{"id": "1"}\n')
-    run("simulate", "--customers", "60", "--days", "40", "--seed", "5", "--out", str(folder / "month.ndjson"))
-    run("load", "schemas/examples/evening.ndjson", str(folder / "month.ndjson"), str(broken))
+    journey(
+        "simulate", "--customers", "60", "--days", "40", "--seed", "5", "--out", str(folder / "month.ndjson")
+    )
+    journey("load", "schemas/examples/evening.ndjson", str(folder / "month.ndjson"), str(broken))
     return folder / "data"
 
 
@@ -102,9 +117,9 @@ def twins(clickhouse, loaded) -> dict[str, Command]:
         "server": Command({"JOURNEY_STORE": clickhouse.fresh_database()} | key),
     }
     found["server"]("migrate")
-    with embedded(loaded) as source, closing(ClickHouse(found["server"].environment["JOURNEY_STORE"])) as target:
+    with (
+        embedded(loaded) as source,
+        closing(ClickHouse(found["server"].environment["JOURNEY_STORE"])) as target,
+    ):
         copy(source, target.client)
     return found
-
-
-Fill = Callable[[ClickHouse], None]

@@ -2,13 +2,17 @@
 
 import re
 import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from streams.migrations import migrations
 from streams.store import ClickHouse
-from tests.server.conftest import JOURNEY, embedded
+from tests.server.conftest import embedded
+
+JOURNEY = Path(sys.executable).with_name("journey")
 
 TABLES = """
     SELECT name, engine, engine_full, sorting_key, partition_key, as_select, comment, create_table_query
@@ -106,7 +110,9 @@ def test_several_that_migrate_an_empty_database_at_once_all_end_well(journey, ds
     ],
     ids=" ".join,
 )
-def test_a_command_on_tables_that_are_not_there_says_what_to_run_and_makes_none(journey, clickhouse, dsn, words):
+def test_a_command_on_tables_that_are_not_there_says_what_to_run_and_makes_none(
+    journey, clickhouse, dsn, words
+):
     journey(*words, code=2)
     assert journey.errors.count("\n") == 1
     assert "run journey migrate" in journey.errors

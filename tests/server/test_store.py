@@ -61,8 +61,11 @@ def test_a_dsn_is_told_without_its_password(dsn, told):
 
 
 def test_a_password_given_by_itself_wins_over_the_one_in_the_dsn():
-    assert Address.read("clickhouse://ann:s%2Fecret@h").password == "s/ecret"
-    assert Address.read("clickhouse://ann:old@h", "new").password == "new"
+    for dsn, given, used in (
+        ("clickhouse://ann:a%2Fb@h", "", "a/b"),
+        ("clickhouse://ann:old@h", "new", "new"),
+    ):
+        assert Address.read(dsn, given).password == used
 
 
 @pytest.mark.parametrize(
@@ -215,14 +218,22 @@ def test_what_a_restart_reads_is_the_same_from_a_server_as_from_the_engine(store
     with embedded(loaded) as client:
         copy(client, store.client)
     with closing(ClickHouse(f"chdb://{loaded}/clickhouse")) as local:
-        for ask in (ClickHouse.watermarks, ClickHouse.sequences, ClickHouse.newest_us, ClickHouse.announced_under):
+        for ask in (
+            ClickHouse.watermarks,
+            ClickHouse.sequences,
+            ClickHouse.newest_us,
+            ClickHouse.announced_under,
+        ):
             assert ask(store) == ask(local)
         for name in ("links", "identity_map", "announced"):
             assert rows_of(getattr(store, name)()) == rows_of(getattr(local, name)())
         model = default_model().hash
         assert len(store.evidence(model)) > 300
         for row, other in zip(rows_of(store.evidence(model)), rows_of(local.evidence(model)), strict=True):
-            assert row == pytest.approx(other, rel=1e-9, nan_ok=True)
+            assert row == {
+                name: pytest.approx(value, rel=1e-9, nan_ok=True) if isinstance(value, float) else value
+                for name, value in other.items()
+            }
         since = local.newest_us() - 10 * 86_400_000_000
         found, expected = (sorted(known(opened, since)) for opened in (store, local))
         assert found == expected
@@ -230,12 +241,16 @@ def test_what_a_restart_reads_is_the_same_from_a_server_as_from_the_engine(store
 
 
 def rows_of(table: pa.Table) -> list[dict]:
-    return sorted(table.to_pylist(), key=lambda row: repr([v for v in row.values() if not isinstance(v, float)]))
+    return sorted(
+        table.to_pylist(), key=lambda row: repr([v for v in row.values() if not isinstance(v, float)])
+    )
 
 
 def known(store: ClickHouse, since_us: int) -> list[tuple]:
     ids, positions = store.ids_since(since_us)
-    return list(zip(ids.high.tolist(), ids.low.tolist(), ids.time_us.tolist(), positions.tolist(), strict=True))
+    return list(
+        zip(ids.high.tolist(), ids.low.tolist(), ids.time_us.tolist(), positions.tolist(), strict=True)
+    )
 
 
 def test_twenty_thousand_ids_and_more_are_looked_up_whatever_a_parameter_may_hold(store):

@@ -1,0 +1,1 @@
+"""Operations of workers and gateways: metrics, health, readiness, stalls and logs."""

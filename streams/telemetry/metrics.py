@@ -1,0 +1,177 @@
+"""Every metric, declared once: the table below. Nothing else makes metrics or imports prometheus_client."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import Metric as Family
+from prometheus_client.registry import Collector
+
+__all__ = ["CONTENT_TYPE", "METRICS", "Metric", "Metrics", "Sample", "Shell"]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+Shell = Literal["worker", "gateway"]
+Sample = tuple[str, tuple[str, ...], float]  # name of a metric, values of its labels, value
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_LONG_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
+_RECORDS = (1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0)
+_EVENTS = (1.0, 10.0, 100.0, 1_000.0, 5_000.0, 20_000.0, 60_000.0, 120_000.0, 240_000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Attributes
+    ----------
+    unit
+        Base unit of the value; for counts, what is counted.
+    shells
+        Which processes expose it.
+    read
+        Whether its value is read from the state when it is asked for; else it is counted as things happen.
+    """
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    unit: str
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    shells: tuple[Shell, ...] = ("worker",)
+    read: bool = False
+
+
+def _counter(name: str, unit: str, text: str, *labels: str) -> Metric:
+    return Metric(name, "counter", unit, text, labels)
+
+
+def _gauge(name: str, unit: str, text: str, *labels: str, shells: tuple[Shell, ...] = ("worker",)) -> Metric:
+    return Metric(name, "gauge", unit, text, labels, shells=shells, read=True)
+
+
+def _histogram(name: str, unit: str, buckets: tuple[float, ...], text: str, *labels: str) -> Metric:
+    return Metric(name, "histogram", unit, text, labels, buckets)
+
+
+def _gateway(name: str, unit: str, text: str, *labels: str) -> Metric:
+    return Metric(name, "counter", unit, text, labels, shells=("gateway",), read=True)
+
+
+_ALL: tuple[Shell, ...] = ("worker", "gateway")
+
+METRICS: tuple[Metric, ...] = (
+    _counter("journey_events_received_total", "events", "Events in frames that every table has; stored + duplicates + dead letters. After a failure, repeats count again."),
+    _counter("journey_events_stored_total", "events", "Of the events received: those stored."),
+    _counter("journey_events_duplicate_total", "events", "Of the events received: those dropped since they were stored before."),
+    _counter("journey_dead_letters_total", "events", "Of the events received: those refused, by reason.", "reason"),
+    _counter("journey_frames_total", "frames", "Frames (records of the topic interactions) that every table has."),
+    _counter("journey_unreadable_records_total", "records", "Records between workers that could not be read and are kept as dead letters, by topic.", "topic"),
+    _counter("journey_stage_changes_total", "announcements", "Rows written to stage_changes."),
+    _counter("journey_records_total", "records", "Records of Kafka that a processor is done with.", "processor"),
+    _histogram("journey_batch_records", "records", _RECORDS, "Records in a batch.", "processor"),
+    _histogram("journey_batch_events", "events", _EVENTS, "Events in a batch of intake."),
+    _histogram("journey_batch_seconds", "seconds", _SECONDS, "From the start of a batch until every table has it and all that follows from it is sent.", "processor"),
+    _histogram("journey_insert_seconds", "seconds", _SECONDS, "Inserts into ClickHouse that were answered, by table.", "table"),
+    _histogram("journey_restore_seconds", "seconds", _LONG_SECONDS, "Restoring the state of a processor from ClickHouse.", "processor"),
+    _histogram("journey_end_to_end_seconds", "seconds", _LONG_SECONDS, "From the packing of a frame at the edge until the processor's tables have what follows from it: intake has the interactions and evidence (one observation a frame), journey the stage changes (one a record, by the oldest frame behind it).", "processor"),
+    _counter("journey_store_errors_total", "failures", "Times that ClickHouse did not answer, or refused, so that a processor dropped its state to restore it.", "processor"),
+    _counter("journey_insert_errors_total", "failures", "Inserts that failed or whose outcome is unknown; each is looked into, and tried again.", "table"),
+    _counter("journey_send_errors_total", "failures", "Times that Kafka did not acknowledge what a processor sent.", "processor"),
+    _counter("journey_fences_lost_total", "failures", "Times that a processor found its partitions taken by another worker.", "processor"),
+    _gauge("journey_lag_records", "records", "Records between what is acknowledged and the end of the partition, as the broker tells it.", "topic", "partition", shells=_ALL),
+    _gauge("journey_acknowledged_offset", "offset", "Offset up to which every table has the partition (Kafka's next offset to read).", "topic", "partition", shells=_ALL),
+    _gauge("journey_table_offset", "offset", "Offset up to which a table has the partition's events, as last written by this worker.", "table", "partition"),
+    _gauge("journey_partitions", "partitions", "Partitions that are assigned to a processor.", "processor"),
+    _gauge("journey_handles", "handles", "Handles in the state of a processor; for journey, with the customers that they belong to.", "processor"),
+    _gauge("journey_ready", "0 or 1", "1 while the state of all assigned partitions is there; for a gateway, while it has clients that work.", "processor", shells=_ALL),
+    _gauge("journey_waiting", "0 or 1", "1 while a processor waits for that: store, kafka, or assignment.", "processor", "reason"),
+    _gauge("journey_standstill_seconds", "seconds", "For how long a processor that is behind, and waits for nothing, has acknowledged nothing. At JOURNEY_STALL_SECONDS the process exits.", "processor", shells=_ALL),
+    _gauge("journey_broker_answers", "0 or 1", "1 while Kafka answers.", shells=_ALL),
+    _gateway("journey_gateway_events_total", "events", "Events that are in interactions; repeats count again."),
+    _gateway("journey_gateway_refused_total", "events", "Records refused, which are in interactions as dead letters, by reason.", "reason"),
+    _gateway("journey_gateway_frames_total", "frames", "Frames that Kafka has acknowledged."),
+    _gateway("journey_gateway_sessions_total", "sessions", "Times that clients were made; more than one means that something failed."),
+    Metric("journey_gateway_seconds", "histogram", "seconds", "From the time of the oldest record of a poll until its frame was acknowledged.", buckets=_LONG_SECONDS, shells=("gateway",)),
+    _gauge("journey_threads", "threads", "Threads of the process.", shells=_ALL),
+    _gauge("journey_build_info", "always 1", "Version of this program and of Python.", "version", "python", shells=_ALL),
+)  # fmt: skip
+
+
+class Metrics(Collector):
+    """The metrics of one process, in a registry of its own.
+
+    Parameters
+    ----------
+    shell
+        Which of METRICS it has.
+    """
+
+    def __init__(self, shell: Shell) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._declared = {metric.name: metric for metric in METRICS if shell in metric.shells}
+        self._registry = CollectorRegistry()
+        self._counters: dict[str, Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self._sources: list[Callable[[], Iterable[Sample]]] = []
+        for metric in self._declared.values():
+            self._make(metric)
+        self._registry.register(self)
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+
+    def _make(self, metric: Metric) -> None:
+        if metric.read:
+            return
+        if metric.kind == "counter":
+            self._counters[metric.name] = Counter(
+                metric.name, metric.help, metric.labels, registry=self._registry
+            )
+        else:
+            self._histograms[metric.name] = Histogram(
+                metric.name, metric.help, metric.labels, registry=self._registry, buckets=metric.buckets
+            )
+
+    def add(self, name: str, amount: float = 1.0, *labels: str) -> None:
+        """Count; an amount of 0 makes the metric show up. Raises KeyError for one that is not declared."""
+        counter = self._counters[name]
+        (counter.labels(*labels) if labels else counter).inc(amount)
+
+    def observe(self, name: str, value: float, *labels: str) -> None:
+        """Add a value to a histogram; clocks that differ do not make it negative. Raises KeyError as `add`."""
+        histogram = self._histograms[name]
+        (histogram.labels(*labels) if labels else histogram).observe(max(0.0, value))
+
+    def read_from(self, source: Callable[[], Iterable[Sample]]) -> None:
+        """Take the samples of metrics that are read from here, whenever they are asked for, by any thread."""
+        self._sources.append(source)
+
+    def collect(self) -> Iterable[Family]:
+        """Return the metrics that are read: called by the registry."""
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
+            metric.name: (CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily)(
+                metric.name, metric.help, labels=metric.labels
+            )
+            for metric in self._declared.values()
+            if metric.read
+        }
+        for source in self._sources:
+            for name, labels, value in source():
+                families[name].add_metric(labels, value)
+        return families.values()
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus' text format (CONTENT_TYPE)."""
+        return generate_latest(self._registry)

@@ -1,0 +1,97 @@
+"""Where partitions end and what is committed, as the broker tells it: by a client apart from the one that reads."""
+
+import contextlib
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from streams.kafka.clients import OffsetSpec, TopicPartition, admin, consumer, told
+from streams.kafka.drained import WORKERS
+from streams.kafka.errors import BrokerError
+from streams.settings import KafkaSettings
+from streams.telemetry.standstill import Place
+
+__all__ = ["Offsets", "Span"]
+
+_READ_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Offsets of a partition: of its first record, of the first that is not committed, and after its last."""
+
+    first: int
+    committed: int
+    end: int
+
+
+class Offsets:
+    """Asks the broker about the partitions of workers. Of one thread."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._stack = ExitStack()
+        self._client: Any = None
+
+    def spans(self, places: Collection[Place]) -> Mapping[Place, Span]:
+        """Return where partitions stand.
+
+        Raises
+        ------
+        BrokerError
+            Kafka did not answer; the next call connects anew.
+        """
+        try:
+            with told(self._settings):
+                return self._spans({self._name(place): place for place in places})
+        except BaseException:
+            self.close()
+            raise
+
+    def _spans(self, places: Mapping[Any, Place]) -> Mapping[Place, Span]:
+        if self._client is None:
+            self._client = self._stack.enter_context(admin(self._settings))
+        group = self._settings.prefix + WORKERS
+        if not places:
+            self._client.describe_cluster()
+            return {}
+        first = self._client.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+        end = self._client.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+        committed = self._client.list_group_offsets({group: list(places)})[group]
+        return {
+            place: Span(
+                first[name].offset,
+                max(0, committed[name].offset) if name in committed else 0,
+                end[name].offset,
+            )
+            for name, place in places.items()
+        }
+
+    def has_record(self, place: Place, offset: int) -> bool:
+        """Read from a partition, as anybody might, and return whether there is a record at or after an offset.
+
+        There is none where the end marks of transactions are all that follows. Raises BrokerError.
+        """
+        name = self._name(place)
+        with told(self._settings), contextlib.closing(_reader(self._settings)) as source:
+            source.assign([name])
+            source.seek(name, offset)
+            if source.poll(timeout_ms=_READ_MS, max_records=1):
+                return True
+            if source.position(name) < source.end_offsets([name])[name]:
+                raise BrokerError(f"{place[0]}[{place[1]}] cannot be read from {offset}")
+            return False
+
+    def _name(self, place: Place) -> Any:
+        return TopicPartition(self._settings.prefix + place[0], place[1])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client = None
+        with contextlib.suppress(Exception):  # it may be what has failed
+            self._stack.close()
+
+
+def _reader(settings: KafkaSettings) -> Any:
+    return consumer(settings, isolation_level="read_uncommitted", auto_offset_reset="earliest")

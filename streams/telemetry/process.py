@@ -1,0 +1,113 @@
+"""What workers and gateways have in common: the endpoint, a thread that looks now and then, and the end of a stall."""
+
+import logging
+import os
+import platform
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from http import HTTPStatus
+from importlib import metadata
+
+from streams.settings import WorkerSettings
+from streams.telemetry.health import Answer
+from streams.telemetry.metrics import CONTENT_TYPE, Metrics, Sample
+from streams.telemetry.web import Endpoint
+
+__all__ = ["Telemetry"]
+
+_LONGEST_INTERVAL_S = 5.0
+_NOTICE_S = 3.0  # between saying that the process has stalled and its end, unless it goes on meanwhile
+_FAILED = 1
+_log = logging.getLogger(__name__)
+
+
+class Telemetry:
+    """One process's endpoint and watch.
+
+    Parameters
+    ----------
+    settings
+        Address of the endpoint, and how long a stall may last.
+    metrics
+        What /metrics shows; threads and version are added here.
+    health, ready
+        Answer /health and /ready, from any thread.
+    look
+        Called every few seconds; returns what has stalled, in words.
+    end
+        Ends the process.
+    """
+
+    def __init__(  # noqa: PLR0913 - keywords, each once
+        self,
+        settings: WorkerSettings,
+        metrics: Metrics,
+        *,
+        health: Callable[[], Answer],
+        ready: Callable[[], Answer],
+        look: Callable[[], Sequence[str]],
+        end: Callable[[int], None] = os._exit,
+    ) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._look, self._end = look, end
+        self._interval_s = min(_LONGEST_INTERVAL_S, settings.stall_s / 10)
+        self._routes = {"/health": health, "/ready": ready, "/metrics": self._exposed}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="telemetry", daemon=True)
+        self._endpoint: Endpoint | None = None
+        metrics.read_from(_about)
+
+    def start(self) -> None:
+        """Listen and watch; again does nothing. Raises SettingsError where nobody can listen."""
+        if self._endpoint is None:
+            self._endpoint = Endpoint(self._settings.web_host, self._settings.web_port, self._routes)
+            _log.info("version %s serves /health, /ready and /metrics on %s", _version(), self._endpoint.url)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching, then listening."""
+        self._stopping.set()
+        if self._endpoint is not None:
+            self._endpoint.close()
+
+    def _exposed(self) -> Answer:
+        return Answer(HTTPStatus.OK, self._metrics.text(), CONTENT_TYPE)
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(self._interval_s):
+            if not self._look():
+                continue
+            if not self._stopping.wait(min(_NOTICE_S, self._settings.stall_s)) and (stalled := self._look()):
+                _log.critical(
+                    "stalled, so this process ends: %s", "; ".join(stalled), extra={"stacks": stacks()}
+                )
+                logging.shutdown()
+                self._end(_FAILED)
+                return
+
+
+def stacks() -> list[str]:
+    """Return what each thread is at, its innermost calls last."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return [
+        f"{names.get(ident, ident)}: "
+        + " > ".join(
+            f"{call.name} ({call.filename.rpartition('/')[2]}:{call.lineno})"
+            for call in traceback.extract_stack(frame)[-8:]
+        )
+        for ident, frame in sys._current_frames().items()  # noqa: SLF001 - there is no other way to it
+    ]
+
+
+def _about() -> Iterable[Sample]:
+    yield "journey_threads", (), threading.active_count()
+    yield "journey_build_info", (_version(), platform.python_version()), 1.0
+
+
+def _version() -> str:
+    try:
+        return metadata.version("customer-journey-engine")
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,80 @@
+"""The store of workers with a meter: how long inserts take, what fails, and how far each table is."""
+
+import time
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from journey.model import Model
+from journey.seen import Ids
+from streams.batch import Watermark
+from streams.ports import SEQUENCED
+from streams.store import ClickHouse
+from streams.telemetry.meter import Meter
+from streams.workers.ports import StoreError
+from streams.workers.store import ServerStore
+
+__all__ = ["MeasuredStore"]
+
+
+class MeasuredStore(ServerStore):
+    """`ServerStore` whose calls during a batch are seen by a meter."""
+
+    def __init__(self, store: ClickHouse, partitions: int, meter: Meter) -> None:
+        super().__init__(store, partitions)
+        self._meter = meter
+
+    def insert(self, topic: str, table: str, rows: pa.Table) -> None:
+        """Add rows as one atomic block, if all partitions in their `_partition` are still owned."""
+        started_s = time.monotonic()
+        with self._meter.asking():
+            try:
+                super().insert(topic, table, rows)
+            except StoreError:
+                self._meter.metrics.add("journey_insert_errors_total", 1, table)
+                raise
+        self._meter.metrics.observe("journey_insert_seconds", time.monotonic() - started_s, table)
+        if table not in SEQUENCED:
+            self._meter.wrote(table, _last(rows))
+
+    def model_in_force(self) -> tuple[str, str]:
+        """Return hash and TOML text of the model in force."""
+        with self._meter.asking():
+            return super().model_in_force()
+
+    def recompute(self, model: Model, partition: int, offset: int) -> None:
+        """Weigh the history of a partition's handles under a model, as of an offset; again adds nothing."""
+        with self._meter.asking():
+            super().recompute(model, partition, offset)
+
+    def keep_poison(self, topic: str, partition: int, offset: int, detail: str, at_us: int) -> None:
+        """Write a dead letter for an unreadable record of a topic between workers, unless it is there already."""
+        with self._meter.asking():
+            super().keep_poison(topic, partition, offset, detail, at_us)
+        self._meter.metrics.add("journey_unreadable_records_total", 1, topic)
+
+    def watermarks(self, tables: Sequence[str], partitions: Collection[int]) -> dict[str, Watermark]:
+        """Return, per table and partition, the highest offset that it has."""
+        with self._meter.asking():
+            found = super().watermarks(tables, partitions)
+        for table, marks in found.items():
+            self._meter.wrote(table, marks)
+        return found
+
+    def first_positions(self, ids: Ids, slack_us: int) -> NDArray[np.uint64]:
+        """Return where each id stands, UNSEEN for none."""
+        with self._meter.asking():
+            return super().first_positions(ids, slack_us)
+
+    def last_sequence(self, table: str, partitions: Collection[int] | None = None) -> int:
+        """Return the highest number of a write that a table of SEQUENCED has (of these partitions), 0 without any."""
+        with self._meter.asking():
+            return super().last_sequence(table, partitions)
+
+
+def _last(rows: pa.Table) -> Watermark:
+    """Return the highest offset of each partition."""
+    found = rows.select(["_partition", "_offset"]).group_by("_partition").aggregate([("_offset", "max")])
+    return dict(zip(found["_partition"].to_pylist(), found["_offset_max"].to_pylist(), strict=True))

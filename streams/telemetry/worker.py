@@ -1,0 +1,58 @@
+"""Telemetry of a worker: a meter around each lane, a monitor of all of them, and the endpoint that tells."""
+
+import logging
+import time
+
+from streams.clock import Clock, system_clock
+from streams.settings import Settings
+from streams.telemetry import logs
+from streams.telemetry.meter import Meter
+from streams.telemetry.metrics import Metrics
+from streams.telemetry.monitor import Monitor, Watched
+from streams.telemetry.offsets import Offsets
+from streams.telemetry.process import Telemetry
+from streams.telemetry.standstill import LaneWatch
+from streams.workers.lane import Lane
+
+__all__ = ["WorkerTelemetry"]
+
+_log = logging.getLogger(__name__)
+
+
+class WorkerTelemetry(Telemetry):
+    """Made before the lanes, which are given to `watch`; then `start`.
+
+    Parameters
+    ----------
+    settings
+        Of the worker, and of Kafka, which is asked how far behind the lanes are.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
+        self._all, self._clock = settings, clock
+        self.metrics = Metrics("worker")
+        self._lanes: list[Watched] = []
+        self._monitor = Monitor(
+            self._lanes, Offsets(settings.kafka), settings.worker.stall_s, clock, time.monotonic
+        )
+        self.metrics.read_from(self._monitor.samples)
+        super().__init__(
+            settings.worker,
+            self.metrics,
+            health=self._monitor.health,
+            ready=self._monitor.ready,
+            look=self._monitor.look,
+        )
+
+    def meter(self, name: str) -> Meter:
+        """Return a meter for the lane of that name."""
+        return Meter(name, self.metrics, self._clock)
+
+    def watch(self, lane: Lane, meter: Meter, topics: tuple[str, ...]) -> None:
+        """Watch a lane that reads these topics (without prefix)."""
+        self._lanes.append(Watched(lane, meter, topics, LaneWatch(self._all.worker.stall_s)))
+
+    def start(self) -> None:
+        """Log as the settings say, listen and watch; again does nothing. Raises SettingsError."""
+        logs.install(self._all)
+        super().start()

@@ -1,0 +1,1 @@
+"""Figures of the distributed shell on one machine: a real Kafka, a real ClickHouse, our processes and others'."""

@@ -1,0 +1,90 @@
+"""What is sent: a simulated month with repeats and lines that are no event, in a file and in topics."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from journey.handle import KINDS
+from schemas.topics import EVENTS_IN
+from streams.clock import system_clock
+from streams.edge import Edge
+from streams.kafka.clients import producer
+from streams.settings import KafkaSettings
+from streams.simulate import simulate, write
+
+__all__ = ["DAYS", "Month", "month", "send"]
+
+DAYS = 30
+_BROKEN = 20  # lines without a time: each program has to refuse them
+_CHUNK = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """Lines in a file: `events` of them distinct and valid, by `handles` primary handles."""
+
+    path: Path
+    lines: int
+    events: int
+    handles: int
+    bytes: int
+
+    def read(self) -> Iterator[bytes]:
+        """Yield the lines."""
+        with self.path.open("rb") as file:
+            for line in file:
+                yield line.rstrip(b"\n")
+
+
+def month(path: Path, customers: int, key: bytes, *, days: int = DAYS) -> Month:
+    """Write a simulated month up to yesterday; what is distinct and valid in it, the edge says."""
+    start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days + 1)
+    with path.open("wb") as file:
+        count = write(simulate(customers=customers, days=days, seed=7, start=start), file)
+        for number in range(_BROKEN):
+            file.write(b'{"id":"broken-%d","source":"bench","type":"web.click","data":{"brand":"maison",' % number)
+            file.write(b'"handles":{"cookie":"broken-%d"}}}\n' % number)
+    made = Month(path, count + _BROKEN, 0, 0, path.stat().st_size)
+    events, handles = _distinct(made, Edge(key))
+    return Month(path, made.lines, events, handles, made.bytes)
+
+
+def _distinct(made: Month, edge: Edge) -> tuple[int, int]:
+    ids: set[bytes] = set()
+    handles: set[int] = set()
+    for chunk in _chunks(made.read()):
+        events = edge.pack(chunk, topic="bench", now_us=system_clock()).events
+        ids.update(events.column("event").to_pylist())
+        handles.update(events.column("handle").to_pylist())
+    return len(ids), len(handles)
+
+
+def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    for line in lines:
+        chunk.append(line)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def send(made: Month, kafka: KafkaSettings, topic: str = EVENTS_IN) -> None:
+    """Send each line as a record of its own, with the primary handle as key: nobody has to sort them out anew."""
+    with closing(producer(kafka, linger_ms=50, batch_size=2**18)) as out:
+        for line in made.read():
+            out.send(kafka.prefix + topic, value=line, key=primary(line))
+        out.flush()
+
+
+def primary(line: bytes) -> bytes:
+    """Return kind and value of the handle that evidence belongs to."""
+    handles = msgspec.json.decode(line)["data"]["handles"]
+    kind = next(kind for kind in KINDS if kind in handles)
+    value = handles[kind]
+    return f"{kind}:{value if isinstance(value, str) else value[0]}".encode()

@@ -1,0 +1,82 @@
+"""Processes whose CPU and memory are measured: one that is started here, or any by its id."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["Measured", "cpu_s", "rss_mb"]
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_STOP_S = 60.0
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds of a running process so far, user and system, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def rss_mb(pid: int) -> float:
+    """Return the resident memory of a running process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 2**20
+
+
+class Measured:
+    """A process with its log; `stop` returns the CPU seconds of its whole life."""
+
+    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as file:
+            self._child = subprocess.Popen(
+                command,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True, cwd=log.parent,
+            )
+        self.peak_mb = 0.0
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._child.returncode is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def check(self) -> None:
+        """Raise when it has ended by itself, with the end of its log."""
+        if not self.running:
+            raise RuntimeError(f"{self.log.stem} ended:\n{self.log.read_text(errors='replace')[-4000:]}")
+
+    def stop(self) -> float:
+        """Ask it to end; one that does not is killed, and what it used so far counts."""
+        self._signal(signal.SIGTERM)
+        until = time.monotonic() + _STOP_S
+        while self.running and time.monotonic() < until:
+            time.sleep(0.02)
+        return self._end()
+
+    def kill(self) -> float:
+        """Kill it; return its CPU seconds."""
+        return self._end()
+
+    def _end(self) -> float:
+        if self._child.returncode is not None:
+            return 0.0
+        self._signal(signal.SIGKILL)
+        _, status, usage = os.wait4(self.pid, 0)
+        self._child.returncode = os.waitstatus_to_exitcode(status)
+        self.peak_mb = usage.ru_maxrss / 1024
+        return usage.ru_utime + usage.ru_stime
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.running:
+            os.killpg(self.pid, number)

@@ -1,0 +1,131 @@
+"""Tables older than what Kafka says was read: the procedure of deploy/runbook.md, on real servers."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import clickhouse_connect
+import pytest
+
+from streams.ports import TABLES
+from tests.cluster.deployment import JOURNEY, Deployment
+from tests.deploy.clickhouse import Deployed
+from tests.deploy.procedures import at_rest, group
+from tests.deploy.tools import kafka_tool
+from tests.servers.downloads import Unavailable
+from tests.servers.kafka import KafkaAddress
+from tests.servers.process import wait_until
+
+# As in the runbook.
+WATERMARKS = "SELECT _partition, max(_offset) FROM deliveries{where} GROUP BY _partition ORDER BY _partition"
+AN_HOUR_BEFORE = " WHERE received_at < now() - INTERVAL 1 HOUR"
+# One row for each customer and brand, and every count; nothing that is a time of processing.
+STANDING = "SELECT brand, customer, stage, touches FROM standings ORDER BY brand, customer"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Deployed]:
+    try:
+        made = Deployed()
+    except Unavailable as error:
+        pytest.skip(str(error))
+    with made:
+        yield made
+
+
+@pytest.fixture
+def deployment(kafka: KafkaAddress, server: Deployed, tmp_path: Path) -> Iterator[Deployment]:
+    command(server, "DROP DATABASE IF EXISTS journey SYNC")
+    faust = str(tmp_path / "faust")
+    made = Deployment(kafka.servers, server.dsn, tmp_path, prefix=kafka.fresh_prefix(), APP_DATADIR=faust)
+    with closing(made):
+        yield made
+
+
+def command(server: Deployed, sql: str) -> None:
+    with closing(clickhouse_connect.get_client(host="127.0.0.1", port=server.http_port)) as administrator:
+        administrator.command(sql)
+
+
+def lines(folder: Path, seed: int) -> list[bytes]:
+    out = folder / "events.ndjson"
+    given = ["--customers", "60", "--days", "15", "--seed", str(seed), "--out", str(out)]
+    subprocess.run([JOURNEY, "simulate", *given], check=True, capture_output=True)
+    return out.read_bytes().splitlines()
+
+
+def stop_workers(deployment: Deployment) -> None:
+    for worker in deployment.processes:
+        worker.kill()
+    wait_until(lambda: at_rest(deployment), 60, "the workers to have left their group", every_s=0.5)
+
+
+def reset(deployment: Deployment, where: str) -> None:
+    with closing(deployment.store()) as store:
+        marks = dict(store.query(WATERMARKS.format(where=where), {}))
+    topic = f"{deployment.kafka.prefix}interactions"
+    wanted = deployment.folder / "offsets.csv"
+    wanted.write_text("".join(f"{topic},{p},{marks.get(p, 0)}\n" for p in range(deployment.partitions)))
+    said = ["--group", group(deployment), "--reset-offsets", "--execute"]
+    kafka_tool("kafka-consumer-groups.sh", deployment.kafka.servers[0], *said, "--from-file", str(wanted))
+    names = (deployment.kafka.prefix + name for name in ("links", "identity.map", "evidence"))
+    derived = [word for name in names for word in ("--topic", name)]
+    kafka_tool("kafka-consumer-groups.sh", deployment.kafka.servers[0], *said, "--to-latest", *derived)
+
+
+def answers(deployment: Deployment) -> tuple[Sequence[Sequence[object]], Sequence[Sequence[object]]]:
+    with closing(deployment.store()) as store:
+        counts = [f"(SELECT count() FROM {table})" for table in ("interactions", "deliveries", "dead_letters")]
+        return store.query(STANDING, {}), store.query(f"SELECT {', '.join(counts)}", {})
+
+
+def test_what_the_tables_lost_is_read_again_from_kafka(deployment: Deployment, server: Deployed) -> None:
+    sent = lines(deployment.folder, seed=3)
+    deployment.worker()
+    deployment.publish(sent[: len(sent) // 2])
+    deployment.settle()
+    command(server, f"BACKUP DATABASE journey TO File('{server.backups}/at-rest')")
+    deployment.publish(sent[len(sent) // 2 :])
+    deployment.settle()
+    before = answers(deployment)
+    stop_workers(deployment)
+
+    command(server, "DROP DATABASE journey SYNC")
+    command(server, f"RESTORE DATABASE journey FROM File('{server.backups}/at-rest')")
+    reset(deployment, where="")
+    assert sum(deployment.lag().values()) > 0
+    deployment.worker()
+    deployment.settle()
+    deployment.run("verify")
+    assert answers(deployment) == before
+
+
+def test_tables_backed_up_one_after_the_other_while_workers_write_are_brought_together(
+    deployment: Deployment, server: Deployed
+) -> None:
+    sent = lines(deployment.folder, seed=4)
+    third = len(sent) // 3
+    others = [table for table in TABLES if table not in {"deliveries", "interactions", "identity_links"}]
+    groups = [["interactions", "identity_links"], others, ["deliveries"]]
+    deployment.worker()
+    for number, tables in enumerate(groups):
+        deployment.publish(sent[number * third : (number + 1) * third])
+        deployment.settle()
+        named = ", ".join(f"TABLE journey.{table}" for table in tables)
+        command(server, f"BACKUP {named} TO File('{server.backups}/{number}')")
+    deployment.publish(sent[3 * third :])
+    deployment.settle()
+    before = answers(deployment)
+    stop_workers(deployment)
+
+    for number, tables in enumerate(groups):
+        for table in tables:
+            command(server, f"DROP TABLE journey.{table} SYNC")
+        named = ", ".join(f"TABLE journey.{table}" for table in tables)
+        command(server, f"RESTORE {named} FROM File('{server.backups}/{number}')")
+    reset(deployment, where=AN_HOUR_BEFORE)
+    deployment.worker()
+    deployment.settle()
+    deployment.run("verify")
+    assert answers(deployment) == before
