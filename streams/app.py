@@ -8,6 +8,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Collection, Sequence
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import faust
@@ -67,6 +68,7 @@ def _credentials(kafka: KafkaSettings) -> Any:
 
 
 _name = settings.kafka.prefix.__add__
+_scratch = TemporaryDirectory(prefix="journey-worker-")  # Faust makes a folder for tables; there are none
 app = faust.App(
     _name("journey-workers"),
     broker=[f"kafka://{server}" for server in settings.kafka.servers],
@@ -81,6 +83,7 @@ app = faust.App(
     producer_acks=-1,
     producer_max_request_size=_LARGEST_RECORD,
     store="memory://",
+    datadir=_scratch.name,
     table_standby_replicas=1,  # makes Faust assign the same partition of all topics to the same worker
     topic_allow_declare=False,
     topic_disable_leader=True,
@@ -163,6 +166,7 @@ def _watched_lane(name: str, make: Callable[[ServerStore], Processor], *topics: 
         meter.sending(_send),
         clock=system_clock,
         batch_s=settings.worker.batch_s,
+        patience_s=2 * settings.worker.session_s,
     )
     _telemetry.watch(lane, meter, topics)
     return lane

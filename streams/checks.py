@@ -6,8 +6,6 @@ time. Then a customer may still be announced at a stage that she held at her las
 
 __all__ = ["CHECKS"]
 
-_GROWTH = "weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000))"
-
 CHECKS: dict[str, tuple[str, str]] = {
     "unique": (
         "every event stands in interactions once",
@@ -31,22 +29,22 @@ CHECKS: dict[str, tuple[str, str]] = {
     ),
     "evidence": (
         "the sums per handle and stage, to 1e-9 of what went into them",
-        f"""
+        """
         SELECT brand, handle, stage, streamed, recomputed FROM
         (
             SELECT brand, handle, part.1 AS stage, part.2 AS streamed
             FROM (
                 SELECT brand, handle, [('attention', sum(attention)), ('attraction', sum(attraction)),
                     ('affinity', sum(affinity)), ('audience', sum(audience)), ('advocacy', sum(advocacy))] AS stages
-                FROM evidence WHERE model = {{model:String}} GROUP BY brand, handle
+                FROM evidence WHERE model = {model:String} GROUP BY brand, handle
             )
             ARRAY JOIN stages AS part
             WHERE part.2 IS NOT NULL
         ) AS s
         FULL OUTER JOIN
         (
-            SELECT brand, handle, stage, sumOrNull({_GROWTH}) AS recomputed, sum(abs({_GROWTH})) AS scale
-            FROM touch_evidence(model = {{model:String}})
+            SELECT brand, handle, stage, sumOrNull(grown) AS recomputed, sum(abs(grown)) AS scale
+            FROM touch_evidence(model = {model:String})
             GROUP BY brand, handle, stage
         ) AS r USING (brand, handle, stage)
         WHERE streamed IS NULL OR recomputed IS NULL OR abs(streamed - recomputed) > 1e-9 * scale

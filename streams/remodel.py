@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from journey.evidence import EPOCH_US
 from journey.model import Model
 from journey.stage import STAGES
 from streams import models
@@ -97,8 +96,7 @@ def evidence_sql(scope: str = "1", place: str = "_partition, max(_offset) AS _of
     only_if
         Condition on which anything is inserted at all.
     """
-    growth = f"weight * exp2((toUnixTimestamp64Micro(time) - {EPOCH_US}) / (half_life_s * 1000000))"
-    sums = ", ".join(f"sumOrNullIf({growth}, position = {int(stage)}) AS {stage.label}" for stage in STAGES)
+    sums = ", ".join(f"sumOrNullIf(grown, position = {int(stage)}) AS {stage.label}" for stage in STAGES)
     channel = "if(mapContains(channel_of, splitByChar('.', type)[1]), channel_of[splitByChar('.', type)[1]], 'other')"
     sign = "if(mapContains(sign_of, type), sign_of[type], sign_of[concat('*.', splitByChar('.', type)[2])])"
     touches = ", ".join(

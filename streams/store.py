@@ -19,7 +19,7 @@ from streams.faults import boundary
 from streams.ports import TABLES, StoreError
 from streams.restoring import Restoring, ids_of
 from streams.settings import Settings, SettingsError
-from streams.store_settings import CLUSTER_SETTINGS, INSERT_LIMIT_S, INSERT_SETTINGS
+from streams.store_settings import CLUSTER_SETTINGS, EMBEDDED_INSERT_SETTINGS, INSERT_LIMIT_S, INSERT_SETTINGS
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -199,7 +199,9 @@ class ClickHouse(Restoring):
         try:
             with boundary(f"insert.{table}"):
                 if self.address is None:
-                    self.client.raw_insert(table, names, data, settings=INSERT_SETTINGS, fmt="ArrowStream")
+                    self.client.raw_insert(
+                        table, names, data, settings=EMBEDDED_INSERT_SETTINGS, fmt="ArrowStream"
+                    )
                 else:  # raw_insert would send it again where the connection breaks
                     self._inserts.command(
                         f"INSERT INTO {table} ({', '.join(names)}) FORMAT ArrowStream",

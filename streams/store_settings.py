@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["CLUSTER_SETTINGS", "INSERT_LIMIT_S", "INSERT_SETTINGS"]
+__all__ = ["CLUSTER_SETTINGS", "EMBEDDED_INSERT_SETTINGS", "INSERT_LIMIT_S", "INSERT_SETTINGS"]
 
 INSERT_LIMIT_S = 30  # that an insert may take on a server; then it is ended there
 
@@ -16,6 +16,10 @@ INSERT_SETTINGS: dict[str, Any] = {
     "materialize_statistics_on_insert": 0,  # merges make them
     "optimize_on_insert": 0,  # a batch has each key once: there is nothing to fold
 }
+
+# The engine in this process does not notice when a disk fills up while it writes a part (chDB 26.9 acknowledges the
+# insert, and the rows are gone), so it must not begin where a batch may not fit.
+EMBEDDED_INSERT_SETTINGS = INSERT_SETTINGS | {"min_free_disk_bytes_to_perform_insert": 256 * 2**20}
 
 # On a cluster, for every request. An insert has ended when its shard has it, on most replicas, so no answer is lost
 # with one of them; and a read sees every insert that has ended, whichever replica answers, or fails: a watermark or

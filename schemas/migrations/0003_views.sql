@@ -73,6 +73,7 @@ FROM minute_counts
 GROUP BY brand, minute, type
 COMMENT 'Interactions per brand, minute of event time, channel and type';
 
+-- `grown` is what the rule adds to E, the sum that the table evidence keeps: weight * 2^((time - 2025-01-01) / half-life).
 CREATE VIEW touch_evidence
 AS SELECT
     i.event AS event,
@@ -84,7 +85,8 @@ AS SELECT
     w.position AS position,
     w.weight AS weight,
     w.half_life_s AS half_life_s,
-    w.rule AS rule
+    w.rule AS rule,
+    w.weight * exp2((toUnixTimestamp64Micro(i.time) - 1735689600000000) / (w.half_life_s * 1000000)) AS grown
 FROM interactions AS i
 INNER JOIN
 (
@@ -115,11 +117,11 @@ CREATE VIEW evidence_recomputed
 AS SELECT
     brand,
     handle,
-    sumOrNullIf(weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000)), position = 1) AS attention,
-    sumOrNullIf(weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000)), position = 2) AS attraction,
-    sumOrNullIf(weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000)), position = 3) AS affinity,
-    sumOrNullIf(weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000)), position = 4) AS audience,
-    sumOrNullIf(weight * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (half_life_s * 1000000)), position = 5) AS advocacy
+    sumOrNullIf(grown, position = 1) AS attention,
+    sumOrNullIf(grown, position = 2) AS attraction,
+    sumOrNullIf(grown, position = 3) AS affinity,
+    sumOrNullIf(grown, position = 4) AS audience,
+    sumOrNullIf(grown, position = 5) AS advocacy
 FROM touch_evidence(model = {model:String})
 GROUP BY brand, handle
 COMMENT 'evidence_recomputed(model = hash): the sums of the table evidence, from interactions alone';
@@ -173,11 +175,15 @@ FROM
 )
 COMMENT 'Where every customer stands now, from the sums; the quick part of journeys';
 
-CREATE VIEW stage_history
+-- Every customer's path by any model: interactions up to `until`, and lapses before `now`. One row per change of stage.
+-- Interactions of the same microsecond count together, whatever their order; an instant at which two stages lapse at
+-- once is one change. A lapse is dated with the last microsecond of the old stage. The running sums are RANGE windows,
+-- since those take in all rows of one time.
+CREATE VIEW stage_steps
 AS WITH
-    (SELECT half_lives FROM model_in_force) AS half_lives,
-    (SELECT thresholds FROM model_in_force) AS thresholds,
-    toUnixTimestamp64Micro(now64(6)) AS now_us
+    (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, half_life_s)))) FROM model_stages FINAL WHERE model = {model:String}) AS half_lives,
+    (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, threshold)))) FROM model_stages FINAL WHERE model = {model:String}) AS thresholds,
+    toUnixTimestamp64Micro({now:DateTime64(6, 'UTC')}) AS now_us
 SELECT
     brand,
     customer,
@@ -238,9 +244,10 @@ FROM
                         toUnixTimestamp64Micro(v.time) AS time_us,
                         v.type AS type,
                         v.position AS position,
-                        v.weight * exp2((time_us - 1735689600000000) / (v.half_life_s * 1000000)) AS grown
-                    FROM touch_evidence(model = (SELECT model FROM model_in_force)) AS v
+                        v.grown AS grown
+                    FROM touch_evidence(model = {model:String}) AS v
                     INNER JOIN customers AS c ON c.handle = v.handle
+                    WHERE v.time <= {until:DateTime64(6, 'UTC')}
                 )
                 WINDOW past AS (PARTITION BY brand, customer ORDER BY time_us RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
             )
@@ -248,4 +255,10 @@ FROM
     )
     WHERE here != before OR after != here
 )
+COMMENT 'stage_steps(model = hash, until = time, now = time): each change of stage by that model, by interactions until then and by lapses before now';
+
+-- All interactions count: one that is dated a little ahead counts from then on, as it does in the sums.
+CREATE VIEW stage_history
+AS SELECT *
+FROM stage_steps(model = (SELECT model FROM model_in_force), until = '2299-12-31 00:00:00', now = (SELECT now64(6)))
 COMMENT 'The exact path of every customer in event time: each change of stage, by an interaction or by lapse';

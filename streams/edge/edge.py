@@ -67,7 +67,7 @@ class Edge:
     def check(self, line: bytes, now_us: int) -> None:
         """Raise Refused unless `pack` would take this line for an event."""
         try:
-            *_, time_us = self._take(line)
+            time_us = (self._take(line)["time"] - _EPOCH) // _US
         except ValidationError as error:
             raise refused(error) from None
         if time_us > now_us + MAX_AHEAD_S * 1_000_000:

@@ -29,6 +29,7 @@ try:
         UnsupportedSaslMechanismError,
     )
     from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+    from kafka.net.inet import KafkaNetSocket  # type: ignore[import-untyped]
     from kafka.net.manager import KafkaConnectionManager  # type: ignore[import-untyped]
     from kafka.net.selector import NetworkSelector  # type: ignore[import-untyped]
 except ImportError as missing:
@@ -70,6 +71,7 @@ def options(settings: KafkaSettings) -> dict[str, Any]:
         "bootstrap_servers": list(settings.servers),
         "client_id": _CLIENT_ID,
         "security_protocol": settings.protocol,
+        "proxy_url": "direct://",  # none; the name of _Sockets
         "bootstrap_timeout_ms": int(_BOOTSTRAP_S * 1000),
         "reconnect_backoff_max_ms": 2_000,  # a broker that comes back is met again soon
     }
@@ -131,6 +133,19 @@ def consumer(settings: KafkaSettings, **more: Any) -> Any:
     }
     with told(settings):
         return _made(KafkaConsumer, settings, **safe, **more)
+
+
+class _Sockets(KafkaNetSocket):  # type: ignore[misc]
+    """Sockets that are closed when they find nobody to connect to; the client leaves them to the garbage collector."""
+
+    SCHEMES = ("direct",)
+
+    async def sock_connect(self, net: Any, sock: Any, address: Any, timeout_at: float | None = None) -> Any:
+        try:
+            return await super().sock_connect(net, sock, address, timeout_at=timeout_at)
+        except BaseException:
+            sock.close()
+            raise
 
 
 class _Connections(KafkaConnectionManager):  # type: ignore[misc]

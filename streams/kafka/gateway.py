@@ -4,7 +4,6 @@ An offset is committed once every frame with its event is acknowledged. Whatever
 clients are made anew, and what was not committed is read again; repeats are dropped by intake.
 """
 
-import gc
 import logging
 import threading
 import time
@@ -93,7 +92,6 @@ class Gateway:
                 if self.state.sessions == 0 and not isinstance(error, UnreachableError):
                     raise
                 self.state.failed(str(error))
-                gc.collect()  # the client leaves sockets that found nobody to it
                 _log.warning("starting over in %.1f s, nothing is lost: %s", self._pause_s, error)
                 self._stopping.wait(self._pause_s)
                 self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
@@ -182,8 +180,8 @@ def _consumer(settings: Settings) -> Any:
         fetch_max_wait_ms=int(settings.worker.batch_s * 1000),
         fetch_max_bytes=2**24,
         max_partition_fetch_bytes=2**21,
-        session_timeout_ms=10_000,
-        heartbeat_interval_ms=2_000,
+        session_timeout_ms=int(settings.worker.session_s * 1000),
+        heartbeat_interval_ms=int(settings.worker.session_s * 200),
     )
     source.subscribe([settings.kafka.prefix + EVENTS_IN])
     return source

@@ -1,5 +1,6 @@
 """The topics of `schemas/topics.toml` in a real Kafka: made, compared, and given more partitions."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ __all__ = ["Found", "Made", "create", "grow", "listed", "log_ends", "partition_c
 
 _MISSING = 3  # Kafka's code for a topic that is not there
 _EXISTS = 36
+_ENOUGH = 37  # partitions: the topic has as many already
+_LOOK_S = 0.1
 _READY_MS = 30_000
 
 
@@ -213,9 +216,29 @@ def grow(settings: KafkaSettings, partitions: int) -> list[str]:
         if reasons := busy(client, settings, {topic.name: topic.partitions for topic in found}):
             raise TopicError("not now: " + "; ".join(reasons))
         with boundary("topics.grow"):
-            client.create_partitions({topic.name: partitions for topic in fewer})
-        client.wait_for_topics([topic.name for topic in fewer], timeout_ms=_READY_MS)
+            answers = client.create_partitions(
+                {topic.name: partitions for topic in fewer}, raise_errors=False
+            ).results
+        failed = [one for one in answers if one.error_code not in (0, _ENOUGH)]
+        if failed:
+            said = "; ".join(f"{one.name}: {one.error_message}" for one in failed)
+            raise TopicError(
+                f"not every topic has {partitions} partitions now: {said}. Give the command again"
+            )
+        _wait_for_partitions(client, [topic.name for topic in fewer], partitions)
     return [topic.name for topic in fewer]
+
+
+def _wait_for_partitions(client: Any, names: Sequence[str], partitions: int) -> None:
+    """Wait until the brokers know of new partitions, each with a leader."""
+    deadline_s = time.monotonic() + _READY_MS / 1000
+    while any(len(one["partitions"]) < partitions for one in client.describe_topics(list(names))):
+        if time.monotonic() > deadline_s:
+            raise TopicError(
+                f"the new partitions of {', '.join(names)} are not there after {_READY_MS // 1000} s"
+            )
+        time.sleep(_LOOK_S)
+    client.wait_for_topics(list(names), timeout_ms=_READY_MS)
 
 
 def _refuse_growth(found: Sequence[Found], partitions: int) -> None:

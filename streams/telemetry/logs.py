@@ -88,13 +88,18 @@ class TextFormatter(_Formatter):
         parts = self._parts(record)
         head = f"{parts.pop('time')} {parts.pop('level'):<8} {parts.pop('logger')}: {parts.pop('message')}"
         text = " ".join([head, *(f"{name}={value}" for name, value in parts.items())])
-        return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), self._clean(text))
+        text = self._clean(text).encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair
+        return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (TypeError, ValueError):  # a library that gave other arguments than its message has places for
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+    ):  # a library that gave other arguments than its message has places for
         return f"{record.msg} {record.args!r}"
 
 

@@ -153,11 +153,11 @@ class Monitor:
         if self._unassigned.seconds(now_s) >= self.stall_s:
             yield f"no partitions have been assigned for {self._unassigned.seconds(now_s):.0f} s, though Kafka answers"
         for watched in self.lanes:
-            for place, told in watched.watch.stalled(now_s).items():
-                if self._is_real(watched, place):
-                    yield f"{watched.lane.name}: {told}"
+            stalled = watched.watch.stalled(now_s)
+            if any(self._is_real(place, watched) for place in stalled):
+                yield from (f"{watched.lane.name}: {told}" for told in stalled.values())
 
-    def _is_real(self, watched: Watched, place: Place) -> bool:
+    def _is_real(self, place: Place, watched: Watched) -> bool:
         """Make sure that there is a record to be read, and not the end marks of transactions alone."""
         reading = (watched.readings or {})[place]
         try:
@@ -205,7 +205,9 @@ class Monitor:
 
     def health(self) -> Answer:
         """Answer /health."""
-        silent = "" if self._silent_s is None else self._since(self._silent_s)
+        since_s, silent = self._silent_s, ""
+        if since_s is not None and self.now() - since_s >= _PATIENCE_S:
+            silent = self._since(since_s)
         return health(self.states(), self._stalled, silent)
 
     def ready(self) -> Answer:

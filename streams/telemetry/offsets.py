@@ -74,7 +74,7 @@ class Offsets:
         There is none where the end marks of transactions are all that follows. Raises BrokerError.
         """
         name = self._name(place)
-        with told(self._settings), contextlib.closing(_reader(self._settings)) as source:
+        with told(self._settings), contextlib.closing(consumer(self._settings)) as source:
             source.assign([name])
             source.seek(name, offset)
             if source.poll(timeout_ms=_READ_MS, max_records=1):
@@ -91,7 +91,3 @@ class Offsets:
         self._client = None
         with contextlib.suppress(Exception):  # it may be what has failed
             self._stack.close()
-
-
-def _reader(settings: KafkaSettings) -> Any:
-    return consumer(settings, isolation_level="read_uncommitted", auto_offset_reset="earliest")

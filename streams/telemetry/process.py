@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
@@ -20,6 +21,7 @@ __all__ = ["Telemetry"]
 _LONGEST_INTERVAL_S = 5.0
 _NOTICE_S = 3.0  # between saying that the process has stalled and its end, unless it goes on meanwhile
 _FAILED = 1
+_CALLS = 5  # of each thread, that are told
 _log = logging.getLogger(__name__)
 
 
@@ -53,7 +55,9 @@ class Telemetry:
         self._settings, self._metrics = settings, metrics
         self._look, self._end = look, end
         self._interval_s = min(_LONGEST_INTERVAL_S, settings.stall_s / 10)
-        self._routes = {"/health": health, "/ready": ready, "/metrics": self._exposed}
+        self._said = health
+        self._fails = False
+        self._routes = {"/health": self._health, "/ready": ready, "/metrics": self._exposed}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="telemetry", daemon=True)
         self._endpoint: Endpoint | None = None
@@ -72,20 +76,41 @@ class Telemetry:
         if self._endpoint is not None:
             self._endpoint.close()
 
+    def _health(self) -> Answer:
+        if self._fails:
+            return Answer.of("failing", ["this process cannot watch itself: see its log"], good=False)
+        return self._said()
+
     def _exposed(self) -> Answer:
         return Answer(HTTPStatus.OK, self._metrics.text(), CONTENT_TYPE)
 
     def _watch(self) -> None:
+        notice_s, since_s = min(_NOTICE_S, self._settings.stall_s), None
         while not self._stopping.wait(self._interval_s):
-            if not self._look():
+            stalled = self._looked()
+            if not stalled:
+                since_s = None
                 continue
-            if not self._stopping.wait(min(_NOTICE_S, self._settings.stall_s)) and (stalled := self._look()):
+            since_s = time.monotonic() if since_s is None else since_s
+            if time.monotonic() - since_s >= notice_s:
                 _log.critical(
                     "stalled, so this process ends: %s", "; ".join(stalled), extra={"stacks": stacks()}
                 )
                 logging.shutdown()
                 self._end(_FAILED)
                 return
+
+    def _looked(self) -> Sequence[str]:
+        """Look; whatever goes wrong in that is told, and tried again."""
+        try:
+            stalled = self._look()
+        except Exception:  # noqa: BLE001 - whatever it is, it must not end the watch
+            if not self._fails:
+                _log.exception("cannot watch this process")
+            self._fails = True
+            return ()
+        self._fails = False
+        return stalled
 
 
 def stacks() -> list[str]:
@@ -95,7 +120,7 @@ def stacks() -> list[str]:
         f"{names.get(ident, ident)}: "
         + " > ".join(
             f"{call.name} ({call.filename.rpartition('/')[2]}:{call.lineno})"
-            for call in traceback.extract_stack(frame)[-8:]
+            for call in traceback.extract_stack(frame)[-_CALLS:]
         )
         for ident, frame in sys._current_frames().items()  # noqa: SLF001 - there is no other way to it
     ]

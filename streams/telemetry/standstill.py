@@ -75,7 +75,7 @@ class LaneWatch:
         """Return the partitions that have stalled, each with what to say of it."""
         limit = self.stall_s * (1 if self.seconds(now_s) >= self.stall_s else PATIENCE)
         return {
-            place: f"{place[0]}[{place[1]}] is {reading.lag:,} records behind, and none was acknowledged for"
+            place: f"{place[0]}[{place[1]}] is behind by {reading.lag:,}, and nothing of it was acknowledged for"
             f" {still.seconds(now_s):.0f} s"
             for place, (still, reading) in self._places.items()
             if reading.lag and still.seconds(now_s) >= limit

@@ -86,15 +86,22 @@ class IdentityWorker(Owner):
         return self.step([], now_us) if self._unsettled and self.open else []
 
     def _announce(self, rows: pa.Table) -> list[Outgoing]:
-        """Return the moves, each for the partition that owns the handle."""
-        ids = rows.column("handle").to_numpy()
-        partition = ids % self._count
-        return [
-            Outgoing(IDENTITY_MAP, int(number), value, key=int(ids[row]).to_bytes(8, "big"))
-            for number in np.unique(partition)
-            for row in np.flatnonzero(partition == number)
-            for value in messages.pack(rows.slice(row, 1), messages.MAP)
-        ]
+        """Return the moves, for the partitions that own the handles.
+
+        Many handles travel in one record; compaction must not take one such for a newer word on another.
+        """
+        partition = rows.column("handle").to_numpy() % self._count
+        outgoing = []
+        for number in np.unique(partition):
+            here = rows.filter(pa.array(partition == number))
+            for start, value in zip(
+                range(0, len(here), messages.MAX_ROWS), messages.pack(here, messages.MAP), strict=True
+            ):
+                key = here.column("handle")[start].as_py().to_bytes(8, "big")
+                if len(here) > 1:
+                    key = here.column("version")[start].as_py().to_bytes(8, "big") + key
+                outgoing.append(Outgoing(IDENTITY_MAP, int(number), value, key))
+        return outgoing
 
     @property
     def handles(self) -> int:

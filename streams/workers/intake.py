@@ -41,6 +41,7 @@ U64 = NDArray[np.uint64]
 # For each partition: the offset up to which records are acknowledged, and the last one; both count from 1.
 LogEnds = Callable[[Collection[int]], Mapping[int, tuple[int, int]]]
 
+_MOST_EVENTS = 240_000  # that are taken together: rows of theirs are one block in any table
 _REMEMBERED_PAIRS = 200_000  # pairs of handles that were sent; then all are forgotten and sent anew
 _WATERMARKED = ("interactions", "identity_links", "evidence", "minute_counts", "dead_letters", "deliveries")
 
@@ -178,17 +179,22 @@ class IntakeWorker(Owner):
         moves = self._told(tables_of(batch, IDENTITY_MAP, messages.MAP, self._poison, now_us))
         outgoing: list[Outgoing] = []
         records: list[Record] = []
+        events = 0
         self.packed_us = []
         for message in batch:
             if message.topic != INTERACTIONS or message.offset <= self._done[message.partition]:
                 continue
             control = control_of(message)
             if control is None:
-                records.append(Record(message.partition, message.offset, frame_of(message, now_us)))
-                self.packed_us.append(records[-1].frame.packed_us)
+                frame = frame_of(message, now_us)
+                if (events := events + len(frame.events)) > _MOST_EVENTS:
+                    outgoing += self._take(records)
+                    records, events = [], len(frame.events)
+                records.append(Record(message.partition, message.offset, frame))
+                self.packed_us.append(frame.packed_us)
                 continue
             outgoing += self._take(records)  # a change of the model holds from its place in the log on
-            records = []
+            records, events = [], 0
             self._change(control, message, now_us)
         outgoing += self._take(records)
         return outgoing + self._send_moved(moves)
@@ -320,18 +326,23 @@ class IntakeWorker(Owner):
 
     def _send_moved(self, moves: pa.Table) -> list[Outgoing]:
         """Return all evidence of handles that moved, for the customers that they left and those they came to."""
+        if not len(moves):
+            return []
         slots = self._owned.handles.find(moves.column("handle").to_numpy())
-        outgoing = []
-        for destination in (
+        moved, which = np.unique(slots, return_inverse=True)
+        to = np.zeros((len(moved), self._count), dtype=bool)
+        for customer in (
             moves.column("previous").to_numpy(), moves.column("customer").to_numpy(), self._customer.data[slots],
         ):  # fmt: skip
-            for partition in range(self._count):
-                here = np.unique(slots[destination % self._count == partition])
-                for journey in (self._journey, self._next) if len(here) else ():
-                    if journey is not None:
-                        rows = self._evidence_of(journey, journey.state.of_handles(here))
-                        outgoing += self._outgoing(partition, rows)
-        return list(dict.fromkeys(outgoing))
+            to[which, (customer % self._count).astype(np.int64)] = True
+        outgoing = []
+        for journey in (self._journey, self._next):
+            if journey is not None:
+                pairs = journey.state.of_handles(moved)
+                rows, goes = self._evidence_of(journey, pairs), to[np.searchsorted(moved, pairs.slot)]
+                for partition in range(self._count):
+                    outgoing += self._outgoing(partition, rows.filter(pa.array(goes[:, partition])))
+        return outgoing
 
     def _route(self, rows: pa.Table, customers: U64) -> list[Outgoing]:
         outgoing: list[Outgoing] = []

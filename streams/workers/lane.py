@@ -2,19 +2,17 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from streams.clock import Clock
-from streams.engine import MAX_BATCH_FRAMES
 from streams.workers.messages import Message, Outgoing
 from streams.workers.ports import FencedError, StoreError
+from streams.workers.waiting import TICK_S, Received, Waiting
 
 __all__ = ["Lane", "Processor", "Received", "SendError"]
 
-_TICK_S = 1.0
 _LONGEST_PAUSE_S = 10.0
 _log = logging.getLogger(__name__)
 
@@ -51,14 +49,6 @@ class Processor(Protocol):
         """Let go of all state."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A record, and how to acknowledge it."""
-
-    message: Message
-    ack: Callable[[], Any]
-
-
 @dataclass(slots=True)
 class Progress:
     """What a lane has done and what it waits for, for health and metrics; times are the event loop's."""
@@ -88,10 +78,20 @@ class Lane:
         Time, for announcements.
     batch_s
         Longest time that records are gathered for one batch.
+    patience_s
+        How long an assignment stands that was lost to another worker, before its partitions are taken again. By then
+        a worker that Kafka has left out must have heard of it.
     """
 
-    def __init__(
-        self, name: str, make: Callable[[], Processor], send: Send, *, clock: Clock, batch_s: float
+    def __init__(  # noqa: PLR0913 — two are policy, by keyword
+        self,
+        name: str,
+        make: Callable[[], Processor],
+        send: Send,
+        *,
+        clock: Clock,
+        batch_s: float,
+        patience_s: float = 20.0,
     ) -> None:
         self.name = name
         self.worker: Processor | None = None
@@ -99,28 +99,21 @@ class Lane:
         self.progress = Progress()
         self._send = send
         self._clock = clock
-        self._batch_s = batch_s
+        self._patience_s = patience_s
         self._wanted: frozenset[int] = frozenset()
         self._epoch = 0  # of the assignment
-        self._revoked = 0  # how many times
         self._taken = self._applied = -1  # of which epoch partitions are owned, and the state is there
         self._refreshed = float("-inf")
         self._news = asyncio.Event()  # of the assignment
         self._assigned = asyncio.Event()
-        self._waiting: deque[Received] = deque()
-        self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._waiting = Waiting(batch_s)
 
     def revoke(self) -> None:
         """Stop at the next chance: a new assignment follows. What was not acknowledged comes again after it."""
         self._epoch += 1
-        self._revoked += 1
         self._assigned.clear()
         self._news.set()
-        self._waiting.clear()
-        self._room.set()
-        self._arrived.set()
+        self._waiting.drop()
 
     def assign(self, partitions: frozenset[int]) -> None:
         """Go on with these partitions."""
@@ -145,18 +138,8 @@ class Lane:
         return self._assigned.is_set() and self._applied == self._epoch
 
     async def put(self, received: Received) -> None:
-        """Take a record; waits while there are enough.
-
-        One for which there is room only after its partitions were revoked is dropped: it comes again, in its turn.
-        """
-        revoked = self._revoked
-        while len(self._waiting) >= 2 * MAX_BATCH_FRAMES:
-            self._room.clear()
-            await self._room.wait()
-            if self._revoked != revoked:
-                return
-        self._waiting.append(received)
-        self._arrived.set()
+        """Take a record; waits while there are enough. See `Waiting.put`."""
+        await self._waiting.put(received)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -170,9 +153,7 @@ class Lane:
             except FencedError as error:
                 self._let_go("an assignment")
                 _log.warning("%s: %s; waiting for an assignment", self.name, error)
-                self._news.clear()
-                if self._epoch == epoch:
-                    await self._news.wait()
+                await self._wait_for_news(epoch)
             except (StoreError, SendError) as error:
                 self._let_go("the store" if isinstance(error, StoreError) else "Kafka")
                 pause_s = min(_LONGEST_PAUSE_S, max(0.5, 2 * pause_s))
@@ -180,6 +161,18 @@ class Lane:
                 await asyncio.sleep(pause_s)
             else:
                 self.progress.waits_for, pause_s = "", 0.0
+
+    async def _wait_for_news(self, epoch: int) -> None:
+        """Wait for an assignment; when none comes for long, this one stands, and whoever took over was mistaken."""
+        self._news.clear()
+        if self._epoch == epoch:
+            try:
+                await asyncio.wait_for(self._news.wait(), self._patience_s)
+            except TimeoutError:
+                _log.warning(
+                    "%s: no assignment came; taking partitions %s again", self.name, sorted(self._wanted)
+                )
+                self._taken = -1
 
     def _let_go(self, waits_for: str) -> None:
         """Drop a state that may be ahead of the store; it is restored before the next batch."""
@@ -204,7 +197,7 @@ class Lane:
         self._applied = epoch
 
     async def _work(self, epoch: int) -> None:
-        batch = await self._gather(epoch)
+        batch = await self._waiting.gather()
         if epoch != self._epoch or not self._wanted:
             await asyncio.sleep(0)
             if not self._wanted:
@@ -214,7 +207,7 @@ class Lane:
         loop = asyncio.get_running_loop()
         started = loop.time()
         now_us = self._clock()
-        if started - self._refreshed >= _TICK_S:
+        if started - self._refreshed >= TICK_S:
             await asyncio.to_thread(self.worker.refresh)
             self._refreshed = started
         if batch:
@@ -224,9 +217,7 @@ class Lane:
         if outgoing:
             await self._send(outgoing)
         if epoch == self._epoch:
-            for _ in batch:
-                self._waiting.popleft()
-            self._room.set()
+            self._waiting.done(len(batch))
         for item in batch:
             item.ack()
             place = (item.message.topic, item.message.partition)
@@ -235,21 +226,3 @@ class Lane:
         self.progress.records += len(batch)
         self.progress.done_at = loop.time()
         self.progress.batch_seconds = loop.time() - started
-
-    async def _gather(self, epoch: int) -> list[Received]:
-        """Return records of at most one batch, which stay in the queue until they are done; none after a tick."""
-        if not self._waiting:
-            self._arrived.clear()
-            try:
-                await asyncio.wait_for(self._arrived.wait(), _TICK_S)
-            except TimeoutError:
-                return []
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._batch_s
-        while len(self._waiting) < MAX_BATCH_FRAMES and epoch == self._epoch:
-            self._arrived.clear()
-            try:
-                await asyncio.wait_for(self._arrived.wait(), until - loop.time())
-            except TimeoutError:
-                break
-        return list(self._waiting)[:MAX_BATCH_FRAMES]

@@ -23,8 +23,8 @@ class Owner(ABC):
     def take(self, partitions: Collection[int]) -> None:
         """Own these partitions and no others.
 
-        Never again for the same assignment: whoever was fenced since must not fence its successor. What was held
-        all the time keeps its state.
+        Again for the same assignment only after a while: whoever was fenced since and has not heard of it yet must not
+        fence its successor. What was held all the time keeps its state.
         """
         wanted = frozenset(partitions)
         held = self._store.held(self._topic, self.owned & wanted)
@@ -37,6 +37,7 @@ class Owner(ABC):
     def restore(self) -> None:
         """Bring the state of all owned partitions in from the store."""
         if missing := self.owned - self.open:
+            self._store.settle(self._topic, self.owned)
             self._restore(missing)
             self.open = self.owned
 

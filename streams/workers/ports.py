@@ -33,6 +33,12 @@ class PartitionedStore(Protocol):
     def held(self, topic: str, partitions: Collection[int]) -> set[int]:
         """Return those of these partitions that nobody else has taken since."""
 
+    def settle(self, topic: str, partitions: Collection[int]) -> None:
+        """After an insert for partitions without an answer: see to it that it is there by now, or never will be.
+
+        Before what is in the tables is read, to go by it. Raises FencedError where one is not owned any more.
+        """
+
     def insert(self, topic: str, table: str, rows: pa.Table) -> None:
         """Add rows as one atomic block, if all partitions in their `_partition` are still owned.
 

@@ -1,11 +1,8 @@
 """The store of workers: a ClickHouse server, by partition, behind a fence that ends a former owner's writes."""
 
-import logging
-import os
-import secrets
-import socket
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -22,19 +19,17 @@ from streams.batch import Watermark
 from streams.clock import from_us
 from streams.faults import boundary
 from streams.remodel import evidence_parameters, evidence_sql
-from streams.store import INSERT_SETTINGS, ClickHouse, ClickHouseError, ids_of, to_ipc
+from streams.store import INSERT_SETTINGS, ClickHouse, ids_of, to_ipc
+from streams.workers.fence import Fence, asking
 from streams.workers.messages import DONE, Control
 from streams.workers.poison import NOT_A_FRAME
 from streams.workers.ports import FencedError, StoreError
 
 __all__ = ["ServerStore"]
 
-_log = logging.getLogger(__name__)
-
 _BETWEEN = (
     65_535  # `_partition` of dead letters from the topics between workers, whose offsets are no watermark
 )
-_PATIENCE_S = 2.0  # that an insert of a former owner gets before it is killed
 _INSERT_LIMIT_S = 60
 _RECOMPUTE_LIMIT_S = 3_600
 _CHUNK = 200_000  # handles whose evidence is one block
@@ -44,10 +39,20 @@ _SETTINGS: dict[str, Any] = INSERT_SETTINGS | {
     "max_execution_time": _INSERT_LIMIT_S,
 }
 
-_FOREIGN = (
-    "SELECT count() FROM (SELECT argMax(token, (generation, token)) AS owner FROM fences"
-    " WHERE topic = '{topic}' AND partition IN ({partitions}) GROUP BY partition) WHERE owner != '{token}'"
-)
+_WHEN = pa.timestamp("us", "UTC")
+_PLACE = [("_partition", pa.uint16()), ("_offset", pa.uint64())]
+_LETTER = pa.schema(
+    [
+        ("reason", pa.string()), ("detail", pa.string()), ("topic", pa.string()), ("topic_partition", pa.uint32()),
+        ("topic_offset", pa.uint64()), ("received", _WHEN), *_PLACE,
+    ]
+)  # fmt: skip
+_DELIVERY = pa.schema(
+    [
+        ("topic", pa.string()), ("received", pa.uint32()), ("dead_letters", pa.uint32()), ("received_at", _WHEN),
+        *_PLACE,
+    ]
+)  # fmt: skip
 
 
 class ServerStore:
@@ -68,104 +73,51 @@ class ServerStore:
     ) -> None:
         self.store = store
         self.partitions = partitions
-        self._wait = wait
-        self._token = secrets.token_hex(8)
-        self._inserts = 0
+        self._fence = Fence(store, wait)
         self._structure = cache(self._read_structure)
 
     def take(self, topic: str, partitions: Collection[int]) -> None:
-        """Become the owner: enter the next generation, then end what older ones have under way."""
-        before = self._owners(topic, partitions)
-        rows = [
-            [topic, partition, before.get(partition, (0, ""))[0] + 1, self._token, _myself()]
-            for partition in sorted(partitions)
-        ]
-        names = ["topic", "partition", "generation", "token", "worker"]
-        try:
-            with boundary("fence.take"):
-                self.store.client.insert("fences", rows, column_names=names, settings={"async_insert": 0})
-        except (ClickHouseError, OSError) as error:
-            raise StoreError(f"cannot take partitions of {topic}: {error}") from error
-        # Others may have entered the same generation: of those, the highest token is the owner.
-        self._wait_out({token for _, token in before.values()} | self._rivals(topic, partitions))
-        if lost := set(partitions) - self.held(topic, partitions):
-            raise FencedError(f"{topic}: partitions {sorted(lost)} were taken by another worker meanwhile")
+        """Become the owner of partitions. When this returns, nobody else can write to them any more."""
+        self._fence.take(topic, partitions)
 
     def held(self, topic: str, partitions: Collection[int]) -> set[int]:
         """Return those of these partitions that nobody else has taken since."""
-        if not partitions:
-            return set()
-        owners = self._owners(topic, partitions)
-        return {partition for partition, (_, token) in owners.items() if token == self._token}
+        return self._fence.held(topic, partitions)
 
-    def _owners(self, topic: str, partitions: Collection[int]) -> dict[int, tuple[int, str]]:
-        rows = self._query(
-            "SELECT partition, max((generation, token)) FROM fences"
-            " WHERE topic = {topic:String} AND partition IN {partitions:Array(UInt16)} GROUP BY partition",
-            {"topic": topic, "partitions": sorted(partitions)},
-        )
-        return {int(partition): (int(owner[0]), str(owner[1])) for partition, owner in rows}
-
-    def _rivals(self, topic: str, partitions: Collection[int]) -> set[str]:
-        rows = self._query(
-            "SELECT DISTINCT f.token FROM fences AS f INNER JOIN (SELECT partition, max(generation) AS newest FROM fences"
-            " WHERE topic = {topic:String} GROUP BY partition) AS n ON n.partition = f.partition"
-            " WHERE f.topic = {topic:String} AND f.partition IN {partitions:Array(UInt16)} AND f.generation >= n.newest",
-            {"topic": topic, "partitions": sorted(partitions)},
-        )
-        return {str(token) for (token,) in rows}
-
-    def _wait_out(self, tokens: set[str]) -> None:
-        """Return when no insert that these tokens had under way runs any more; kill what takes long."""
-        pending = self._running(f"journey-{token}-" for token in tokens - {self._token, ""})
-        waited = 0.0
-        while pending and waited < _PATIENCE_S:
-            self._wait(0.05)
-            waited += 0.05
-            pending &= self._running(pending)
-        if pending:
-            _log.warning("ending %d inserts of a former owner", len(pending))
-            with boundary("fence.kill"):
-                self.store.client.command(
-                    "KILL QUERY WHERE query_id IN {ids:Array(String)} SYNC",
-                    parameters={"ids": sorted(pending)},
-                )
-            while pending & self._running(pending):
-                self._wait(0.05)
-
-    def _running(self, prefixes: Iterable[str]) -> set[str]:
-        wanted = list(prefixes)
-        if not wanted:
-            return set()
-        rows = self._query(
-            "SELECT query_id FROM system.processes WHERE arrayExists(p -> startsWith(query_id, p), {prefixes:Array(String)})",
-            {"prefixes": wanted},
-        )
-        return {str(query) for (query,) in rows}
+    def settle(self, topic: str, partitions: Collection[int]) -> None:
+        """Put an end to inserts for these partitions that were not answered, wherever they are."""
+        self._fence.settle(topic, partitions)
 
     def insert(self, topic: str, table: str, rows: pa.Table) -> None:
         """Add rows as one atomic block, if all partitions in their `_partition` are still owned."""
-        partitions = ", ".join(map(str, sorted(set(rows.column("_partition").to_pylist()))))
-        foreign = _FOREIGN.format(topic=topic, partitions=partitions, token=self._token)
+        self._insert(topic, set(rows.column("_partition").to_pylist()), table, rows)
+
+    def _insert(self, topic: str, partitions: Collection[int], table: str, rows: pa.Table) -> None:
         columns = ", ".join(rows.schema.names)
-        self._inserts += 1
-        settings = _SETTINGS | {"query_id": f"journey-{self._token}-{self._inserts}"}
-        try:
+        with self._doubtful_after(topic, partitions, f"{table} did not take {len(rows)} rows"):
+            structure = self._structure(table, tuple(rows.schema.names))
             with boundary(f"insert.{table}"):
                 done = self.store.client.command(
-                    f"INSERT INTO {table} ({columns}) SELECT {columns}"
-                    f" FROM input('{self._structure(table, tuple(rows.schema.names))}')"
-                    f" WHERE ({foreign}) = 0 FORMAT ArrowStream",
+                    f"INSERT INTO {table} ({columns}) SELECT {columns} FROM input('{structure}')"
+                    f" WHERE ({self._fence.foreign(topic, partitions)}) = 0 FORMAT ArrowStream",
                     data=to_ipc(rows),
-                    settings=settings,
+                    settings=_SETTINGS | {"query_id": self._fence.next_query()},
                 )
-        except (ClickHouseError, OSError) as error:
-            raise StoreError(f"{table} did not take {len(rows)} rows: {error}") from error
         written = int(done.written_rows)  # type: ignore[union-attr]
         if written != len(rows):
             raise FencedError(
-                f"{table}: wrote {written} of {len(rows)} rows; a partition of {partitions} was taken"
+                f"{table}: wrote {written} of {len(rows)} rows; one of partitions {sorted(partitions)} was taken"
             )
+
+    @contextmanager
+    def _doubtful_after(self, topic: str, partitions: Collection[int], what: str) -> Iterator[None]:
+        """Tell an error of an insert, and note that nobody knows what became of it."""
+        try:
+            with asking(what):
+                yield
+        except StoreError:
+            self._fence.doubt(topic, partitions)
+            raise
 
     def model_in_force(self) -> tuple[str, str]:
         """Return hash and TOML text of the model in force."""
@@ -196,7 +148,7 @@ class ServerStore:
         mine = f"handle % {self.partitions} = {partition}"
         ((handles,),) = self._query(f"SELECT uniq(handle) FROM interactions WHERE {mine}", {})
         chunks = int(handles) // _CHUNK + 1
-        foreign = _FOREIGN.format(topic=INTERACTIONS, partitions=partition, token=self._token)
+        foreign = self._fence.foreign(INTERACTIONS, [partition])
         for chunk in range(chunks):
             scope = f"{mine} AND intDiv(handle, {self.partitions}) % {chunks} = {chunk}"
             there = f"SELECT count() FROM evidence WHERE model = {{model:String}} AND {scope}"
@@ -205,15 +157,12 @@ class ServerStore:
                 place=f"toUInt16({partition}) AS _partition, toUInt64({offset}) AS _offset",
                 only_if=f"({foreign}) = 0 AND ({there}) = 0",
             )
-            self._inserts += 1
             settings = _SETTINGS | {
-                "query_id": f"journey-{self._token}-{self._inserts}", "max_execution_time": _RECOMPUTE_LIMIT_S,
+                "query_id": self._fence.next_query(), "max_execution_time": _RECOMPUTE_LIMIT_S,
             }  # fmt: skip
-            try:
-                with boundary("change.evidence"):
-                    self.store.client.command(sql, parameters=evidence_parameters(model), settings=settings)
-            except (ClickHouseError, OSError) as error:
-                raise StoreError(f"cannot weigh history under model {model.hash}: {error}") from error
+            what = f"cannot weigh history under model {model.hash}"
+            with self._doubtful_after(INTERACTIONS, [partition], what), boundary("change.evidence"):
+                self.store.client.command(sql, parameters=evidence_parameters(model), settings=settings)
         if not self.held(INTERACTIONS, [partition]):
             raise FencedError(f"partition {partition} was taken while history was weighed")
 
@@ -221,13 +170,8 @@ class ServerStore:
         """Say that a partition has done what a change asks for; `model` is its hash. Again is harmless."""
         row = [control.change, model, control.model, DONE[control.verb], partition, offset]
         names = ["change", "model", "toml", "state", "_partition", "_offset"]
-        try:
-            with boundary("change.book"):
-                self.store.client.insert(
-                    "model_changes", [row], column_names=names, settings={"async_insert": 0}
-                )
-        except (ClickHouseError, OSError) as error:
-            raise StoreError(f"model_changes did not take a row: {error}") from error
+        with asking("model_changes did not take a row"), boundary("change.book"):
+            self.store.client.insert("model_changes", [row], column_names=names, settings={"async_insert": 0})
 
     def _read_structure(self, table: str, names: tuple[str, ...]) -> str:
         rows = self._query(
@@ -251,7 +195,7 @@ class ServerStore:
                 "reason": NOT_A_FRAME, "detail": detail, "topic": topic, "topic_partition": partition,
                 "topic_offset": offset, "received": at, "_partition": _BETWEEN, "_offset": offset,
             }  # fmt: skip
-            self._insert_row("dead_letters", letter)
+            self._insert(topic, [partition], "dead_letters", pa.Table.from_pylist([letter], _LETTER))
         booked = self._query(
             "SELECT count() FROM deliveries WHERE topic = {name:String} AND _offset = {offset:UInt64}",
             {"name": f"{topic}[{partition}]", "offset": offset},
@@ -261,16 +205,7 @@ class ServerStore:
                 "topic": f"{topic}[{partition}]", "received": 1, "dead_letters": 1, "received_at": at,
                 "_partition": _BETWEEN, "_offset": offset,
             }  # fmt: skip
-            self._insert_row("deliveries", delivery)
-
-    def _insert_row(self, table: str, row: dict[str, Any]) -> None:
-        try:
-            with boundary(f"insert.{table}"):
-                self.store.client.insert(
-                    table, [list(row.values())], column_names=list(row), settings={"async_insert": 0}
-                )
-        except (ClickHouseError, OSError) as error:
-            raise StoreError(f"{table} did not take a row: {error}") from error
+            self._insert(topic, [partition], "deliveries", pa.Table.from_pylist([delivery], _DELIVERY))
 
     def watermarks(self, tables: Sequence[str], partitions: Collection[int]) -> dict[str, Watermark]:
         """Return, per table and partition, the highest offset that it has."""
@@ -394,15 +329,9 @@ class ServerStore:
 
     @staticmethod
     def _told(ask: Callable[[], Any]) -> Any:
-        try:
+        with asking("the store did not answer"):
             return ask()
-        except (ClickHouseError, OSError) as error:
-            raise StoreError(f"the store did not answer: {error}") from error
 
 
 def _sums(prefix: str) -> str:
     return ", ".join(f"ifNull(sum({prefix}{name}), nan) AS {name}" for name in STAGE_NAMES)
-
-
-def _myself() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"

@@ -62,6 +62,7 @@ class Writer:
     def _look_again(self, table: str, rows: pa.Table) -> pa.Table:
         """Return what the table lacks after an insert whose outcome is unknown."""
         partitions: Collection[int] = set(rows.column("_partition").to_pylist())
+        self._store.settle(self._topic, partitions)
         if table not in SEQUENCED:
             return after(rows, self._store.watermarks([table], partitions)[table])
         numbers = rows.column(SEQUENCED[table]).to_pylist()

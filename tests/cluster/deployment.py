@@ -52,13 +52,24 @@ class Deployment:
     """
 
     def __init__(
-        self, kafka: str | KafkaSettings, dsn: str, folder: Path, *, prefix: str, partitions: int = 4, **more: str
+        self,
+        kafka: str | KafkaSettings,
+        dsn: str,
+        folder: Path,
+        *,
+        prefix: str,
+        partitions: int = 4,
+        **more: str,
     ) -> None:
         self.folder, self.partitions = folder, partitions
         made = KafkaSettings(servers=(kafka,)) if isinstance(kafka, str) else kafka
         self.kafka = replace(made, prefix=prefix)
         self.settings = Settings(
-            data=folder, handle_key=KEY, store=dsn, store_ca=more.get("JOURNEY_STORE_CA", ""), kafka=self.kafka
+            data=folder,
+            handle_key=KEY,
+            store=dsn,
+            store_ca=more.get("JOURNEY_STORE_CA", ""),
+            kafka=self.kafka,
         )
         self.environment = os.environ | _environment(self.settings) | more
         self.processes: list[Process] = []
@@ -75,7 +86,12 @@ class Deployment:
     def run(self, *arguments: str) -> str:
         """Run a command of ours and return what it printed."""
         done = subprocess.run(
-            [JOURNEY, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=120
+            [JOURNEY, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
         assert done.returncode == 0, f"journey {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -105,8 +121,10 @@ class Deployment:
             for first in range(0, len(lines), size):
                 some = lines[first : first + size]
                 frame = edge.pack(some, topic="test", now_us=system_clock(), first_offset=after + first + 1)
-                for parcel in parcels(frame, self.partitions):
-                    sent.append(self.send(out, INTERACTIONS, parcel.data, parcel.partition))
+                sent += [
+                    self.send(out, INTERACTIONS, parcel.data, parcel.partition)
+                    for parcel in parcels(frame, self.partitions)
+                ]
             for each in sent:
                 each.get(timeout=60)
         return len(sent)
@@ -126,7 +144,9 @@ class Deployment:
         admin = KafkaAdminClient(**options(self.kafka))
         try:
             committed = admin.list_group_offsets({workers: None, gateways: None})
-            ends = admin.list_partition_offsets({place: OffsetSpec.LATEST for group in places.values() for place in group})
+            ends = admin.list_partition_offsets(
+                {place: OffsetSpec.LATEST for group in places.values() for place in group}
+            )
         finally:
             admin.close()
         lag = {}

@@ -36,5 +36,11 @@ def parting(number: int, event: dict, random: Random) -> bytes:
     """Return the word that two handles that were named together are not one person."""
     both = dict(random.sample(sorted(event["data"]["handles"].items()), 2))
     data = {"brand": event["data"]["brand"], "handles": both}
-    said = {"id": f"parting-{number}", "source": "desk", "type": "identity.unlink", "time": event["time"], "data": data}
+    said = {
+        "id": f"parting-{number}",
+        "source": "desk",
+        "type": "identity.unlink",
+        "time": event["time"],
+        "data": data,
+    }
     return json.dumps(said).encode()

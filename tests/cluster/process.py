@@ -25,7 +25,13 @@ class Process:
     def _start(self, environment: Mapping[str, str]) -> None:
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
-                self._command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self._command,
+                cwd=self.log.parent,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def restart(self) -> None:

@@ -83,7 +83,7 @@ class Proxy:
             self._behind.hostname, self._behind.port, limit=_HEAD
         )
         try:
-            with suppress(asyncio.IncompleteReadError, OSError):
+            with suppress(asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
                 while await self._request(reader, writer, inner_reader, inner_writer):
                     pass
         finally:

@@ -15,7 +15,9 @@ from tests.cluster.deployment import KEY, Deployment
 
 __all__ = ["assert_equal", "expected"]
 
-LETTERS = "SELECT reason, topic, topic_partition, topic_offset, hex(bytes) AS bytes FROM dead_letters ORDER BY ALL"
+LETTERS = (
+    "SELECT reason, topic, topic_partition, topic_offset, hex(bytes) AS bytes FROM dead_letters ORDER BY ALL"
+)
 TABLES = {
     "interactions": "SELECT * EXCEPT (_partition, _offset) FROM interactions ORDER BY event",
     "dead_letters": LETTERS,
@@ -38,7 +40,8 @@ STAGES = """
 """
 SUMS = {"s1", "s2", "s3", "s4", "s5"}
 _TOLERANCE = 1e-9
-_UNIT = 2 ** ((system_clock() / 1e6 - 1_735_689_600) / (30 * 86_400))  # evidence of one event of weight 1 by now
+# What an event of weight 1 adds to a sum by now.
+_UNIT = 2 ** ((system_clock() / 1e6 - 1_735_689_600) / (30 * 86_400))
 _WITHIN_S = 20.0
 
 
@@ -86,7 +89,9 @@ def _differences(found: dict[str, Any], want: dict[str, Any], *, often: bool) ->
     for name in TABLES:
         ours, theirs = found[name], want[name]
         if often and name == "dead_letters":
-            ours, theirs = (sorted({(row["reason"], row["bytes"]) for row in rows}) for rows in (ours, theirs))
+            ours, theirs = (
+                sorted({(row["reason"], row["bytes"]) for row in rows}) for rows in (ours, theirs)
+            )
         if often and name == "books":
             continue
         if len(ours) != len(theirs) or not all(map(_same, ours, theirs)):
@@ -101,7 +106,9 @@ def _differences(found: dict[str, Any], want: dict[str, Any], *, often: bool) ->
 def _same(one: Any, other: Any) -> bool:
     if not isinstance(one, dict):
         return bool(one == other)
-    return one.keys() == other.keys() and all(_near(one[k], other[k]) if k in SUMS else one[k] == other[k] for k in one)
+    return one.keys() == other.keys() and all(
+        _near(one[k], other[k]) if k in SUMS else one[k] == other[k] for k in one
+    )
 
 
 def _near(one: float | None, other: float | None) -> bool:

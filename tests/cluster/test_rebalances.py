@@ -7,7 +7,9 @@ from tests.cluster.tables import assert_equal, expected
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_workers_who_come_and_go_amid_a_backlog_leave_nothing_out_and_do_nothing_twice(deploy, tmp_path, seed):
+def test_workers_who_come_and_go_amid_a_backlog_leave_nothing_out_and_do_nothing_twice(
+    deploy, tmp_path, seed
+):
     lines = stream(seed, customers=25)
     there = deploy(partitions=4, JOURNEY_BATCH_SECONDS="0.01")
     total = there.publish(lines, size=1)

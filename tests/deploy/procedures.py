@@ -1,13 +1,15 @@
 """What several procedures of deploy/runbook.md have in common."""
 
+import subprocess
 from contextlib import closing
+from pathlib import Path
 
 from kafka import KafkaAdminClient
 
 from streams.kafka.clients import options
-from tests.cluster.deployment import Deployment
+from tests.cluster.deployment import JOURNEY, Deployment
 
-__all__ = ["at_rest", "group"]
+__all__ = ["at_rest", "group", "simulated"]
 
 
 def group(deployment: Deployment) -> str:
@@ -20,3 +22,11 @@ def at_rest(deployment: Deployment) -> bool:
     with closing(KafkaAdminClient(**options(deployment.kafka))) as admin:
         states = {one["group_id"]: one["group_state"] for one in admin.list_groups()}
     return states.get(group(deployment), "Dead") in {"Empty", "Dead"}
+
+
+def simulated(folder: Path, customers: int, days: int, seed: int) -> list[bytes]:
+    """Return events, one a line: of all channels, with identities that surface late and repeats."""
+    out = folder / "events.ndjson"
+    given = ["--customers", str(customers), "--days", str(days), "--seed", str(seed), "--out", str(out)]
+    subprocess.run([JOURNEY, "simulate", *given], check=True, capture_output=True)
+    return out.read_bytes().splitlines()

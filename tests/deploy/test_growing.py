@@ -1,15 +1,14 @@
 """More partitions for topics that hold data: the procedure of deploy/runbook.md, on real servers."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.deployment import JOURNEY, Deployment
-from tests.deploy.procedures import at_rest
+from tests.cluster.deployment import Deployment
+from tests.deploy.procedures import at_rest, simulated
 from tests.servers.clickhouse import ClickHouseAddress
 from tests.servers.kafka import KafkaAddress
 from tests.servers.process import wait_until
@@ -28,13 +27,6 @@ def deployment(kafka: KafkaAddress, clickhouse: ClickHouseAddress, tmp_path: Pat
     made = Deployment(kafka.servers, dsn, tmp_path, prefix=prefix, partitions=4, APP_DATADIR=faust)
     with closing(made):
         yield made
-
-
-def lines(tmp_path: Path, customers: int, days: int, seed: int) -> list[bytes]:
-    out = tmp_path / "events.ndjson"
-    given = ["--customers", str(customers), "--days", str(days), "--seed", str(seed), "--out", str(out)]
-    subprocess.run([JOURNEY, "simulate", *given], check=True, capture_output=True)
-    return out.read_bytes().splitlines()
 
 
 def stop_workers(deployment: Deployment) -> None:
@@ -68,7 +60,7 @@ def joined(first: bytes, second: bytes) -> bytes:
 def test_partitions_are_added_with_data_there_and_repeats_are_still_recognised(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    sent = lines(tmp_path, customers=120, days=20, seed=5)
+    sent = simulated(tmp_path, customers=120, days=20, seed=5)
     before, after = sent[: len(sent) // 2], sent[len(sent) // 2 :]
     for _ in range(2):
         deployment.worker()

@@ -1,6 +1,5 @@
 """Tables older than what Kafka says was read: the procedure of deploy/runbook.md, on real servers."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -9,9 +8,9 @@ import clickhouse_connect
 import pytest
 
 from streams.ports import TABLES
-from tests.cluster.deployment import JOURNEY, Deployment
+from tests.cluster.deployment import Deployment
 from tests.deploy.clickhouse import Deployed
-from tests.deploy.procedures import at_rest, group
+from tests.deploy.procedures import at_rest, group, simulated
 from tests.deploy.tools import kafka_tool
 from tests.servers.downloads import Unavailable
 from tests.servers.kafka import KafkaAddress
@@ -48,13 +47,6 @@ def command(server: Deployed, sql: str) -> None:
         administrator.command(sql)
 
 
-def lines(folder: Path, seed: int) -> list[bytes]:
-    out = folder / "events.ndjson"
-    given = ["--customers", "60", "--days", "15", "--seed", str(seed), "--out", str(out)]
-    subprocess.run([JOURNEY, "simulate", *given], check=True, capture_output=True)
-    return out.read_bytes().splitlines()
-
-
 def stop_workers(deployment: Deployment) -> None:
     for worker in deployment.processes:
         worker.kill()
@@ -81,7 +73,7 @@ def answers(deployment: Deployment) -> tuple[Sequence[Sequence[object]], Sequenc
 
 
 def test_what_the_tables_lost_is_read_again_from_kafka(deployment: Deployment, server: Deployed) -> None:
-    sent = lines(deployment.folder, seed=3)
+    sent = simulated(deployment.folder, customers=60, days=15, seed=3)
     deployment.worker()
     deployment.publish(sent[: len(sent) // 2])
     deployment.settle()
@@ -93,6 +85,9 @@ def test_what_the_tables_lost_is_read_again_from_kafka(deployment: Deployment, s
 
     command(server, "DROP DATABASE journey SYNC")
     command(server, f"RESTORE DATABASE journey FROM File('{server.backups}/at-rest')")
+    hasty = deployment.worker()
+    deployment.wait(lambda: hasty.said("Restoring from a backup"), "the worker to refuse")
+    stop_workers(deployment)
     reset(deployment, where="")
     assert sum(deployment.lag().values()) > 0
     deployment.worker()
@@ -104,7 +99,7 @@ def test_what_the_tables_lost_is_read_again_from_kafka(deployment: Deployment, s
 def test_tables_backed_up_one_after_the_other_while_workers_write_are_brought_together(
     deployment: Deployment, server: Deployed
 ) -> None:
-    sent = lines(deployment.folder, seed=4)
+    sent = simulated(deployment.folder, customers=60, days=15, seed=4)
     third = len(sent) // 3
     others = [table for table in TABLES if table not in {"deliveries", "interactions", "identity_links"}]
     groups = [["interactions", "identity_links"], others, ["deliveries"]]

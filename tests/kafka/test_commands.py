@@ -89,7 +89,7 @@ def test_topics_are_made_once_and_listed(journey, bare):
     ]
     assert listed[1]["reader"] == "intake"
     text = journey("topics", "list")
-    assert f"{bare.kafka.prefix}identity.map  3 partitions, newest of each key kept" in text
+    assert f"{bare.kafka.prefix}identity.map  3 partitions, kept 7 days" in text
     assert "gateway, publishers → intake: Frames of validated events" in text
     assert f"{bare.kafka.prefix}links  1 partitions, kept 7 days" in text
 

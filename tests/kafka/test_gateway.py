@@ -181,9 +181,6 @@ def test_gateways_share_the_work_and_take_over_from_one_that_leaves(settings, re
     assert unread(settings) == 0
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # sockets to where nobody listens
 def test_a_gateway_waits_for_a_broker_that_is_away_and_loses_nothing(own, broker, records):
     there = records(own)
     there.write_all("events.in", [line(number) for number in range(500)], PARTITIONS)

@@ -14,7 +14,7 @@ import pytest
 from kafka.admin import MemberToRemove
 
 from streams.edge import Edge
-from streams.kafka import topics
+from streams.kafka import clients, topics
 from streams.kafka.drained import GATEWAY
 from streams.kafka.errors import DeliveryError
 from streams.kafka.publisher import Publisher, PublisherPolicy
@@ -28,9 +28,6 @@ KILLED = -9
 WITHIN_S = 120
 SOAK = int(os.environ.get("JOURNEY_SOAK", "1"))
 
-# Sockets to where nobody listens are left to the garbage collector by the client.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
     return (
@@ -41,6 +38,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
             "JOURNEY_TOPIC_PREFIX": settings.kafka.prefix,
             "JOURNEY_HANDLE_KEY": KEY.hex(),
             "JOURNEY_BATCH_SECONDS": "0.02",
+            "JOURNEY_WEB_PORT": "0",
         }
         | more
     )
@@ -113,19 +111,17 @@ class Writing:
     """A client that writes events one by one, in a thread, and keeps a ledger of those that were acknowledged."""
 
     def __init__(self, settings: Settings) -> None:
-        self._name, self._servers = settings.kafka.prefix + "events.in", settings.kafka.servers
+        self._settings = settings.kafka
         self.ledger: list[bytes] = []
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work)
 
     def _work(self) -> None:
-        producer = kafka.KafkaProducer(
-            bootstrap_servers=list(self._servers), linger_ms=5, delivery_timeout_ms=90_000
-        )
-        number = 0
+        producer = clients.producer(self._settings, linger_ms=5, delivery_timeout_ms=90_000)
+        name, number = self._settings.prefix + "events.in", 0
         while not self._end.is_set():
             lines = [line(number + more) for more in range(200)]
-            sent = [producer.send(self._name, one, partition=n % PARTITIONS) for n, one in enumerate(lines)]
+            sent = [producer.send(name, one, partition=n % PARTITIONS) for n, one in enumerate(lines)]
             for future in sent:
                 future.get(100)
             self.ledger += lines

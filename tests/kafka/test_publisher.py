@@ -143,9 +143,6 @@ def test_servers_and_key_are_enough(kafka, settings, monkeypatch):
         Publisher(servers=[kafka.servers], key=KEY)
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # sockets to where nobody listens
 def test_what_kafka_did_not_take_is_told_with_the_events_and_can_be_published_again(own, broker, records):
     with Publisher(own, policy=PublisherPolicy(delivery_s=3)) as publisher:
         publisher.publish(line("there"))
@@ -164,7 +161,6 @@ def test_what_kafka_did_not_take_is_told_with_the_events_and_can_be_published_ag
     assert max(found.values()) <= 2  # at least once: a record that was not acknowledged may have arrived
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_failures_behind_its_back_are_told_by_the_next_publish_or_at_the_end(own, broker):
     policy = PublisherPolicy(delivery_s=2, linger_s=0.01)
     publisher = Publisher(own, policy=policy)

@@ -35,9 +35,6 @@ def by_certificate(broker, **more):
     return settings_for(broker.ssl_servers, protocol="SSL", **paths | more)
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # sockets of refused connections
 def test_a_password_over_tls_and_a_client_certificate_are_let_in_and_others_are_told_why(
     secured, caplog, capfd, monkeypatch
 ):

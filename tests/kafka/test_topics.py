@@ -71,8 +71,6 @@ def test_more_copies_than_there_are_brokers_are_refused(bare):
         ("links", 2, {"max.message.bytes": "4194304"}, "has 2 partitions, not 1"),
         ("interactions", 2, {}, "has max.message.bytes = 1048588, not 4194304"),
         ("evidence", 2, {"max.message.bytes": "4194304", "cleanup.policy": "compact"}, "cleanup.policy = compact, not delete"),
-        ("identity.map", 2, {}, "cleanup.policy = delete, not compact"),
-        ("identity.map", 2, {"cleanup.policy": "compact"}, "min.compaction.lag.ms = 0, not 604800000"),
     ],
 )  # fmt: skip
 def test_a_topic_that_would_lose_or_refuse_records_is_refused_and_nothing_is_made(
@@ -159,7 +157,7 @@ def test_partitions_are_not_added_while_a_gateway_or_worker_runs(settings, recor
 def test_a_growth_that_was_interrupted_is_finished(settings):
     with topics.admin(settings.kafka) as admin:
         admin.create_partitions({settings.kafka.prefix + "events.in": 8})
-    assert len(topics.grow(settings.kafka, 8)) == 3
+    assert settings.kafka.prefix + "interactions" in topics.grow(settings.kafka, 8)
     assert counts(settings)["interactions"] == counts(settings)["events.in"] == 8
 
 

@@ -51,6 +51,9 @@ class Connection:
         self.world.faults.read()
         return {p for p in partitions if self.world.fences[topic, p] is self.token}
 
+    def settle(self, topic, partitions):
+        self.world.faults.read()
+
     def insert(self, topic, table, rows):
         self.world.interrupt(self.token)
         partitions = set(rows.column("_partition").to_pylist())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.cluster.process import Measured, cpu_s, rss_mb
+from tests.servers.process import wait_until
 
 __all__ = ["Cost", "Servers", "measure", "median", "net_us"]
 
@@ -41,16 +42,14 @@ def measure(
     Raises
     ------
     RuntimeError
-        It ended by itself, or was not done in time; the message has the end of its log.
+        It ended by itself; the message has the end of its log.
+    TimeoutError
+        It was not done in time.
     """
     clickhouse, kafka, began = cpu_s(servers.clickhouse), cpu_s(servers.kafka), time.monotonic()
     process = start()
     try:
-        while not done():
-            process.check()
-            if time.monotonic() > began + within_s:
-                raise RuntimeError(f"not done in {within_s:.0f} s: {process.log.read_text(errors='replace')[-4000:]}")
-            time.sleep(_LOOK_S)
+        wait_until(lambda: process.check() or done(), within_s, f"{process.log.stem} to be done", _LOOK_S)
         seconds, end_mb = time.monotonic() - began, rss_mb(process.pid)
         servers_s = cpu_s(servers.clickhouse) - clickhouse, cpu_s(servers.kafka) - kafka
     except BaseException:

@@ -31,7 +31,7 @@ class Month:
     lines: int
     events: int
     handles: int
-    bytes: int
+    size: int  # bytes
 
     def read(self) -> Iterator[bytes]:
         """Yield the lines."""
@@ -50,7 +50,7 @@ def month(path: Path, customers: int, key: bytes, *, days: int = DAYS) -> Month:
             file.write(b'"handles":{"cookie":"broken-%d"}}}\n' % number)
     made = Month(path, count + _BROKEN, 0, 0, path.stat().st_size)
     events, handles = _distinct(made, Edge(key))
-    return Month(path, made.lines, events, handles, made.bytes)
+    return Month(path, made.lines, events, handles, made.size)
 
 
 def _distinct(made: Month, edge: Edge) -> tuple[int, int]:

@@ -1,0 +1,165 @@
+"""The fence: who may write for a partition, told by the table `fences`, and the end of inserts of whoever may not."""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from urllib3.exceptions import HTTPError
+
+from streams.faults import boundary
+from streams.store import ClickHouse, ClickHouseError, QueryError
+from streams.workers.ports import FencedError, StoreError
+
+__all__ = ["Fence", "asking"]
+
+_PATIENCE_S = 2.0  # that an insert of a former owner gets before it is killed
+_log = logging.getLogger(__name__)
+
+Place = tuple[str, int]  # topic and partition
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turn whatever ClickHouse or the way to it refuses into a StoreError."""
+    try:
+        yield
+    except (ClickHouseError, HTTPError, OSError, QueryError) as error:
+        raise StoreError(f"{what}: {error}") from error
+
+
+class Fence:
+    """The partitions that one connection owns, each since a generation.
+
+    A generation ends when the next is entered, by whomever: no insert that was made under it adds anything from then
+    on, even one that is on its way to the server yet. So an owner that does not know what became of an insert enters
+    the next generation itself, and what it reads after that is final.
+
+    Parameters
+    ----------
+    store
+        An open connection.
+    wait
+        Called with seconds while inserts are waited out.
+    """
+
+    def __init__(self, store: ClickHouse, wait: Callable[[float], None]) -> None:
+        self._store = store
+        self._wait = wait
+        self._token = secrets.token_hex(8)
+        self._inserts = 0
+        self._generations: dict[Place, int] = {}
+        self._doubtful: set[Place] = set()
+
+    def next_query(self) -> str:
+        """Return an id for an insert, by which it can be found on the server."""
+        self._inserts += 1
+        return f"journey-{self._token}-{self._inserts}"
+
+    def foreign(self, topic: str, partitions: Collection[int]) -> str:
+        """Return SQL that counts those of these partitions that are not owned as they were when it was written."""
+        ours = ", ".join(
+            f"({p}, {self._generations.get((topic, p), 0)}, '{self._token}')" for p in sorted(partitions)
+        )
+        return (
+            "SELECT count() FROM (SELECT partition, max((generation, token)) AS newest FROM fences"
+            f" WHERE topic = '{topic}' AND partition IN ({', '.join(map(str, sorted(partitions)))}) GROUP BY partition)"
+            f" WHERE (partition, newest.1, newest.2) NOT IN ({ours})"
+        )
+
+    def doubt(self, topic: str, partitions: Collection[int]) -> None:
+        """Note that nobody knows what became of an insert for these partitions."""
+        self._doubtful |= {(topic, partition) for partition in partitions}
+
+    def settle(self, topic: str, partitions: Collection[int]) -> None:
+        """End what is in doubt of these partitions: what they were given is there by now, or never will be.
+
+        Raises
+        ------
+        FencedError
+            One belongs to somebody else by now.
+        """
+        if doubtful := {partition for partition in partitions if (topic, partition) in self._doubtful}:
+            if lost := doubtful - self.held(topic, doubtful):
+                raise FencedError(f"{topic}: partitions {sorted(lost)} were taken by another worker")
+            _log.warning("%s: entering a new generation of partitions %s", topic, sorted(doubtful))
+            self.take(topic, doubtful)
+
+    def take(self, topic: str, partitions: Collection[int]) -> None:
+        """Become the owner: enter the next generation, then end what older ones have under way."""
+        before = self._owners(topic, partitions)
+        entered = {partition: before.get(partition, (0, ""))[0] + 1 for partition in sorted(partitions)}
+        rows = [[topic, partition, number, self._token, _myself()] for partition, number in entered.items()]
+        names = ["topic", "partition", "generation", "token", "worker"]
+        with asking(f"cannot take partitions of {topic}"), boundary("fence.take"):
+            self._store.client.insert("fences", rows, column_names=names, settings={"async_insert": 0})
+        self._generations |= {(topic, partition): number for partition, number in entered.items()}
+        # Others may have entered the same generation: of those, the highest token is the owner.
+        self._wait_out({token for _, token in before.values()} | self._rivals(topic, partitions))
+        if lost := set(partitions) - self.held(topic, partitions):
+            raise FencedError(f"{topic}: partitions {sorted(lost)} were taken by another worker meanwhile")
+        self._doubtful -= {(topic, partition) for partition in partitions}
+
+    def held(self, topic: str, partitions: Collection[int]) -> set[int]:
+        """Return those of these partitions that nobody else has taken since."""
+        if not partitions:
+            return set()
+        owners = self._owners(topic, partitions)
+        return {partition for partition, (_, token) in owners.items() if token == self._token}
+
+    def _owners(self, topic: str, partitions: Collection[int]) -> dict[int, tuple[int, str]]:
+        rows = self._query(
+            "SELECT partition, max((generation, token)) FROM fences"
+            " WHERE topic = {topic:String} AND partition IN {partitions:Array(UInt16)} GROUP BY partition",
+            {"topic": topic, "partitions": sorted(partitions)},
+        )
+        return {int(partition): (int(owner[0]), str(owner[1])) for partition, owner in rows}
+
+    def _rivals(self, topic: str, partitions: Collection[int]) -> set[str]:
+        rows = self._query(
+            "SELECT DISTINCT f.token FROM fences AS f INNER JOIN (SELECT partition, max(generation) AS newest FROM fences"
+            " WHERE topic = {topic:String} GROUP BY partition) AS n ON n.partition = f.partition"
+            " WHERE f.topic = {topic:String} AND f.partition IN {partitions:Array(UInt16)} AND f.generation >= n.newest",
+            {"topic": topic, "partitions": sorted(partitions)},
+        )
+        return {str(token) for (token,) in rows}
+
+    def _wait_out(self, tokens: set[str]) -> None:
+        """Return when no insert that these tokens had under way runs any more; kill what takes long."""
+        pending = self._running(f"journey-{token}-" for token in tokens - {""})
+        waited = 0.0
+        while pending and waited < _PATIENCE_S:
+            self._wait(0.05)
+            waited += 0.05
+            pending &= self._running(pending)
+        if pending:
+            _log.warning("ending %d inserts that nobody waits for any more", len(pending))
+            with asking("cannot end inserts"), boundary("fence.kill"):
+                self._store.client.command(
+                    "KILL QUERY WHERE query_id IN {ids:Array(String)} SYNC",
+                    parameters={"ids": sorted(pending)},
+                )
+            while pending & self._running(pending):
+                self._wait(0.05)
+
+    def _running(self, prefixes: Iterable[str]) -> set[str]:
+        wanted = list(prefixes)
+        if not wanted:
+            return set()
+        rows = self._query(
+            "SELECT query_id FROM system.processes WHERE arrayExists(p -> startsWith(query_id, p), {prefixes:Array(String)})",
+            {"prefixes": wanted},
+        )
+        return {str(query) for (query,) in rows}
+
+    def _query(self, sql: str, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
+        with asking("the store did not answer"):
+            rows: Sequence[Sequence[Any]] = self._store.client.query(sql, parameters=parameters).result_rows
+            return rows
+
+
+def _myself() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
