@@ -147,6 +147,10 @@ class ClickHouse(Restoring):
         """What a statement needs to reach every server of the cluster; empty without one."""
         return f" ON CLUSTER '{self.cluster}'" if self.cluster else ""
 
+    def parts_of(self, table: str) -> str:
+        """Return what ALTER is given to reach a table's rows: on a cluster, its parts on every server."""
+        return f"{local(table)}{self.on_cluster}" if self.cluster else table
+
     def everywhere(self, table: str) -> str:
         """Return the name under which a system table of every server is read."""
         return f"clusterAllReplicas('{self.cluster}', {table})" if self.cluster else table
@@ -172,7 +176,7 @@ class ClickHouse(Restoring):
         with boundary("store.durable"):
             for table in TABLES:
                 self.client.command(
-                    f"ALTER TABLE {local(table) if self.cluster else table}{self.on_cluster}"
+                    f"ALTER TABLE {self.parts_of(table)}"
                     " MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1"
                 )
 

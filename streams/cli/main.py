@@ -2,53 +2,72 @@
 
 import logging
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 from rich.logging import RichHandler
 
-from schemas.apath import ModelError
-from streams.cli import identity, ingest, kafka, letters, migrate, model, read, schema, worker
-from streams.cli.options import UsageError
-from streams.embedded import BusyError
-from streams.kafka.errors import BrokerError
-from streams.links import HandleError
-from streams.loading import InputError
-from streams.log import LogError
-from streams.migrations import MigrationError
-from streams.ports import StoreError
-from streams.settings import SettingsError
-from streams.store import ClickHouseError, QueryError
-from streams.workers.change import ChangeError
+__all__ = ["commands", "run"]
 
-__all__ = ["app", "run"]
+# Each command, or group of them, by the module of streams.cli that has it. Only what is asked for is imported: a
+# third of a short command's time would go into others, and Kafka's client is not for everybody.
+_COMMANDS = {
+    "load": "ingest",
+    "simulate": "ingest",
+    "sql": "read",
+    "stages": "read",
+    "explain": "read",
+    "whatif": "model",
+    "verify": "read",
+    "migrate": "migrate",
+    "publish": "kafka",
+    "gateway": "kafka",
+    "worker": "worker",
+}
+_GROUPS = {
+    "model": ("model", "The A-Path model in force."),
+    "identity": ("identity", "Links between handles."),
+    "dead-letters": ("letters", "Events that were refused."),
+    "topics": ("kafka", "The Kafka topics."),
+    "schema": ("schema", "The event contract and the tables."),
+}
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Customer journeys on the A-Path: load events, see where customers stand and why, verify every figure.",
-)
-app.command("load")(ingest.load)
-app.command("simulate")(ingest.simulate)
-app.command("sql")(read.sql)
-app.command("stages")(read.stages)
-app.command("explain")(read.explain)
-app.command("whatif")(model.whatif)
-app.command("verify")(read.verify)
-app.command("migrate")(migrate.migrate)
-app.command("publish")(kafka.publish)
-app.command("gateway")(kafka.gateway)
-app.command("worker")(worker.worker)
-app.add_typer(model.app, name="model", help="The A-Path model in force.")
-app.add_typer(identity.app, name="identity", help="Links between handles.")
-app.add_typer(letters.app, name="dead-letters", help="Events that were refused.")
-app.add_typer(kafka.app, name="topics", help="The Kafka topics.")
-app.add_typer(schema.app, name="schema", help="The event contract and the tables.")
+# What is told in one line, by the module that raises it; none is raised of a module that was not imported.
+_TOLD = {
+    "builtins": ("OSError",),
+    "schemas.apath": ("ModelError",),
+    "streams.cli.options": ("UsageError",),
+    "streams.embedded": ("BusyError",),
+    "streams.kafka.errors": ("BrokerError",),
+    "streams.links": ("HandleError",),
+    "streams.loading": ("InputError",),
+    "streams.log": ("LogError",),
+    "streams.migrations": ("MigrationError",),
+    "streams.ports": ("StoreError",),
+    "streams.settings": ("SettingsError",),
+    "streams.store": ("ClickHouseError", "QueryError"),
+    "streams.workers.change": ("ChangeError",),
+}
 
-_TOLD = (
-    BusyError, ClickHouseError, HandleError, BrokerError, ChangeError, InputError, LogError, MigrationError, ModelError, QueryError, SettingsError, StoreError,
-    UsageError, OSError,
-)  # fmt: skip
+
+def commands(words: Sequence[str] = ()) -> typer.Typer:
+    """Return the command line for these words: with the command that they begin with, or else with all of them."""
+    chosen = [word for word in words[:1] if word in _COMMANDS or word in _GROUPS]
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="Customer journeys on the A-Path: load events, see where customers stand and why, verify every figure.",
+    )
+    app.callback()(lambda: None)  # one command alone is named all the same
+    for name in chosen or (*_COMMANDS, *_GROUPS):
+        if name in _COMMANDS:
+            app.command(name)(getattr(import_module(f"streams.cli.{_COMMANDS[name]}"), name))
+        else:
+            module, about = _GROUPS[name]
+            app.add_typer(import_module(f"streams.cli.{module}").app, name=name, help=about)
+    return app
 
 
 def run() -> None:
@@ -57,9 +76,20 @@ def run() -> None:
         level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False, show_time=False)]
     )
     try:
-        app()
+        commands(sys.argv[1:])()
     except BrokenPipeError:
         sys.exit(0)
-    except _TOLD as error:
+    except Exception as error:
+        if not isinstance(error, _told()):
+            raise
         print(f"journey: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _told() -> tuple[type[Exception], ...]:
+    return tuple(
+        getattr(sys.modules[module], name)
+        for module, names in _TOLD.items()
+        if module in sys.modules
+        for name in names
+    )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kafka import KafkaAdminClient
-from kafka.admin import OffsetSpec
+from kafka.admin import MemberToRemove, OffsetSpec
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
@@ -185,7 +185,7 @@ class Deployment:
         admin = KafkaAdminClient(**options(self.kafka))
         try:
             members = admin.describe_groups([group])[group]["members"]
-            admin.remove_group_members(group, [member["member_id"] for member in members])
+            admin.remove_group_members(group, [MemberToRemove(member["member_id"]) for member in members])
         finally:
             admin.close()
 

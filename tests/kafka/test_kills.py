@@ -44,14 +44,9 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
     )
 
 
-def start(settings: Settings, program: str, **more: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-c", program], env=environment(settings, **more), stdout=subprocess.PIPE, text=True
-    )
-
-
 def start_gateway(settings: Settings, **more: str) -> subprocess.Popen:
-    return start(settings, "from streams.cli.kafka import gateway; gateway()", **more)
+    program = "from streams.cli.kafka import gateway; gateway()"
+    return subprocess.Popen([sys.executable, "-c", program], env=environment(settings, **more))
 
 
 def bury(settings: Settings) -> None:
@@ -272,7 +267,8 @@ with Publisher() as publisher:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_of_a_publisher_that_was_killed_everything_flushed_is_there(settings, records, seed):
-    child = start(settings, PUBLISHER)
+    command = [sys.executable, "-c", PUBLISHER]
+    child = subprocess.Popen(command, env=environment(settings), stdout=subprocess.PIPE, text=True)
     last = [int(child.stdout.readline()) for _ in range(Random(seed).randrange(1, 40))][-1]
     child.kill()
     rest, _ = child.communicate(timeout=60)
