@@ -33,6 +33,7 @@ __all__ = [
     "ids_of",
     "open_server",
     "to_ipc",
+    "why",
 ]
 
 _CONNECT_S = 5
@@ -43,7 +44,8 @@ _BAD_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 # What goes wrong is raised, and told by whoever catches it.
-logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+for _name in ("clickhouse_connect", "urllib3.connectionpool"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class QueryError(RuntimeError):
@@ -120,7 +122,7 @@ class ClickHouse(Restoring):
                 settings=CLUSTER_SETTINGS if self.cluster else None,
             )
         except (ClickHouseError, HTTPError, OSError) as error:
-            raise StoreError(f"JOURNEY_STORE: cannot open {address}: {_why(error)}") from error
+            raise StoreError(f"JOURNEY_STORE: cannot open {address}: {why(error)}") from error
 
     @cached_property
     def _inserts(self) -> "Client":
@@ -213,7 +215,7 @@ class ClickHouse(Restoring):
                         settings=self.insert_settings,
                     )
         except (ClickHouseError, HTTPError, OSError) as error:
-            raise StoreError(f"{table} did not take {len(rows)} rows: {_why(error)}") from error
+            raise StoreError(f"{table} did not take {len(rows)} rows: {why(error)}") from error
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
@@ -222,8 +224,8 @@ class ClickHouse(Restoring):
             yield
         except (ClickHouseError, HTTPError, OSError) as error:
             if self.address is not None and not _answered(error):
-                raise StoreError(f"{self.address} did not answer: {_why(error)}") from error
-            raise QueryError(_why(error)) from error
+                raise StoreError(f"{self.address} did not answer: {why(error)}") from error
+            raise QueryError(why(error)) from error
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Run a query and return Arrow columns, strings as strings."""
@@ -299,7 +301,7 @@ def _answered(error: Exception) -> bool:
     return isinstance(error, ClickHouseError) and not isinstance(error.__cause__, HTTPError)
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """Return what went wrong, without what the client puts around it."""
     cause: BaseException = error if _answered(error) else error.__cause__ or error
     if isinstance(cause, MaxRetryError) and cause.reason is not None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow as pa
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -21,7 +22,7 @@ from streams.simulate import write
 
 __all__ = ["load", "simulate"]
 
-_GC_THRESHOLD = 200_000  # validated events are many small objects without cycles
+_GC_THRESHOLD = 2_000_000  # events are many small objects without cycles
 
 
 def load(
@@ -47,6 +48,7 @@ def load(
     if param and sql is None:
         raise UsageError("--param belongs to --sql")
     gc.set_threshold(_GC_THRESHOLD)
+    pa.set_memory_pool(pa.system_memory_pool())  # keeps the pages of one batch for the next
     with opened(data) as shell:
         embedded = writing(shell, "use journey publish")
         total, started = Outcome(), time.perf_counter()

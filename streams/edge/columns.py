@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 
 import numpy as np
 import pyarrow as pa
@@ -28,41 +27,44 @@ class Rows:
 
     def keep(self, rows: NDArray[np.bool_]) -> "Rows":
         """Return the marked rows."""
-        if rows.all():
-            return self
-        columns = {name: list(compress(column, rows)) for name, column in self.columns.items()}
-        return Rows(list(compress(self.places, rows)), columns, self.time_us[rows])
+        return self if rows.all() else self._take(np.flatnonzero(rows))
 
     def with_others(self, other: "Rows") -> "Rows":
         """Return these rows and the others, in the order of places."""
         if not len(other):
             return self
-        places = self.places + other.places
-        order = np.argsort(places).tolist()
-        columns = {name: column + other.columns[name] for name, column in self.columns.items()}
-        return Rows(
-            sorted(places),
-            {name: [column[row] for row in order] for name, column in columns.items()},
-            np.concatenate([self.time_us, other.time_us])[order],
+        mine, theirs = self.columns, other.columns
+        both = Columns(
+            {name: values + theirs.values[name] for name, values in mine.values.items()},
+            {name: pa.concat_arrays([texts, theirs.texts[name]]) for name, texts in mine.texts.items()},
         )
+        places = self.places + other.places
+        rows = Rows(places, both, np.concatenate([self.time_us, other.time_us]))
+        return rows._take(np.argsort(places))
+
+    def _take(self, rows: NDArray[np.int64]) -> "Rows":
+        listed, at = rows.tolist(), pa.array(rows)
+        columns = Columns(
+            {name: [values[row] for row in listed] for name, values in self.columns.values.items()},
+            {name: texts.take(at) for name, texts in self.columns.texts.items()},
+        )
+        return Rows([self.places[row] for row in listed], columns, self.time_us[rows])
 
 
 def batch(rows: Rows, keys: Keys) -> pa.RecordBatch:
     """Return the columns of `streams.frames.EVENTS`."""
-    read = rows.columns
-    codes, ids, primaries = zip(*read["handles"], strict=True) if len(rows) else ((), (), ())
-    own = pa.py_buffer(keys.keys(read["source"], read["id"], primaries))
-    columns = {
+    values = rows.columns.values
+    codes, ids, primaries = zip(*values["handles"], strict=True) if len(rows) else ((), (), ())
+    own = pa.py_buffer(keys.keys(values["source"], values["id"], primaries))
+    columns = rows.columns.texts | {
         "event": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(rows), [None, own]),
         "time": times(rows.time_us),
-        "amount": _amounts(np.array(read["amount"], np.float64)),
+        "amount": _amounts(np.array(values["amount"], np.float64)),
+        "rating": _numbers(np.array(values["rating"], np.float64)),
+        "sentiment": _numbers(np.array(values["sentiment"], np.float64)),
+        **{name: pa.array(values[name], pa.string()) for name in ("id", "source", "properties")},
         **_handles(codes, ids),
     }
-    for field in EVENTS:
-        if field.type == pa.string():
-            columns[field.name] = pa.array(read[field.name], field.type)
-        elif field.type == pa.float64():
-            columns[field.name] = _numbers(np.array(read[field.name], np.float64))
     return pa.RecordBatch.from_arrays([columns[name] for name in EVENTS.names], schema=EVENTS)
 
 

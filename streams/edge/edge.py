@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -78,16 +79,16 @@ class Edge:
     def _plain(self, lines: Sequence[bytes]) -> Rows:
         """Return the events that it does not take the contract to understand."""
         places, columns = plain.read(lines)
-        time_us, fit = parsed(columns.pop("time"))
-        handles = columns["handles"] = self._naming.read(columns["handles"])
-        properties = columns["properties"] = self._properties.read(columns["properties"])
-        wrong = {name for name in set(columns["type"]) if not plain.is_type(name)}
-        if wrong or not all(handles) or None in properties:
-            rest = zip(columns["type"], handles, properties, strict=True)
-            fit &= [name not in wrong and None not in (own, text) for name, own, text in rest]
-        for row in np.flatnonzero(~np.isnan(columns["amount"])):
-            fit[row] &= columns["currency"][row] != ""
-        return Rows(places, columns, time_us).keep(fit)
+        values, texts = columns.values, columns.texts
+        time_us, fit = parsed(texts.pop("time"))
+        values["handles"] = self._naming.read(values["handles"])
+        values["properties"] = self._properties.read(values["properties"])
+        if not all(values["handles"]) or None in values["properties"]:
+            fit &= [None not in both for both in zip(values["handles"], values["properties"], strict=True)]
+        if wrong := [name for name in texts["type"].unique().to_pylist() if not plain.is_type(name)]:
+            fit &= ~pc.is_in(texts["type"], pa.array(wrong)).to_numpy(zero_copy_only=False)
+        priced = pc.not_equal(texts["currency"], "").to_numpy(zero_copy_only=False)
+        return Rows(places, columns, time_us).keep(fit & (priced | np.isnan(values["amount"])))
 
     def _by_contract(self, lines: Sequence[bytes], places: Iterable[int]) -> tuple[Rows, Letters]:
         """Return the events at these places, and why the others are none."""
@@ -100,8 +101,11 @@ class Edge:
                 letters.append((place, refused(error)))
             except Refused as reason:
                 letters.append((place, reason))
-        columns = {name: [event[name] for _, event in taken] for name in plain.FIELDS}
-        time_us = np.array([(time - _EPOCH) // _US for time in columns.pop("time")], np.int64)
+        time_us = np.array([(event.pop("time") - _EPOCH) // _US for _, event in taken], np.int64)
+        columns = plain.Columns(
+            {name: [event[name] for _, event in taken] for name in plain.VALUES},
+            {name: pa.array([event[name] for _, event in taken], pa.string()) for name in plain.TEXTS if name != "time"},
+        )
         return Rows([place for place, _ in taken], columns, time_us), letters
 
     def _take(self, line: bytes) -> dict[str, Any]:

@@ -4,11 +4,13 @@ What is read here, `schemas.event` reads to the same values. The parser is anoth
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from math import nan
 from operator import attrgetter
 from typing import Annotated, Any, Literal
 
+import pyarrow as pa
 from msgspec import Meta, MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 from msgspec.structs import astuple, fields
@@ -16,7 +18,7 @@ from msgspec.structs import astuple, fields
 from schemas.currency import CURRENCIES
 from schemas.event import MAX_HANDLES, MAX_NAME, HandleKind
 
-__all__ = ["ABSENT", "FIELDS", "Columns", "is_type", "read", "read_handles"]
+__all__ = ["ABSENT", "TEXTS", "VALUES", "Columns", "is_type", "read", "read_handles"]
 
 # The contract's parser refuses numbers of more than 4,300 digits and tables nested deeper than 200: lines in which
 # there is room for that are its own business.
@@ -31,9 +33,6 @@ _TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 _Names = Annotated[list[Name], Meta(min_length=1, max_length=MAX_HANDLES)]
 _Handles = Annotated[dict[HandleKind, Name | _Names], Meta(min_length=1)]
-
-Columns = dict[str, list[Any]]  # by field of the contract: its value in each event; what is absent, as in ABSENT
-
 
 class _Interaction(Struct, gc=False, forbid_unknown_fields=True):
     handles: Raw
@@ -64,11 +63,25 @@ class _Event(Struct, gc=False):
 
 
 _ENVELOPE = ("id", "source", "type", "time")
-FIELDS = _ENVELOPE + _Interaction.__struct_fields__
-ABSENT: dict[str, Any] = {field.name: field.default for field in fields(_Interaction) if not field.required}
 _GET = [attrgetter(name) for name in _ENVELOPE]
+_DATA = _Interaction.__struct_fields__
+VALUES = ("id", "source", "handles", "amount", "rating", "sentiment", "properties")
+_RAW = {"handles", "properties"}
+TEXTS = tuple(name for name in _ENVELOPE + _DATA if name not in VALUES)
+ABSENT: dict[str, Any] = {field.name: field.default for field in fields(_Interaction) if not field.required}
 _decode = Decoder(_Event).decode
 _decode_handles = Decoder(_Handles).decode
+
+
+@dataclass(slots=True)
+class Columns:
+    """What events say, by field of the contract; what is absent, as in ABSENT.
+
+    VALUES are lists: they are looked at one by one. TEXTS are Arrow strings.
+    """
+
+    values: dict[str, list[Any]]
+    texts: dict[str, pa.Array]
 
 
 def read(lines: Sequence[bytes]) -> tuple[list[int], Columns]:
@@ -78,7 +91,8 @@ def read(lines: Sequence[bytes]) -> tuple[list[int], Columns]:
     an amount has a currency.
     """
     places: list[int] = []
-    columns: Columns = {name: [] for name in FIELDS}
+    values: dict[str, list[Any]] = {name: [] for name in VALUES}
+    texts: dict[str, list[pa.Array]] = {name: [pa.array([], pa.string())] for name in TEXTS}
     is_ascii = b"".join(lines).isascii()
     for start in range(0, len(lines), _BLOCK):
         events = []
@@ -89,18 +103,18 @@ def read(lines: Sequence[bytes]) -> tuple[list[int], Columns]:
                 except _UNREAD:
                     continue
                 places.append(place)
-        _add(columns, events)
-    return places, columns
+        for name, column in _columns(events):
+            if name in values:
+                values[name].extend(map(bytes, column) if name in _RAW else column)
+            else:
+                texts[name].append(pa.array(column, pa.string()))
+    return places, Columns(values, {name: pa.concat_arrays(parts) for name, parts in texts.items()})
 
 
-def _add(columns: Columns, events: list[_Event]) -> None:
-    if not events:
-        return
-    envelope = (map(get, events) for get in _GET)
-    handles, *data, properties = zip(*[astuple(event.data) for event in events], strict=True)
-    added = (*envelope, map(bytes, handles), *data, map(bytes, properties))
-    for column, values in zip(columns.values(), added, strict=True):
-        column.extend(values)
+def _columns(events: list[_Event]) -> Iterator[tuple[str, Iterable[Any]]]:
+    for name, get in zip(_ENVELOPE, _GET, strict=True):
+        yield name, list(map(get, events))
+    yield from zip(_DATA, zip(*[astuple(event.data) for event in events], strict=True), strict=bool(events))
 
 
 def _is_shallow(line: bytes) -> bool:

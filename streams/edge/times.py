@@ -1,7 +1,5 @@
 """Times of events, all of a frame at once: texts in, microseconds out."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,16 +15,15 @@ _PLAIN = (
 _TYPE = pa.timestamp("us", "UTC")
 
 
-def parsed(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def parsed(texts: pa.StringArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return microseconds since 1970, and which of them hold; of the others, nothing is known."""
-    column = pa.array(texts, pa.string())
-    plain = pc.match_substring_regex(column, _PLAIN)
+    plain = pc.match_substring_regex(texts, _PLAIN)
     if plain.false_count:
-        column = pc.if_else(plain, column, None)
+        texts = pc.if_else(plain, texts, None)
     try:
-        times = column.cast(_TYPE)
+        times = texts.cast(_TYPE)
     except pa.ArrowInvalid:  # a day that its month does not have
-        times = pa.array([_parsed(text) for text in column], _TYPE)
+        times = pa.array([_parsed(text) for text in texts], _TYPE)
     return times.cast(pa.int64()).fill_null(0).to_numpy(), times.is_valid().to_numpy(zero_copy_only=False).copy()
 
 

@@ -38,7 +38,7 @@ except ImportError as missing:
     ) from missing
 
 __all__ = [
-    "CommitFailedError", "ConfigResource", "ConfigResourceType", "KafkaError", "OffsetAndMetadata", "OffsetSpec",
+    "CommitFailedError", "ConfigResource", "ConfigResourceType", "KafkaError", "KafkaTimeoutError", "OffsetAndMetadata", "OffsetSpec",
     "RebalanceInProgressError", "TopicPartition", "admin", "consumer", "producer", "told",
 ]  # fmt: skip
 

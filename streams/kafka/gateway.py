@@ -6,7 +6,6 @@ clients are made anew, and what was not committed is read again; repeats are dro
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -26,6 +25,7 @@ from streams.kafka.errors import BrokerError, DeliveryError, UnreachableError
 from streams.kafka.gateway_state import GatewayState
 from streams.kafka.packing import PASS_BYTES, Parcel, pack_placed, parcels
 from streams.kafka.sending import Sender
+from streams.kafka.silence import Silence, positions
 from streams.kafka.topics import partition_count
 from streams.settings import Settings
 
@@ -36,8 +36,6 @@ _POLL_MS = 500
 _POLL_RECORDS = 10_000
 _COMMIT_MS = 10_000
 _CLOSE_MS = 5_000
-_LOOK_S = 5.0
-_SILENCE_S = 30.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _log = logging.getLogger(__name__)
 
@@ -71,7 +69,6 @@ class Gateway:
         self._kafka, self._edge, self._clock, self._took = settings.kafka, edge, clock, took
         self._stopping = threading.Event()
         self._pause_s = _FIRST_PAUSE_S
-        self._look_s = self._read_s = time.monotonic()
 
     def stop(self) -> None:
         """Finish the poll in hand, commit, leave the group; `run` returns then. For signal handlers and threads."""
@@ -105,24 +102,24 @@ class Gateway:
             source = _consumer(self.settings)
             stack.callback(source.close, autocommit=False, timeout_ms=_CLOSE_MS)
             self.state.sessions += 1
-            self._look_s = self._read_s = time.monotonic()
+            silence = Silence(source, self._kafka.prefix + EVENTS_IN)
             _log.info("reading %s as %s", self._kafka.prefix + EVENTS_IN, self._kafka.prefix + GATEWAY)
             while not self._stopping.is_set():
                 if sender.partitions() > partitions:
                     raise BrokerError(f"{sender.topic} has more partitions than before")
-                self._step(source, sender, partitions)
+                self._step(source, silence, sender, partitions)
 
-    def _step(self, source: Any, sender: Sender[Parcel], partitions: int) -> None:
+    def _step(self, source: Any, silence: Silence, sender: Sender[Parcel], partitions: int) -> None:
         polled = source.poll(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
         if not polled:
-            self._idle(source)
+            self._idle(source, silence)
             return
+        silence.broken()
         packed = [self._send(lines, sender, partitions) for lines in _chunked(polled)]
         if failed := sender.wait():
             raise DeliveryError(f"{sender.topic} did not take {len(failed)} frames: {failed[0].error}")
         self._commit(source)
         self._pause_s = _FIRST_PAUSE_S
-        self._read_s = time.monotonic()
         for frame, count in packed:
             self.state.took(frame, count)
         self._took(_oldest_us(polled))
@@ -140,32 +137,26 @@ class Gateway:
                 sender.send(parcel, parcel.data, parcel.partition)
         return frame, len(cut)
 
-    def _idle(self, source: Any) -> None:
-        """Look, now and then, whether there is really nothing to read: clients have been known to fall silent."""
-        if time.monotonic() < self._look_s:
+    def _idle(self, source: Any, silence: Silence) -> None:
+        lag = silence.look()
+        if lag is None:
             return
-        self._look_s = time.monotonic() + _LOOK_S
-        places = list(source.assignment())
-        ends = source.end_offsets(places, timeout_ms=_COMMIT_MS) if places else {}
-        positions = _positions(source)
-        lag = {place.partition: end - positions.get(place.partition, 0) for place, end in ends.items()}
-        if any(lag.values()) and time.monotonic() > self._read_s + _SILENCE_S:
-            raise BrokerError(f"{sum(lag.values())} records wait, and none came for {_SILENCE_S:g} s")
-        if positions != self.state.committed:
+        if positions(source) != self.state.committed:
             self._commit(source)  # past the end marks of an application's transactions
-        if not any(lag.values()):
-            self._read_s = time.monotonic()
+        if any(lag.values()):
+            self.state.lag = lag
+        else:
             self.state.stands(lag, self._clock())
 
     def _commit(self, source: Any) -> None:
-        positions = _positions(source)
+        reached = positions(source)
         try:
             with boundary("kafka.commit"):
                 source.commit(timeout_ms=_COMMIT_MS)
         except (CommitFailedError, RebalanceInProgressError) as error:
             _log.info("partitions went to another gateway; what it reads again is dropped later: %s", error)
         else:
-            self.state.committed = positions
+            self.state.committed = reached
 
 
 def _consumer(settings: Settings) -> Any:
@@ -183,7 +174,9 @@ def _consumer(settings: Settings) -> Any:
         session_timeout_ms=int(settings.worker.session_s * 1000),
         heartbeat_interval_ms=int(settings.worker.session_s * 200),
     )
-    source.subscribe([settings.kafka.prefix + EVENTS_IN])
+    topic = settings.kafka.prefix + EVENTS_IN
+    source.subscribe([topic])
+    source.partitions_for_topic(topic)  # a leader that does not know them yet would give none to anybody
     return source
 
 
@@ -208,12 +201,6 @@ def _oldest_us(polled: Mapping[Any, Sequence[Any]]) -> int:
     return 1000 * min((found[0].timestamp or 0 for found in polled.values() if found), default=0)
 
 
-def _positions(source: Any) -> dict[int, int]:
-    found = {place.partition: source.position(place, timeout_ms=0) for place in source.assignment()}
-    return {partition: position for partition, position in found.items() if position is not None}
-
-
 def _lag(source: Any) -> dict[int, int]:
     ends = {place.partition: source.highwater(place) for place in source.assignment()}
-    positions = _positions(source)
-    return {p: max(0, (ends[p] or 0) - at) for p, at in positions.items() if p in ends}
+    return {p: max(0, (ends[p] or 0) - at) for p, at in positions(source).items() if p in ends}

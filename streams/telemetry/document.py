@@ -11,7 +11,7 @@ _HEAD = """\
 
 `GET /metrics` of every worker and gateway, on `JOURNEY_WEB_HOST`:`JOURNEY_WEB_PORT` (127.0.0.1:6066 by default).
 Written by `python -m streams.telemetry.document`, from the declarations in `streams/telemetry/metrics.py`.
-Scrape configuration and alerts: [`prometheus`](prometheus); what to do about each: [`runbook.md`](runbook.md).
+Scrape configuration and alerts: [`prometheus`](prometheus); what to do about each alert: [`alerts.md`](alerts.md).
 
 Besides these, each process exposes what Prometheus' client knows of it: `process_resident_memory_bytes`,
 `process_open_fds`, `process_max_fds`, `process_cpu_seconds_total`, `process_start_time_seconds`, `python_gc_*`,

@@ -39,6 +39,11 @@ class MeasuredStore(ServerStore):
         if table not in SEQUENCED:
             self._meter.wrote(table, _last(rows))
 
+    def settle(self, topic: str, partitions: Collection[int]) -> None:
+        """Put an end to inserts for these partitions that were not answered, wherever they are."""
+        with self._meter.asking():
+            super().settle(topic, partitions)
+
     def model_in_force(self) -> tuple[str, str]:
         """Return hash and TOML text of the model in force."""
         with self._meter.asking():

@@ -1,9 +1,11 @@
 """Telemetry of a worker: a meter around each lane, a monitor of all of them, and the endpoint that tells."""
 
-import logging
 import time
 
+from schemas.topics import EVIDENCE, IDENTITY_MAP, LINKS
 from streams.clock import Clock, system_clock
+from streams.edge import REASONS
+from streams.ports import TABLES
 from streams.settings import Settings
 from streams.telemetry import logs
 from streams.telemetry.meter import Meter
@@ -13,10 +15,16 @@ from streams.telemetry.offsets import Offsets
 from streams.telemetry.process import Telemetry
 from streams.telemetry.standstill import LaneWatch
 from streams.workers.lane import Lane
+from streams.workers.poison import NOT_A_FRAME
 
 __all__ = ["WorkerTelemetry"]
 
-_log = logging.getLogger(__name__)
+# Counters that alerts watch: the first of a kind is a rise from 0 only if 0 was there to be seen.
+_FROM_ZERO = {
+    "journey_insert_errors_total": TABLES,
+    "journey_unreadable_records_total": (LINKS, IDENTITY_MAP, EVIDENCE),
+    "journey_dead_letters_total": (*REASONS, NOT_A_FRAME),
+}
 
 
 class WorkerTelemetry(Telemetry):
@@ -31,6 +39,9 @@ class WorkerTelemetry(Telemetry):
     def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
         self._all, self._clock = settings, clock
         self.metrics = Metrics("worker")
+        for metric, labels in _FROM_ZERO.items():
+            for label in labels:
+                self.metrics.add(metric, 0, label)
         self._lanes: list[Watched] = []
         self._monitor = Monitor(
             self._lanes, Offsets(settings.kafka), settings.worker.stall_s, clock, time.monotonic

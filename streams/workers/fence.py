@@ -11,7 +11,7 @@ from typing import Any
 from urllib3.exceptions import HTTPError
 
 from streams.faults import boundary
-from streams.store import ClickHouse, ClickHouseError, QueryError
+from streams.store import ClickHouse, ClickHouseError, QueryError, why
 from streams.workers.ports import FencedError, StoreError
 
 __all__ = ["Fence", "asking"]
@@ -28,7 +28,7 @@ def asking(what: str) -> Iterator[None]:
     try:
         yield
     except (ClickHouseError, HTTPError, OSError, QueryError) as error:
-        raise StoreError(f"{what}: {error}") from error
+        raise StoreError(f"{what}: {why(error)}") from error
 
 
 class Fence:

@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +73,7 @@ class Deployment:
         )
         self.environment = os.environ | _environment(self.settings) | more
         self.processes: list[Process] = []
+        self._admin: KafkaAdminClient | None = None
         topics.create(self.kafka, partitions, 1)
         with closing(self.store()) as store:
             store.make_database()
@@ -134,26 +135,43 @@ class Deployment:
         return out.send(self.kafka.prefix + topic, value=value, partition=partition)
 
     def lag(self) -> dict[str, int]:
-        """Return how many records of each topic are not acknowledged; what is read is there before what follows."""
+        """Return how many records of each topic are not acknowledged.
+
+        The ends are read after what is acknowledged: what follows from a record is sent before it is acknowledged, so
+        when there is no lag, there is nothing to come.
+        """
         workers, gateways = (self.kafka.prefix + name for name in ("journey-workers", "journey-gateway"))
         counts = {topic: 1 if topic == LINKS else self.partitions for topic in (*_READ, EVENTS_IN)}
         places = {
             topic: [TopicPartition(self.kafka.prefix + topic, p) for p in range(count)]
             for topic, count in counts.items()
         }
-        admin = KafkaAdminClient(**options(self.kafka))
-        try:
+        with self._asked() as admin:
             committed = admin.list_group_offsets({workers: None, gateways: None})
             ends = admin.list_partition_offsets(
                 {place: OffsetSpec.LATEST for group in places.values() for place in group}
             )
-        finally:
-            admin.close()
         lag = {}
         for topic, group in places.items():
             done = committed[gateways if topic == EVENTS_IN else workers]
             lag[topic] = sum(ends[p].offset - (max(done[p].offset, 0) if p in done else 0) for p in group)
         return lag
+
+    @contextmanager
+    def _asked(self) -> Iterator[KafkaAdminClient]:
+        """Give a client that is kept until it fails."""
+        if self._admin is None:
+            self._admin = KafkaAdminClient(**options(self.kafka))
+        try:
+            yield self._admin
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            admin.close()
 
     def behind(self) -> dict[str, int]:
         """Return the lag; where Kafka does not answer, that too is being behind."""
@@ -182,12 +200,9 @@ class Deployment:
     def evict(self) -> None:
         """Let Kafka drop all members of the workers' group, as it does with those that keep silent for too long."""
         group = self.kafka.prefix + "journey-workers"
-        admin = KafkaAdminClient(**options(self.kafka))
-        try:
+        with self._asked() as admin:
             members = admin.describe_groups([group])[group]["members"]
             admin.remove_group_members(group, [MemberToRemove(member["member_id"]) for member in members])
-        finally:
-            admin.close()
 
     def drift(self) -> list:
         """Return what `journey verify` finds."""
@@ -199,6 +214,7 @@ class Deployment:
         return "\n".join(f"{process.log.name}:\n{process.told()}" for process in self.processes)
 
     def close(self) -> None:
+        self._forget()
         for process in self.processes:
             process.kill()
 

@@ -13,7 +13,7 @@ from streams.settings import Settings
 from streams.store import ClickHouse
 from tests.cluster.deployment import KEY, Deployment
 
-__all__ = ["assert_equal", "expected"]
+__all__ = ["assert_audit", "assert_equal", "expected"]
 
 LETTERS = (
     "SELECT reason, topic, topic_partition, topic_offset, hex(bytes) AS bytes FROM dead_letters ORDER BY ALL"
@@ -123,3 +123,18 @@ def _first(ours: Sequence[Any], theirs: Sequence[Any]) -> str:
             return f"{one} for {other}"
     longer = ours if len(ours) > len(theirs) else theirs
     return f"then {longer[min(len(ours), len(theirs))]}"
+
+
+def assert_audit(deployment: Deployment, acknowledged: Sequence[str]) -> None:
+    """Compare the store with the ids that an application wrote down, without FINAL."""
+    with closing(deployment.store()) as store:
+        (stored,) = store.rows(
+            "SELECT count() AS events, uniqExact(id) AS ids, sum(cityHash64(id)) AS hashes FROM interactions"
+        )
+        (sent,) = store.rows(
+            "SELECT count() AS events, count() AS ids, sum(cityHash64(id)) AS hashes"
+            " FROM (SELECT DISTINCT arrayJoin({ids:Array(String)}) AS id)"
+            " WHERE id NOT IN (SELECT JSONExtractString(bytes, 'id') FROM dead_letters)",
+            {"ids": list(acknowledged)},
+        )
+    assert stored == sent

@@ -73,7 +73,7 @@ class Deployed(ClickHouse):
         for part in ("config.d", "users.d"):
             (self.folder / part).mkdir()
             text = (DEPLOY / "clickhouse" / part / "journey.xml").read_text()
-            (self.folder / part / "journey.xml").write_text(text.replace("/backups/", f"{self.backups}/"))
+            (self.folder / part / "journey.xml").write_text(text.replace("/var/lib/clickhouse/backups/", f"{self.backups}/"))
         (self.folder / "users.d" / "library.xml").write_text(_LIBRARY)
 
     def start(self) -> None:

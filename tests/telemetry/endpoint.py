@@ -66,6 +66,17 @@ class Endpoint:
         assert found == code, body
         return body
 
+    def wait_status(self, status: str, seconds: float = WITHIN_S) -> dict:
+        """Wait until /health has that status, and return what it says."""
+        said: dict = {}
+
+        def has() -> bool:
+            said.update(self.json("/health")[1])
+            return said["status"] == status
+
+        self._until(has, f"/health says {status}", seconds)
+        return said
+
     def _until(self, done, what: str, seconds: float = WITHIN_S) -> None:
         until = time.monotonic() + seconds
         while not done():

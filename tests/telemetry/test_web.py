@@ -1,5 +1,6 @@
 """The endpoint: what it answers, and what it does not let anybody do to it."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -39,9 +40,16 @@ def ask(endpoint: Endpoint, path: str, method: str = "GET") -> tuple[int, str, d
 
 
 def raw(endpoint: Endpoint, data: bytes) -> bytes:
-    with socket.create_connection((endpoint.host, endpoint.port), timeout=10) as client:
+    """Send anything and return all that comes back; a server that does not read it all may reset the connection."""
+    said = b""
+    with (
+        socket.create_connection((endpoint.host, endpoint.port), timeout=10) as client,
+        contextlib.suppress(ConnectionError),
+    ):
         client.sendall(data)
-        return b"".join(iter(lambda: client.recv(65_536), b""))
+        while got := client.recv(65_536):
+            said += got
+    return said
 
 
 def test_it_answers_its_paths_and_no_other(endpoint):

@@ -1,8 +1,8 @@
-"""What is sent: a simulated month with repeats and lines that are no event, in a file and in topics."""
+"""What is sent: a simulated month, repeats among it, in a file and in topics."""
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,13 +19,12 @@ from streams.simulate import simulate, write
 __all__ = ["DAYS", "Month", "month", "send"]
 
 DAYS = 30
-_BROKEN = 20  # lines without a time: each program has to refuse them
 _CHUNK = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """Lines in a file: `events` of them distinct and valid, by `handles` primary handles."""
+    """Lines in a file: `events` of them distinct, by `handles` primary handles."""
 
     path: Path
     lines: int
@@ -41,16 +40,13 @@ class Month:
 
 
 def month(path: Path, customers: int, key: bytes, *, days: int = DAYS) -> Month:
-    """Write a simulated month up to yesterday; what is distinct and valid in it, the edge says."""
+    """Write a simulated month up to yesterday; what is distinct in it, the edge says."""
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days + 1)
     with path.open("wb") as file:
         count = write(simulate(customers=customers, days=days, seed=7, start=start), file)
-        for number in range(_BROKEN):
-            file.write(b'{"id":"broken-%d","source":"bench","type":"web.click","data":{"brand":"maison",' % number)
-            file.write(b'"handles":{"cookie":"broken-%d"}}}\n' % number)
-    made = Month(path, count + _BROKEN, 0, 0, path.stat().st_size)
+    made = Month(path, count, 0, 0, path.stat().st_size)
     events, handles = _distinct(made, Edge(key))
-    return Month(path, made.lines, events, handles, made.size)
+    return replace(made, events=events, handles=handles)
 
 
 def _distinct(made: Month, edge: Edge) -> tuple[int, int]:

@@ -1,0 +1,94 @@
+"""The programs that ours is compared with: their own environment of packages, and how each is started."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["RIVALS", "Rival", "Unavailable", "environment", "interpreter"]
+
+_ROOT = Path(__file__).parents[3]
+
+
+class Unavailable(Exception):  # noqa: N818 — not an error: these programs are left out
+    """The programs' packages cannot be had here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """One program: `share` is the part of the events that it is given, since some are slow."""
+
+    name: str
+    about: str
+    module: str
+    share: float = 1.0
+    words: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+RIVALS = (
+    Rival("faust", "Faust, tables in RocksDB", "faust_program", words=("worker", "-l", "info")),
+    Rival(
+        "faust-memory", "Faust, tables in memory", "faust_program",
+        words=("worker", "-l", "info"), environment=(("RIVAL_STORE", "memory://"),),
+    ),
+    Rival("quix", "Quix Streams, state in RocksDB", "quix_program"),
+    Rival("arroyo", "sentry-arroyo batches, state in dictionaries", "arroyo_program"),
+    Rival("aiokafka", "aiokafka batches, state in dictionaries", "aiokafka_program"),
+    Rival("bare", "aiokafka batches: parsed, repeats dropped, inserted", "aiokafka_program", environment=(("RIVAL_BARE", "1"),)),
+)  # fmt: skip
+
+
+def _packages() -> list[str]:
+    """Return the pinned packages: the group `bench`, and what the programs share with us at the versions that we run."""
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())
+    return [str(package) for package in project["dependency-groups"]["bench"]]
+
+
+def interpreter() -> Path:
+    """Return the Python that runs the programs, in an environment that is made the first time.
+
+    Raises
+    ------
+    Unavailable
+        A package cannot be installed.
+    """
+    packages = _packages()
+    name = hashlib.sha256("\n".join([sys.version, *packages]).encode()).hexdigest()[:12]
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "customer-journey-engine" / f"bench-{name}"
+    python, done = folder / "bin" / "python", folder / "done"
+    if not done.exists():
+        _run([sys.executable, "-m", "venv", "--clear", folder])
+        _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages])
+        done.touch()
+    return python
+
+
+def _run(command: list[str | Path]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable((done.stderr or done.stdout).strip().splitlines()[-1])
+
+
+def environment(rival: Rival, *, kafka: str, dsn: str, topic: str, group: str, partitions: int, folder: Path) -> dict[str, str]:
+    """Return the environment that a program reads."""
+    return (
+        os.environ
+        | {
+            "RIVAL_KAFKA": kafka,
+            "RIVAL_CLICKHOUSE": dsn,
+            "RIVAL_TOPIC": topic,
+            "RIVAL_GROUP": group,
+            "RIVAL_PARTITIONS": str(partitions),
+            "RIVAL_FOLDER": str(folder),
+            "RIVAL_STORE": "rocksdb://",
+            "RIVAL_BARE": "0",
+            "PYTHONPATH": str(_ROOT),
+            "TZ": "UTC",
+        }
+        | dict(rival.environment)
+    )

@@ -1,0 +1,148 @@
+"""docker-compose.yml: valid for the real program, closed by default, and made of commands and settings that exist."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from streams.settings import ENVIRONMENT, Settings
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "docker-compose.yml"
+TEXT = FILE.read_text()
+JOURNEY = Path(sys.executable).with_name("journey")
+OURS = ("topics", "migrate", "gateway", "worker")
+ONCE = ("topics", "migrate")
+
+
+@cache
+def services() -> dict[str, dict[str, Any]]:
+    return yaml.safe_load(TEXT)["services"]
+
+
+def example() -> dict[str, str]:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    return dict(line.lstrip("#").split("=", 1) for line in lines if re.match(r"#?[A-Z_]+=", line))
+
+
+def secrets() -> set[str]:
+    """Variables without which nothing starts."""
+    return set(re.findall(r"\$\{([A-Z_]+):\?", TEXT))
+
+
+@pytest.fixture
+def compose(tmp_path: Path) -> list[str]:
+    """The compose program, with a .env that has every secret."""
+    for words in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(words[0]) and subprocess.run([*words, "version"], capture_output=True, check=False).returncode == 0:
+            break
+    else:
+        pytest.skip("neither docker compose nor docker-compose is on PATH")
+    filled = tmp_path / "env"
+    filled.write_text("".join(f"{name}=secret\n" for name in sorted(secrets())))
+    return [*words, "--env-file", str(filled), "--file", str(FILE)]
+
+
+def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if name not in secrets()}
+    return subprocess.run(words, env=clean, capture_output=True, text=True, check=False)
+
+
+def test_the_real_program_takes_the_file(compose: list[str]) -> None:
+    done = run([*compose, "config"])
+    assert done.returncode == 0, done.stderr
+    assert set(yaml.safe_load(done.stdout)["services"]) == set(services())
+
+
+@pytest.mark.parametrize("missing", sorted(secrets()))
+def test_nothing_starts_while_a_secret_is_missing(compose: list[str], missing: str) -> None:
+    filled = Path(compose[compose.index("--env-file") + 1])
+    filled.write_text("".join(line for line in filled.read_text().splitlines(keepends=True) if missing not in line))
+    done = run([*compose, "config"])
+    assert done.returncode != 0
+    assert "see .env.example" in done.stderr
+
+
+def test_every_variable_is_in_the_example_and_no_secret_has_a_value_there() -> None:
+    used = set(re.findall(r"\$\{([A-Z_]+)", TEXT))
+    assert used == set(example()) - {"COMPOSE_PROJECT_NAME"}
+    assert {name for name in secrets() if example()[name]} == set()
+    assert secrets() == {name for name in used if re.search(r"PASSWORD|KEY|_ID", name)}
+
+
+def test_secrets_come_from_the_environment_only() -> None:
+    for name, service in services().items():
+        for variable, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|HANDLE_KEY", variable):
+                assert value.startswith("${"), f"{name}: {variable}"
+
+
+def test_no_service_has_more_rights_than_it_needs() -> None:
+    for name, service in services().items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert {"cpus", "mem_limit", "pids_limit"} <= set(service), name
+        assert not {"privileged", "network_mode", "pid", "cap_add", "container_name"} & set(service), name
+
+
+def test_ports_are_for_this_machine_only_and_workers_have_none() -> None:
+    for name, service in services().items():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), name
+    assert not any("ports" in services()[name] for name in OURS)
+    assert yaml.safe_load(TEXT)["networks"]["inside"] == {"internal": True}
+    assert all(services()[name]["networks"] == ["inside"] for name in OURS)
+
+
+def test_images_are_pinned() -> None:
+    for service in services().values():
+        assert re.fullmatch(r"[a-z/-]+:v?\d+(\.\d+)+", service["image"])
+
+
+def test_what_stays_is_watched_and_started_again_and_what_runs_once_is_waited_for() -> None:
+    for name, service in services().items():
+        assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+        assert "healthcheck" in service or name in {"gateway", "worker"}, name  # theirs is the image's
+    for name in ("gateway", "worker"):
+        conditions = {on: each["condition"] for on, each in services()[name]["depends_on"].items()}
+        assert conditions == {
+            "kafka": "service_healthy",
+            "clickhouse": "service_healthy",
+            "topics": "service_completed_successfully",
+            "migrate": "service_completed_successfully",
+        }
+
+
+def test_files_that_are_mounted_are_there() -> None:
+    declared = set(yaml.safe_load(TEXT)["volumes"])
+    for service in services().values():
+        for mounted in service.get("volumes", []):
+            source, _, how = mounted.partition(":")
+            if source.startswith("./"):
+                assert (ROOT / source).exists(), source
+                assert how.endswith(":ro"), mounted
+            else:
+                assert source in declared
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_run_commands_that_there_are_with_settings_that_there_are(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = services()[name]
+    command = [word.replace("${JOURNEY_PARTITIONS:-8}", "8") for word in service["command"]]
+    subprocess.run([JOURNEY, *command, "--help"], check=True, capture_output=True)
+    assert set(service["environment"]) <= set(ENVIRONMENT)
+    for variable, value in service["environment"].items():
+        monkeypatch.setenv(variable, "ab" * 32 if value.startswith("${") else value)
+    settings = Settings.read()
+    assert settings.kafka.protocol == "SASL_PLAINTEXT"
+    assert settings.worker.web_host == "0.0.0.0"  # noqa: S104 - of the container

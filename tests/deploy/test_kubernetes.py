@@ -1,0 +1,165 @@
+"""deploy/kubernetes: every document is one, and whatever one names is there."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from streams.settings import ENVIRONMENT, Settings
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+VERSIONS = ("1.30", "1.34", kubernetes_validate.latest_version())
+SECRET = ("journey", {"handle-key", "store-password", "kafka-password"})  # made by the command in kustomization.yaml
+
+Document = dict[str, Any]
+
+
+def documents() -> list[Document]:
+    return [
+        document for name in KUSTOMIZATION["resources"] for document in yaml.safe_load_all((FOLDER / name).read_text())
+    ]
+
+
+def of_kind(*kinds: str) -> list[Document]:
+    return [document for document in documents() if document["kind"] in kinds]
+
+
+def pods() -> dict[str, Document]:
+    """Pod templates, by the name of what makes them."""
+    return {made["metadata"]["name"]: made["spec"]["template"] for made in of_kind("Deployment", "Job")}
+
+
+def containers() -> Iterator[tuple[str, Document]]:
+    for name, pod in pods().items():
+        for container in pod["spec"]["containers"]:
+            yield name, container
+
+
+def matched(selector: dict[str, str]) -> set[str]:
+    return {name for name, pod in pods().items() if selector.items() <= pod["metadata"]["labels"].items()}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_document_fits_the_schema_of_its_kind(version: str) -> None:
+    for document in documents():
+        kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_the_validator_refuses_what_is_wrong() -> None:
+    broken = of_kind("Deployment")[0]
+    broken["spec"]["replica"] = 3
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, VERSIONS[-1], strict=True)
+
+
+def test_every_file_is_part_of_the_base() -> None:
+    files = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
+    assert files == set(KUSTOMIZATION["resources"])
+
+
+def test_kustomize_builds_the_base() -> None:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not on PATH")
+    done = subprocess.run(["kubectl", "kustomize", str(FOLDER)], capture_output=True, text=True, check=True)
+    built = list(yaml.safe_load_all(done.stdout))
+    assert len(built) == len(documents())
+    tagged = f"customer-journey-engine:{KUSTOMIZATION['images'][0]['newTag']}"
+    images = re.findall(r"image: (\S+)", done.stdout)
+    assert set(images) == {tagged}
+    assert all(document["metadata"].get("namespace", "journey") == "journey" for document in built)
+
+
+def test_no_secret_is_in_the_folder_and_each_that_is_named_is_in_the_instructions() -> None:
+    assert of_kind("Secret") == []
+    head = (FOLDER / "kustomization.yaml").read_text()
+    for _, container in containers():
+        for variable in container["env"]:
+            named = variable["valueFrom"]["secretKeyRef"]
+            assert named["name"] == SECRET[0]
+            assert named["key"] in SECRET[1]
+    assert "create secret generic journey" in head
+    assert set(re.findall(r"--from-literal=([a-z-]+)=", head)) == SECRET[1]
+
+
+def test_settings_are_those_that_the_program_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    (settings,) = of_kind("ConfigMap")
+    given = {variable["name"] for _, container in containers() for variable in container["env"]}
+    assert set(settings["data"]) | given <= set(ENVIRONMENT)
+    for _, container in containers():
+        assert [each["configMapRef"]["name"] for each in container["envFrom"]] == [settings["metadata"]["name"]]
+    for name, value in settings["data"].items():
+        monkeypatch.setenv(name, value)
+    read = Settings.read()
+    assert read.store == settings["data"]["JOURNEY_STORE"]
+    assert read.kafka.protocol == "SASL_SSL"
+
+
+def test_ports_and_probes_are_those_of_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    (settings,) = of_kind("ConfigMap")
+    port = int(settings["data"]["JOURNEY_WEB_PORT"])
+    for name, container in containers():
+        if name in {"journey-gateway", "journey-worker"}:
+            assert container["ports"] == [{"name": "web", "containerPort": port}]
+            assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "web"}
+            assert container["livenessProbe"]["httpGet"] == {"path": "/health", "port": "web"}
+            assert pods()[name]["metadata"]["annotations"]["prometheus.io/port"] == str(port)
+    (policy,) = of_kind("NetworkPolicy")
+    assert policy["spec"]["ingress"][0]["ports"] == [{"protocol": "TCP", "port": "web"}]
+
+
+def test_ports_that_pods_may_reach_are_those_of_the_settings() -> None:
+    (settings,) = of_kind("ConfigMap")
+    (policy,) = of_kind("NetworkPolicy")
+    allowed = {each["port"] for rule in policy["spec"]["egress"] if "to" not in rule for each in rule["ports"]}
+    named = {int(re.findall(r":(\d+)", settings["data"][name])[-1]) for name in ("JOURNEY_STORE", "JOURNEY_KAFKA")}
+    assert allowed == named
+
+
+def test_selectors_find_pods() -> None:
+    for document in of_kind("Deployment", "PodDisruptionBudget"):
+        assert matched(document["spec"]["selector"]["matchLabels"]) == {document["metadata"]["name"]}
+    (policy,) = of_kind("NetworkPolicy")
+    assert matched(policy["spec"]["podSelector"]["matchLabels"]) == set(pods())
+    (scaler,) = of_kind("HorizontalPodAutoscaler")
+    target = scaler["spec"]["scaleTargetRef"]
+    assert target["name"] in {deployment["metadata"]["name"] for deployment in of_kind("Deployment")}
+
+
+def test_there_are_never_more_workers_than_partitions() -> None:
+    (scaler,) = of_kind("HorizontalPodAutoscaler")
+    (topics,) = (container for name, container in containers() if name == "journey-topics")
+    partitions = int(topics["args"][topics["args"].index("--partitions") + 1])
+    assert scaler["spec"]["maxReplicas"] <= partitions
+
+
+def test_pods_have_no_rights() -> None:
+    for name, pod in pods().items():
+        assert pod["spec"]["automountServiceAccountToken"] is False, name
+        assert pod["spec"]["serviceAccountName"] == of_kind("ServiceAccount")[0]["metadata"]["name"]
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["spec"]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+    for name, container in containers():
+        context = container["securityContext"]
+        assert context["capabilities"] == {"drop": ["ALL"]}, name
+        assert (context["allowPrivilegeEscalation"], context["readOnlyRootFilesystem"]) == (False, True), name
+        assert set(container["resources"]) == {"requests", "limits"}, name
+
+
+def test_the_user_of_the_pods_is_that_of_the_image() -> None:
+    (user,) = re.findall(r"^USER (\d+):(\d+)$", (FOLDER.parents[1] / "Dockerfile").read_text(), re.MULTILINE)
+    for pod in pods().values():
+        context = pod["spec"]["securityContext"]
+        assert (str(context["runAsUser"]), str(context["runAsGroup"])) == user
+
+
+def test_workers_are_replaced_one_at_a_time() -> None:
+    (worker,) = (each for each in of_kind("Deployment") if each["metadata"]["name"] == "journey-worker")
+    assert worker["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+    assert "replicas" not in worker["spec"]  # the scaler's business
