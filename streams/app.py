@@ -19,8 +19,9 @@ from faust.types import TP
 from journey.model import Model
 from schemas.apath import parse_model
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
-from streams import faults, models
+from streams import models
 from streams.clock import system_clock
+from streams.faults import arm_by, boundary
 from streams.kafka.errors import BrokerError
 from streams.kafka.topics import log_ends, partition_count
 from streams.ports import StoreError
@@ -147,7 +148,7 @@ async def _send(outgoing: Sequence[Outgoing], packed_us: int) -> None:
     producer = await app.maybe_start_producer()
     headers = headers_of(packed_us)
     try:
-        with faults.boundary("worker.send"):
+        with boundary("worker.send"):
             futures = [
                 await producer.send(_name(out.topic), out.key, out.value, out.partition, None, headers)
                 for out in outgoing
@@ -240,4 +241,4 @@ app.on_partitions_revoked.connect(cast("Any", _on_revoked))
 app.on_partitions_assigned.connect(cast("Any", _on_assigned))
 for _lane in _lanes.values():
     app.task(_lane.run)
-faults.arm_by(settings.fault)
+arm_by(settings.fault)

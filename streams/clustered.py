@@ -4,8 +4,9 @@ A table that is written for a partition of the log becomes two: `<table>_local`,
 table itself, which reaches all shards. Rows go to the shard that `_partition` names, and not to that of a handle or
 customer: a batch adds one block to each table and partition, and an insert is atomic on one shard only, so a
 partition's rows must not be spread for max(_offset) to be its watermark. What belongs together is together all the
-same: a partition is a handle's id (or a customer's) modulo their number, so a handle's interactions, evidence and links
-stand on one shard.
+same: a partition is a handle's id (or a customer's) modulo their number, so a handle's interactions and evidence, and
+a customer's announcements, stand on one shard. Rows of identity_map stand where they were written, those of identity
+all on the shard of its one partition; the view customers takes the newest from all shards.
 
 Small tables, which views and fences read whole, are whole on every server.
 

@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow as pa
 
 from streams.clock import from_us
-from streams.embedded import Embedded
 from streams.engine import Outcome
 from streams.faults import boundary
 from streams.frames import LETTERS, MAX_FRAME_EVENTS, Frame
+from streams.server import Shell
 from streams.store import ClickHouse
 
 __all__ = ["Replay", "listed", "replay"]
@@ -49,30 +49,28 @@ def listed(
     return counts, latest
 
 
-def replay(embedded: Embedded, reason: str = "") -> Replay:
+def replay(shell: Shell, reason: str = "") -> Replay:
     """Send open dead letters through the edge again.
 
     What passes is stored (or found to be a duplicate: identity is kept) and no longer listed; what is refused
     again stays. Interrupted, it can be run again.
     """
-    letters = embedded.store.rows(
+    letters = shell.store.rows(
         f"SELECT _partition, _offset, _index, bytes {_OPEN} ORDER BY _partition, _offset, _index",
         {"reason": reason},
     )
     total, refused = Outcome(), 0
-    edge = embedded.edge(trusted=True)
+    edge = shell.edge(trusted=True)
     for start in range(0, len(letters), MAX_FRAME_EVENTS):
         part = letters[start : start + MAX_FRAME_EVENTS]
-        frame = edge.pack(
-            [_bytes(row["bytes"]) for row in part], topic="dead letters", now_us=embedded.clock()
-        )
+        frame = edge.pack([_bytes(row["bytes"]) for row in part], topic="dead letters", now_us=shell.clock())
         again = {offset - 1 for offset in frame.letters.column("topic_offset").to_pylist()}
         refused += len(again)
         passed = [row for place, row in enumerate(part) if place not in again]
         if passed:
             nothing = pa.RecordBatch.from_pylist([], LETTERS)
-            total.add(embedded.load([Frame(frame.events, nothing, frame.topic, frame.packed_us)]))
-            _mark(embedded, passed)
+            total.add(shell.load([Frame(frame.events, nothing, frame.topic, frame.packed_us)]))
+            _mark(shell, passed)
     return Replay(len(letters), refused, total)
 
 
@@ -80,9 +78,9 @@ def _bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode()
 
 
-def _mark(embedded: Embedded, letters: list[dict[str, Any]]) -> None:
-    at = from_us(embedded.clock())
+def _mark(shell: Shell, letters: list[dict[str, Any]]) -> None:
+    at = from_us(shell.clock())
     rows = [[row["_partition"], row["_offset"], row["_index"], at] for row in letters]
     names = ["letter_partition", "letter_offset", "letter_index", "replayed_at"]
     with boundary("insert.dead_letter_replays"):
-        embedded.store.client.insert("dead_letter_replays", rows, column_names=names)
+        shell.store.client.insert("dead_letter_replays", rows, column_names=names)

@@ -9,9 +9,9 @@ from journey.handle import KINDS
 from streams.clock import from_us
 from streams.edge.naming import Naming
 from streams.edge.redact import PREFIX
-from streams.embedded import Embedded
 from streams.engine import Outcome
 from streams.processors.identity import LINK, UNLINK
+from streams.server import Shell
 from streams.store import ClickHouse
 
 __all__ = ["HandleError", "Links", "customer_of", "decide", "links_of", "parse_handle"]
@@ -89,12 +89,12 @@ def links_of(store: ClickHouse, handle: int) -> Links | None:
     return Links(customer, handles, links)
 
 
-def decide(embedded: Embedded, one: tuple[str, int], other: tuple[str, int], *, link: bool) -> Outcome:
+def decide(shell: Shell, one: tuple[str, int], other: tuple[str, int], *, link: bool) -> Outcome:
     """Withdraw the link between two handles, or restore it: an event like any other, so replays are harmless."""
     handles: dict[str, list[str]] = {}
     for kind, identifier in (one, other):
         handles.setdefault(kind, []).append(f"{PREFIX}{identifier:016x}")
-    now_us = embedded.clock()
+    now_us = shell.clock()
     event = {
         "id": secrets.token_hex(16),
         "source": "journey identity",
@@ -103,5 +103,5 @@ def decide(embedded: Embedded, one: tuple[str, int], other: tuple[str, int], *, 
         "data": {"brand": _BRAND, "handles": handles},
     }
     line = json.dumps(event).encode()
-    frame = embedded.edge(trusted=True).pack([line], topic="journey identity", now_us=now_us)
-    return embedded.load([frame])
+    frame = shell.edge(trusted=True).pack([line], topic="journey identity", now_us=now_us)
+    return shell.load([frame])

@@ -84,7 +84,9 @@ def apply(embedded: Embedded, model: Model, toml: str) -> Outcome:
     return embedded.tick()
 
 
-def evidence_sql(scope: str = "1", place: str = "_partition, max(_offset) AS _offset", only_if: str = "1") -> str:
+def evidence_sql(
+    scope: str = "1", place: str = "_partition, max(_offset) AS _offset", only_if: str = "1"
+) -> str:
     """Return the INSERT that weighs history: one SQL statement, as design law 6 has it.
 
     Parameters

@@ -1,5 +1,6 @@
 """The shell around a server: what commands ask of ClickHouse when workers, not this process, write to it."""
 
+from collections.abc import Iterable
 from typing import Self
 
 from journey.model import Model
@@ -8,6 +9,8 @@ from streams import models
 from streams.clock import Clock, system_clock
 from streams.edge import Edge
 from streams.embedded import Embedded
+from streams.engine import Outcome
+from streams.frames import Frame
 from streams.ports import StoreError
 from streams.settings import Settings, SettingsError
 from streams.store import open_server
@@ -61,6 +64,22 @@ class Server:
     def edge(self, *, trusted: bool = False) -> Edge:
         """Return an edge that hashes with the key."""
         return Edge(self.key, self.model.identity.nobody, trusted=trusted)
+
+    def load(self, frames: Iterable[Frame]) -> Outcome:
+        """Send frames to Kafka and wait until workers have written them to every table.
+
+        Raises
+        ------
+        BrokerError
+            Kafka cannot be used, or no worker processes what it has.
+        """
+        from streams.kafka.delivering import deliver  # noqa: PLC0415 - needs Kafka's client
+
+        return deliver(frames, self.settings.kafka, self.store)
+
+    def tick(self) -> Outcome:
+        """Workers announce lapses by themselves."""
+        return Outcome()
 
     def close(self) -> None:
         """Close the connection."""

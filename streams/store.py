@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,7 @@ class ClickHouse(Restoring):
         if self._ca and not address.tls:
             raise SettingsError("JOURNEY_STORE_CA is for TLS: JOURNEY_STORE must be clickhouses://…")
         try:
-            return clickhouse_connect.get_client(
+            client = clickhouse_connect.get_client(
                 interface="https" if address.tls else "http",
                 host=address.host,
                 port=address.port,
@@ -123,6 +123,10 @@ class ClickHouse(Restoring):
             )
         except (ClickHouseError, HTTPError, OSError) as error:
             raise StoreError(f"JOURNEY_STORE: cannot open {address}: {why(error)}") from error
+        if not client.server_settings:
+            client.close()
+            raise StoreError(f"JOURNEY_STORE: {address} answers without saying anything: is its disk full?")
+        return _unbuffered(client)
 
     @cached_property
     def _inserts(self) -> "Client":
@@ -269,6 +273,24 @@ class ClickHouse(Restoring):
             return self.client.query(
                 sql, parameters=dict(parameters), settings=dict(settings or {})
             ).result_rows
+
+
+def _unbuffered(client: "Client") -> "Client":
+    """Have answers to queries sent as they come.
+
+    The client asks the server to keep an answer on disk until it is complete. Where the disk is full, ClickHouse 26.7
+    then answers with nothing, or with the beginning, and no error: a watermark would be read as if there were none.
+    """
+    for name in ("query", "query_arrow"):
+        setattr(client, name, _asked_unbuffered(getattr(client, name)))
+    return client
+
+
+def _asked_unbuffered(query: Callable[..., Any]) -> Callable[..., Any]:
+    def asked(sql: str, *, settings: dict[str, Any] | None = None, **more: Any) -> Any:
+        return query(sql, settings={"wait_end_of_query": 0} | (settings or {}), **more)
+
+    return asked
 
 
 def open_server(settings: Settings) -> ClickHouse:

@@ -2,7 +2,7 @@
 -- topic before. This moves the numbers of the old partitions out of the way, {shift} higher; rows stay, and events of
 -- them are still recognised when they come again. Every worker must be stopped. See deploy/runbook.md.
 --
---   clickhouse-client --database journey --param_shift 10000 --queries-file retire_partitions.sql
+--   clickhouse-client --database journey --max_table_size_to_drop 0 --param_shift 10000 --queries-file retire_partitions.sql
 --
 -- shift: 10000 the first time, 20000 the second, at most 50000. Interrupted, it is given again with the same shift:
 -- rows that were moved are left alone.

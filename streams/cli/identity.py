@@ -1,16 +1,20 @@
 """Commands on identity: show the links of a customer, withdraw one, restore it."""
 
+import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from streams.cli.options import Data, Json, opened, print_json, say, writing
+from streams.cli.options import Data, Json, opened, print_json, say
 from streams.cli.read import handle_argument
 from streams.links import HandleError, Links, decide, links_of
+from streams.server import Server, Shell
 
 __all__ = ["app"]
 
+_MOMENT_S = 5.0
 app = typer.Typer(no_args_is_help=True)
 Handle = Annotated[
     str,
@@ -58,23 +62,34 @@ def link(one: Handle, other: Handle, data: Data = None, as_json: Json = False) -
 
 def _decide(one: str, other: str, *, link: bool, data: Data, as_json: bool) -> None:
     with opened(data) as shell:
-        embedded = writing(shell, f"send an event of type identity.{'link' if link else 'unlink'} instead")
-        pair = handle_argument(one, embedded), handle_argument(other, embedded)
-        before = [links_of(embedded.store, identifier) for _, identifier in pair]
+        pair = handle_argument(one, shell), handle_argument(other, shell)
+        before = [links_of(shell.store, identifier) for _, identifier in pair]
         if not link and not _linked(before[0], pair[1][1]):
             raise HandleError(
                 f"no link between {one} and {other}; `journey identity show` lists the links there are"
             )
         if pair[0] == pair[1]:
             raise HandleError(f"{one} and {other} are the same handle")
-        decide(embedded, *pair, link=link)
-        customers = [found.customer if (found := links_of(embedded.store, i)) else None for _, i in pair]
+        decide(shell, *pair, link=link)
+        customers = _customers(shell, pair, [found.customer if found else None for found in before])
     if as_json:
         print_json({"one": customers[0], "other": customers[1]})
     elif customers[0] == customers[1]:
         say(f"{one} and {other} are customer {customers[0]}")
     else:
         say(f"{one} is customer {customers[0]}, {other} is customer {customers[1]}")
+
+
+def _customers(
+    shell: Shell, pair: Sequence[tuple[str, int]], before: Sequence[int | None]
+) -> list[int | None]:
+    """Return whose the handles are now; on a server the worker that decides it may take a moment."""
+    until = time.monotonic() + (_MOMENT_S if isinstance(shell, Server) else 0.0)
+    while True:
+        now = [found.customer if (found := links_of(shell.store, handle)) else None for _, handle in pair]
+        if now != list(before) or time.monotonic() >= until:
+            return now
+        time.sleep(0.1)
 
 
 def _linked(found: Links | None, handle: int) -> bool:

@@ -12,11 +12,11 @@ import pyarrow as pa
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say, writing
-from streams.embedded import Embedded
+from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
 from streams.engine import Outcome
 from streams.frames import Frame
 from streams.loading import InputError, frames, lines_of, selected
+from streams.server import Shell
 from streams.simulate import simulate as simulated
 from streams.simulate import write
 
@@ -50,14 +50,13 @@ def load(
     gc.set_threshold(_GC_THRESHOLD)
     pa.set_memory_pool(pa.system_memory_pool())  # keeps the pages of one batch for the next
     with opened(data) as shell:
-        embedded = writing(shell, "use journey publish")
         total, started = Outcome(), time.perf_counter()
         if sql is not None:
-            with selected(embedded.store, _read(sql), _parameters(param or [])) as lines:
-                total.add(_take(embedded, lines, sql.name))
+            with selected(shell.store, _read(sql), _parameters(param or [])) as lines:
+                total.add(_take(shell, lines, sql.name))
         for path in files or []:
-            total.add(_take(embedded, lines_of(path), "stdin" if path == "-" else path))
-        embedded.tick()
+            total.add(_take(shell, lines_of(path), "stdin" if path == "-" else path))
+        shell.tick()
         _tell(total, time.perf_counter() - started, as_json=as_json)
 
 
@@ -74,8 +73,8 @@ def _parameters(pairs: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def _take(embedded: Embedded, lines: Iterable[bytes], topic: str) -> Outcome:
-    packed = frames(lines, embedded.edge(), topic=topic, clock=embedded.clock)
+def _take(shell: Shell, lines: Iterable[bytes], topic: str) -> Outcome:
+    packed = frames(lines, shell.edge(), topic=topic, clock=shell.clock)
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -90,7 +89,7 @@ def _take(embedded: Embedded, lines: Iterable[bytes], topic: str) -> Outcome:
                 progress.advance(task, frame.received)
                 yield frame
 
-        return embedded.load(counted())
+        return shell.load(counted())
 
 
 def _tell(outcome: Outcome, seconds: float, *, as_json: bool) -> None:

@@ -16,8 +16,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from streams import faults
 from streams.cli.options import Json, console, print_json, say
 from streams.clock import system_clock
+from streams.kafka.errors import BrokerError
 from streams.loading import lines_of
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from streams.kafka.files import Published
@@ -210,8 +211,13 @@ def gateway() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    telemetry.start()
     try:
+        telemetry.start()
         working.run()
+    except (BrokerError, SettingsError) as error:
+        if settings.worker.log != "json":
+            raise
+        logging.getLogger(__name__).critical("%s", error)
+        raise typer.Exit(2) from None
     finally:
         telemetry.stop()

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say, writing
+from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
 from streams.edge import REASONS
 from streams.letters import listed
 from streams.letters import replay as replayed
@@ -53,7 +53,7 @@ def show(
 def replay(reason: Reason = "", data: Data = None, as_json: Json = False) -> None:
     """Send dead letters through the edge again; identity is kept, so nothing doubles."""
     with opened(data) as shell:
-        found = replayed(writing(shell, "send the events again, mended"), _known(reason))
+        found = replayed(shell, _known(reason))
     if as_json:
         print_json(found)
     else:

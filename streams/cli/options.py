@@ -29,7 +29,6 @@ __all__ = [
     "print_json",
     "read_settings",
     "say",
-    "writing",
 ]
 
 console = Console()
@@ -69,21 +68,6 @@ def opened(data: Path | None) -> Iterator[Shell]:
     settings = read_settings(data)
     with Server(settings) if settings.store else Embedded(settings) as shell:
         yield shell
-
-
-def writing(shell: Shell, instead: str) -> Embedded:
-    """Return the shell if this process may write events to its tables; on a server only workers do.
-
-    Raises
-    ------
-    UsageError
-        It is a server; `instead` says what does the same there.
-    """
-    if isinstance(shell, Server):
-        raise UsageError(
-            f"the tables of {shell.store.address} are written by its workers, from Kafka: {instead}"
-        )
-    return shell
 
 
 def instant(text: str | None, shell: Shell) -> datetime:

@@ -14,6 +14,7 @@ from streams.frames import AMOUNT_SCALE, EVENTS
 
 __all__ = ["Rows", "batch"]
 
+
 @dataclass(slots=True)
 class Rows:
     """Events by the place of the line that each came from; `handles` and `properties` as they are kept."""

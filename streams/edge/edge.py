@@ -56,7 +56,8 @@ class Edge:
         now_us
             The clock; event times more than a day ahead of it are refused.
         """
-        rows, letters = self._plain(lines), []
+        rows = self._plain(lines)
+        letters: Letters = []
         if len(rows) < len(lines):
             others, letters = self._by_contract(lines, sorted(set(range(len(lines))).difference(rows.places)))
             rows = rows.with_others(others)
@@ -104,7 +105,11 @@ class Edge:
         time_us = np.array([(event.pop("time") - _EPOCH) // _US for _, event in taken], np.int64)
         columns = plain.Columns(
             {name: [event[name] for _, event in taken] for name in plain.VALUES},
-            {name: pa.array([event[name] for _, event in taken], pa.string()) for name in plain.TEXTS if name != "time"},
+            {
+                name: pa.array([event[name] for _, event in taken], pa.string())
+                for name in plain.TEXTS
+                if name != "time"
+            },
         )
         return Rows([place for place, _ in taken], columns, time_us), letters
 
@@ -117,7 +122,8 @@ class Edge:
             raise Refused("no_currency", "/data/currency: required with amount")
         handles = packed(self._naming.name(data["handles"]))
         properties = stored(data["properties"]) if "properties" in data else b""
-        return plain.ABSENT | event | data | {"handles": handles, "properties": properties}
+        row: dict[str, Any] = plain.ABSENT | event | data | {"handles": handles, "properties": properties}
+        return row
 
     def _letters(
         self, letters: Letters, lines: Sequence[bytes], partition: int, first_offset: int

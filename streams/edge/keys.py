@@ -12,7 +12,9 @@ class Keys:
     """Keys of 16 bytes: a hash of source, id and primary handle; what they share with the source is hashed once."""
 
     def __init__(self) -> None:
-        self._begun: dict[str, Callable[[], blake2b]] = {}  # by source: gives a hash that has taken the source
+        self._begun: dict[
+            str, Callable[[], blake2b]
+        ] = {}  # by source: gives a hash that has taken the source
 
     def keys(self, sources: Iterable[str], ids: Iterable[str], primaries: Iterable[bytes]) -> bytes:
         """Return, end to end, the keys of events by source, id, and `Handles.primary`."""

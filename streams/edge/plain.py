@@ -34,6 +34,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 _Names = Annotated[list[Name], Meta(min_length=1, max_length=MAX_HANDLES)]
 _Handles = Annotated[dict[HandleKind, Name | _Names], Meta(min_length=1)]
 
+
 class _Interaction(Struct, gc=False, forbid_unknown_fields=True):
     handles: Raw
     brand: Annotated[str, Meta(min_length=1, max_length=64)]

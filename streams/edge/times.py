@@ -24,7 +24,9 @@ def parsed(texts: pa.StringArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]
         times = texts.cast(_TYPE)
     except pa.ArrowInvalid:  # a day that its month does not have
         times = pa.array([_parsed(text) for text in texts], _TYPE)
-    return times.cast(pa.int64()).fill_null(0).to_numpy(), times.is_valid().to_numpy(zero_copy_only=False).copy()
+    return times.cast(pa.int64()).fill_null(0).to_numpy(), times.is_valid().to_numpy(
+        zero_copy_only=False
+    ).copy()
 
 
 def _parsed(text: pa.StringScalar) -> pa.Scalar:

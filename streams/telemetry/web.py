@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,9 +19,29 @@ __all__ = ["Endpoint"]
 _SILENCE_S = 5.0  # of a client
 _LONGEST_S = 15.0  # that a client has for all
 _MOST = 16  # clients at once
+_LARGEST = 16_384  # bytes of a request
 _log = logging.getLogger(__name__)
 
 Routes = Mapping[str, Callable[[], Answer]]
+
+
+class _Request:
+    """The bytes of one request, of which there may be so many."""
+
+    def __init__(self, source: Any) -> None:
+        self._source, self._left = source, _LARGEST
+
+    def readline(self, size: int) -> bytes:
+        """Return the next line. Raises HTTPException, which is answered, when there are too many bytes."""
+        line: bytes = self._source.readline(min(size, self._left + 1))
+        self._left -= len(line)
+        if self._left < 0:
+            raise HTTPException("too large")
+        return line
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -33,6 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        self.rfile: Any = _Request(self.rfile)
         self._limit = threading.Timer(_LONGEST_S, self._cut)
         self._limit.daemon = True
         self._limit.start()

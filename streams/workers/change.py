@@ -49,7 +49,7 @@ def change_model(
     asked.all_partitions(Control(ABANDON, change, ""))
     with boundary("model.evidence"):  # of an earlier time in force, or of a change that was given up
         store.client.command(
-            "ALTER TABLE evidence DELETE WHERE model = {model:String}",
+            f"ALTER TABLE {store.parts_of('evidence')} DELETE WHERE model = {{model:String}}",
             parameters={"model": model.hash},
             settings={"mutations_sync": 2},
         )

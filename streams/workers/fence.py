@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import pyarrow as pa
 from urllib3.exceptions import HTTPError
 
 from streams.faults import boundary
@@ -27,7 +28,7 @@ def asking(what: str) -> Iterator[None]:
     """Turn whatever ClickHouse or the way to it refuses into a StoreError."""
     try:
         yield
-    except (ClickHouseError, HTTPError, OSError, QueryError) as error:
+    except (ClickHouseError, HTTPError, OSError, QueryError, pa.ArrowException) as error:
         raise StoreError(f"{what}: {why(error)}") from error
 
 
@@ -139,7 +140,7 @@ class Fence:
             _log.warning("ending %d inserts that nobody waits for any more", len(pending))
             with asking("cannot end inserts"), boundary("fence.kill"):
                 self._store.client.command(
-                    "KILL QUERY WHERE query_id IN {ids:Array(String)} SYNC",
+                    f"KILL QUERY{self._store.on_cluster} WHERE query_id IN {{ids:Array(String)}} SYNC",
                     parameters={"ids": sorted(pending)},
                 )
             while pending & self._running(pending):
@@ -150,7 +151,8 @@ class Fence:
         if not wanted:
             return set()
         rows = self._query(
-            "SELECT query_id FROM system.processes WHERE arrayExists(p -> startsWith(query_id, p), {prefixes:Array(String)})",
+            f"SELECT query_id FROM {self._store.everywhere('system.processes')}"
+            " WHERE arrayExists(p -> startsWith(query_id, p), {prefixes:Array(String)})",
             {"prefixes": wanted},
         )
         return {str(query) for (query,) in rows}

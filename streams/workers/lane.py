@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streams.clock import Clock
+from streams.faults import boundary
 from streams.workers.messages import Message, Outgoing
 from streams.workers.ports import FencedError, StoreError
 from streams.workers.waiting import TICK_S, Received, Waiting
@@ -218,8 +219,10 @@ class Lane:
             await self._send(outgoing)
         if epoch == self._epoch:
             self._waiting.done(len(batch))
+        with boundary("worker.acknowledge"):
+            for item in batch:
+                item.ack()
         for item in batch:
-            item.ack()
             place = (item.message.topic, item.message.partition)
             self.progress.acked[place] = max(self.progress.acked.get(place, 0), item.message.offset)
         self.progress.batches += bool(batch)

@@ -130,9 +130,9 @@ class Deployment:
                 each.get(timeout=60)
         return len(sent)
 
-    def send(self, out, topic: str, value: bytes, partition: int):
+    def send(self, out, topic: str, value: bytes, partition: int, key: bytes | None = None):
         """Hand any bytes to a producer."""
-        return out.send(self.kafka.prefix + topic, value=value, partition=partition)
+        return out.send(self.kafka.prefix + topic, value=value, partition=partition, key=key)
 
     def lag(self) -> dict[str, int]:
         """Return how many records of each topic are not acknowledged.

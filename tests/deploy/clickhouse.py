@@ -66,14 +66,21 @@ class Deployed(ClickHouse):
     def _prepare(self) -> None:
         mysql, postgresql = self.http_port + 1, self.http_port + 2
         base = _IMAGE.format(
-            folder=self.folder, data=self.data, http=self.http_port, tcp=self.tcp_port, mysql=mysql, postgresql=postgresql
+            folder=self.folder,
+            data=self.data,
+            http=self.http_port,
+            tcp=self.tcp_port,
+            mysql=mysql,
+            postgresql=postgresql,
         )
         (self.folder / "config.xml").write_text(base)
         (self.folder / "users.xml").write_text(_IMAGE_USERS)
         for part in ("config.d", "users.d"):
             (self.folder / part).mkdir()
             text = (DEPLOY / "clickhouse" / part / "journey.xml").read_text()
-            (self.folder / part / "journey.xml").write_text(text.replace("/var/lib/clickhouse/backups/", f"{self.backups}/"))
+            (self.folder / part / "journey.xml").write_text(
+                text.replace("/var/lib/clickhouse/backups/", f"{self.backups}/")
+            )
         (self.folder / "users.d" / "library.xml").write_text(_LIBRARY)
 
     def start(self) -> None:

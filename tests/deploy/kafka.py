@@ -1,7 +1,6 @@
 """The broker of deploy/kafka, started by its own start.sh, on free ports and with its data in a folder."""
 
 import os
-from pathlib import Path
 from unittest.mock import patch
 
 from tests.deploy.clickhouse import DEPLOY
@@ -10,7 +9,7 @@ from tests.servers.process import free_port
 
 __all__ = ["PASSWORD", "Deployed"]
 
-PASSWORD = "of-the-engine-in-kafka"  # noqa: S105 - of a broker that lives for one test
+PASSWORD = "of-the-engine-in-kafka"
 _TOOLS = {"kafka-storage.sh": "kafka.tools.StorageTool", "kafka-server-start.sh": "kafka.Kafka"}
 
 
@@ -44,7 +43,7 @@ class Deployed(Kafka):
             self._script(script, f'#!/bin/sh\nexec {words} "$@"\n')
 
     def _script(self, name: str, text: str) -> None:
-        path: Path = self.bin / name
+        path = self.bin / name
         path.write_text(text)
         path.chmod(0o755)
 

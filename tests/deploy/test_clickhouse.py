@@ -55,7 +55,11 @@ def server() -> Iterator[Deployed]:
         pytest.skip(str(error))
     with made:
         done = subprocess.run(
-            [JOURNEY, "migrate"], env=os.environ | {"JOURNEY_STORE": made.dsn}, capture_output=True, text=True, check=False
+            [JOURNEY, "migrate"],
+            env=os.environ | {"JOURNEY_STORE": made.dsn},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         yield made

@@ -41,7 +41,10 @@ def secrets() -> set[str]:
 def compose(tmp_path: Path) -> list[str]:
     """The compose program, with a .env that has every secret."""
     for words in (["docker", "compose"], ["docker-compose"]):
-        if shutil.which(words[0]) and subprocess.run([*words, "version"], capture_output=True, check=False).returncode == 0:
+        if (
+            shutil.which(words[0])
+            and subprocess.run([*words, "version"], capture_output=True, check=False).returncode == 0
+        ):
             break
     else:
         pytest.skip("neither docker compose nor docker-compose is on PATH")
@@ -64,7 +67,9 @@ def test_the_real_program_takes_the_file(compose: list[str]) -> None:
 @pytest.mark.parametrize("missing", sorted(secrets()))
 def test_nothing_starts_while_a_secret_is_missing(compose: list[str], missing: str) -> None:
     filled = Path(compose[compose.index("--env-file") + 1])
-    filled.write_text("".join(line for line in filled.read_text().splitlines(keepends=True) if missing not in line))
+    filled.write_text(
+        "".join(line for line in filled.read_text().splitlines(keepends=True) if missing not in line)
+    )
     done = run([*compose, "config"])
     assert done.returncode != 0
     assert "see .env.example" in done.stderr

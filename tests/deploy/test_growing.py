@@ -51,7 +51,9 @@ def joined(first: bytes, second: bytes) -> bytes:
     for line in (first, second):
         for kind, value in json.loads(line)["data"]["handles"].items():
             handles.setdefault(kind, []).extend(value if isinstance(value, list) else [value])
-    named = {kind: values[:1] if len(values) == 1 else values[:2] for kind, values in list(handles.items())[:2]}
+    named = {
+        kind: values[:1] if len(values) == 1 else values[:2] for kind, values in list(handles.items())[:2]
+    }
     data = {"brand": "lumiere", "handles": named}
     ids = [json.loads(line)["id"] for line in (first, second)]
     return json.dumps(LINK | {"id": "-".join(ids), "data": data}).encode()

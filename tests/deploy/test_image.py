@@ -78,7 +78,9 @@ def test_every_package_of_the_image_is_locked_with_hashes() -> None:
         text = (ROOT / "requirements" / name).read_text()
         packages = re.split(r"\n(?=\S)", text.strip())
         assert packages
-        assert all(re.match(r"[a-z0-9-]+==\S+", package) and "--hash=sha256:" in package for package in packages)
+        assert all(
+            re.match(r"[a-z0-9-]+==\S+", package) and "--hash=sha256:" in package for package in packages
+        )
     assert names("server.txt") >= RUNTIME
     assert not names("server.txt") & NOT_AT_RUNTIME
 
@@ -86,7 +88,9 @@ def test_every_package_of_the_image_is_locked_with_hashes() -> None:
 def test_the_image_has_the_versions_that_were_tested() -> None:
     tested = pins("run.txt")
     for name in ("build.txt", "server.txt"):
-        assert {package: version for package, version in pins(name).items() if tested.get(package) != version} == {}
+        assert {
+            package: version for package, version in pins(name).items() if tested.get(package) != version
+        } == {}
 
 
 def names(name: str) -> set[str]:
@@ -98,7 +102,9 @@ def pins(name: str) -> dict[tuple[str, str], str]:
     text = (ROOT / "requirements" / name).read_text()
     return {
         (package, condition): version
-        for package, version, condition in re.findall(r"^([a-z0-9-]+)==(\S+) ?(;.*?)? ?\\$", text, re.MULTILINE)
+        for package, version, condition in re.findall(
+            r"^([a-z0-9-]+)==(\S+) ?(;.*?)? ?\\$", text, re.MULTILINE
+        )
     }
 
 
@@ -125,14 +131,24 @@ def test_the_commands_of_the_build_give_a_program_that_runs_by_itself(tmp_path: 
     )
     clean = {"PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        [python, "-I", "-W", "ignore", "-c", script], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
+        [python, "-I", "-W", "ignore", "-c", script],
+        cwd=tmp_path,
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     installed = set(done.stdout.split())
     assert installed >= RUNTIME | {"customer-journey-engine"}
     assert not installed & NOT_AT_RUNTIME
     listed = subprocess.run(
-        [python.with_name("journey"), "migrate"], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
+        [python.with_name("journey"), "migrate"],
+        cwd=tmp_path,
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert listed.returncode == 2
     assert "JOURNEY_STORE" in listed.stderr

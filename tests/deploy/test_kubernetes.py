@@ -16,14 +16,19 @@ from streams.settings import ENVIRONMENT, Settings
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
 VERSIONS = ("1.30", "1.34", kubernetes_validate.latest_version())
-SECRET = ("journey", {"handle-key", "store-password", "kafka-password"})  # made by the command in kustomization.yaml
+SECRET = (
+    "journey",
+    {"handle-key", "store-password", "kafka-password"},
+)  # made by the command in kustomization.yaml
 
 Document = dict[str, Any]
 
 
 def documents() -> list[Document]:
     return [
-        document for name in KUSTOMIZATION["resources"] for document in yaml.safe_load_all((FOLDER / name).read_text())
+        document
+        for name in KUSTOMIZATION["resources"]
+        for document in yaml.safe_load_all((FOLDER / name).read_text())
     ]
 
 
@@ -93,7 +98,9 @@ def test_settings_are_those_that_the_program_reads(monkeypatch: pytest.MonkeyPat
     given = {variable["name"] for _, container in containers() for variable in container["env"]}
     assert set(settings["data"]) | given <= set(ENVIRONMENT)
     for _, container in containers():
-        assert [each["configMapRef"]["name"] for each in container["envFrom"]] == [settings["metadata"]["name"]]
+        assert [each["configMapRef"]["name"] for each in container["envFrom"]] == [
+            settings["metadata"]["name"]
+        ]
     for name, value in settings["data"].items():
         monkeypatch.setenv(name, value)
     read = Settings.read()
@@ -117,8 +124,12 @@ def test_ports_and_probes_are_those_of_the_endpoint(monkeypatch: pytest.MonkeyPa
 def test_ports_that_pods_may_reach_are_those_of_the_settings() -> None:
     (settings,) = of_kind("ConfigMap")
     (policy,) = of_kind("NetworkPolicy")
-    allowed = {each["port"] for rule in policy["spec"]["egress"] if "to" not in rule for each in rule["ports"]}
-    named = {int(re.findall(r":(\d+)", settings["data"][name])[-1]) for name in ("JOURNEY_STORE", "JOURNEY_KAFKA")}
+    allowed = {
+        each["port"] for rule in policy["spec"]["egress"] if "to" not in rule for each in rule["ports"]
+    }
+    named = {
+        int(re.findall(r":(\d+)", settings["data"][name])[-1]) for name in ("JOURNEY_STORE", "JOURNEY_KAFKA")
+    }
     assert allowed == named
 
 

@@ -46,6 +46,12 @@ def lose_topics(deployment: Deployment) -> None:
     deployment.run("topics", "create", "--partitions", str(deployment.partitions), "--replication", "1")
 
 
+def see_refusal(deployment: Deployment) -> None:
+    worker = deployment.worker()
+    deployment.wait(lambda: worker.said("A recreated topic"), "the worker to refuse")
+    worker.kill()
+
+
 def test_topics_that_were_made_anew_are_taken_up_when_the_old_partitions_have_been_retired(
     deployment: Deployment,
 ) -> None:
@@ -58,9 +64,7 @@ def test_topics_that_were_made_anew_are_taken_up_when_the_old_partitions_have_be
         comments = store.query(COMMENTS, {})
         for round_, shift in enumerate((10_000, 20_000)):
             lose_topics(deployment)
-            hasty = deployment.worker()
-            deployment.wait(lambda: hasty.said("A recreated topic"), "the worker to refuse")
-            hasty.kill()
+            see_refusal(deployment)
             for _ in range(2):  # as if the first time had been interrupted at its end
                 retire(store.client, shift)
             deployment.worker()

@@ -1,7 +1,9 @@
 """Tables older than what Kafka says was read: the procedure of deploy/runbook.md, on real servers."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import clickhouse_connect
@@ -9,16 +11,16 @@ import pytest
 
 from streams.ports import TABLES
 from tests.cluster.deployment import Deployment
-from tests.deploy.clickhouse import Deployed
+from tests.deploy.clickhouse import DEPLOY, Deployed
 from tests.deploy.procedures import at_rest, group, simulated
 from tests.deploy.tools import kafka_tool
 from tests.servers.downloads import Unavailable
 from tests.servers.kafka import KafkaAddress
 from tests.servers.process import wait_until
 
-# As in the runbook.
-WATERMARKS = "SELECT _partition, max(_offset) FROM deliveries{where} GROUP BY _partition ORDER BY _partition"
-AN_HOUR_BEFORE = " WHERE received_at < now() - INTERVAL 1 HOUR"
+(OFFSETS,) = re.findall(
+    r"```sql\n-- offsets\n(.*?) FORMAT CSV\n```", (DEPLOY / "runbook.md").read_text(), re.DOTALL
+)
 # One row for each customer and brand, and every count; nothing that is a time of processing.
 STANDING = "SELECT brand, customer, stage, touches FROM standings ORDER BY brand, customer"
 
@@ -53,12 +55,13 @@ def stop_workers(deployment: Deployment) -> None:
     wait_until(lambda: at_rest(deployment), 60, "the workers to have left their group", every_s=0.5)
 
 
-def reset(deployment: Deployment, where: str) -> None:
-    with closing(deployment.store()) as store:
-        marks = dict(store.query(WATERMARKS.format(where=where), {}))
+def reset(deployment: Deployment, before: datetime) -> None:
     topic = f"{deployment.kafka.prefix}interactions"
+    with closing(deployment.store()) as store:
+        given = {"topic": topic, "partitions": deployment.partitions, "before": before}
+        rows = store.query(OFFSETS, given)
     wanted = deployment.folder / "offsets.csv"
-    wanted.write_text("".join(f"{topic},{p},{marks.get(p, 0)}\n" for p in range(deployment.partitions)))
+    wanted.write_text("".join(f'"{topic}",{partition},{offset}\n' for topic, partition, offset in rows))
     said = ["--group", group(deployment), "--reset-offsets", "--execute"]
     kafka_tool("kafka-consumer-groups.sh", deployment.kafka.servers[0], *said, "--from-file", str(wanted))
     names = (deployment.kafka.prefix + name for name in ("links", "identity.map", "evidence"))
@@ -68,7 +71,9 @@ def reset(deployment: Deployment, where: str) -> None:
 
 def answers(deployment: Deployment) -> tuple[Sequence[Sequence[object]], Sequence[Sequence[object]]]:
     with closing(deployment.store()) as store:
-        counts = [f"(SELECT count() FROM {table})" for table in ("interactions", "deliveries", "dead_letters")]
+        counts = [
+            f"(SELECT count() FROM {table})" for table in ("interactions", "deliveries", "dead_letters")
+        ]
         return store.query(STANDING, {}), store.query(f"SELECT {', '.join(counts)}", {})
 
 
@@ -88,7 +93,7 @@ def test_what_the_tables_lost_is_read_again_from_kafka(deployment: Deployment, s
     hasty = deployment.worker()
     deployment.wait(lambda: hasty.said("Restoring from a backup"), "the worker to refuse")
     stop_workers(deployment)
-    reset(deployment, where="")
+    reset(deployment, before=datetime.now(UTC))
     assert sum(deployment.lag().values()) > 0
     deployment.worker()
     deployment.settle()
@@ -119,7 +124,7 @@ def test_tables_backed_up_one_after_the_other_while_workers_write_are_brought_to
             command(server, f"DROP TABLE journey.{table} SYNC")
         named = ", ".join(f"TABLE journey.{table}" for table in tables)
         command(server, f"RESTORE {named} FROM File('{server.backups}/{number}')")
-    reset(deployment, where=AN_HOUR_BEFORE)
+    reset(deployment, before=datetime.now(UTC) - timedelta(hours=1))
     deployment.worker()
     deployment.settle()
     deployment.run("verify")

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.servers import downloads
 from tests.servers.downloads import Unavailable, kafka_jars
 
-__all__ = ["kafka_tool"]
+__all__ = ["KAFKA_TOOLS", "kafka_tool"]
 
 _CLASSES = {
     "kafka-acls.sh": "org.apache.kafka.tools.AclCommand",
@@ -15,6 +15,7 @@ _CLASSES = {
     "kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
     "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
 }
+KAFKA_TOOLS = frozenset(_CLASSES)
 
 
 def kafka_tool(script: str, servers: str, *words: str) -> str:
@@ -27,7 +28,11 @@ def kafka_tool(script: str, servers: str, *words: str) -> str:
     """
     command = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{kafka_jars()}/*:{_jar()}", _CLASSES[script]]
     done = subprocess.run(
-        [*command, "--bootstrap-server", servers, *words], capture_output=True, text=True, timeout=120, check=False
+        [*command, "--bootstrap-server", servers, *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     if done.returncode or "Error" in done.stdout:
         raise RuntimeError(f"{script} {' '.join(words)}: {done.stdout}{done.stderr}")

@@ -3,12 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import kafka
 import pytest
 from kafka.admin import NewTopic
 
 from schemas.topics import topics as declared
-from streams.kafka import topics
+from streams.kafka import clients, topics
 from streams.kafka.drained import GATEWAY, WORKERS
 from streams.kafka.errors import BrokerError, TopicError, UnreachableError
 from streams.kafka.sending import Sender
@@ -98,23 +97,23 @@ def test_a_broker_that_makes_topics_by_itself_is_not_made_to(broker):
     topics.create(settings.kafka, 2)
     with Sender(settings.kafka, "interactions") as sender, topics.admin(settings.kafka) as admin:
         admin.delete_topics(["interactions"])
-        sender._client._metadata.request_update()
-        wait_until(
-            lambda: "interactions" not in sender._client._metadata.topics(), 30, "the client to hear of it"
-        )
+        metadata = sender._client._metadata
+
+        def gone() -> bool:
+            metadata.request_update()
+            return "interactions" not in metadata.topics()
+
+        wait_until(gone, 60, "the client to hear of it")
         assert "interactions" not in admin.list_topics()
 
 
 def consumed(settings, name, group):
     """Read a topic to its end as a member of a group; returns the consumer, which is still a member."""
-    consumer = kafka.KafkaConsumer(
-        settings.kafka.prefix + name,
-        bootstrap_servers=settings.kafka.servers[0],
-        group_id=settings.kafka.prefix + group,
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    wait_until(lambda: consumer.poll(timeout_ms=200), 30, "a record")
+    more = {"group_id": settings.kafka.prefix + group, "auto_offset_reset": "earliest"}
+    consumer = clients.consumer(settings.kafka, **more)
+    consumer.subscribe([settings.kafka.prefix + name])
+    consumer.partitions_for_topic(settings.kafka.prefix + name)
+    wait_until(lambda: consumer.poll(timeout_ms=500), 60, "a record")
     consumer.commit()
     return consumer
 

@@ -106,6 +106,7 @@ VIEWS = {
     "evidence_recomputed(model = (SELECT model FROM model_in_force))": "* REPLACE (round(attention, 3) AS attention,"
     " round(attraction, 3) AS attraction, round(affinity, 3) AS affinity, round(audience, 3) AS audience, round(advocacy, 3) AS advocacy)",
     "standings": "* EXCEPT (scores, lapses_at)",
+    f"stage_steps(model = (SELECT model FROM model_in_force), until = {AT}, now = {AT})": "*",
     "stage_history": "*",
     f"stage_history_under(model = (SELECT model FROM model_in_force), at = {AT})": "*",
     "journeys": "* EXCEPT (attention, attraction, affinity, audience, advocacy, lapses_at)",

@@ -20,7 +20,7 @@ from streams.store import ClickHouse, QueryError, open_server
 from tests.server.conftest import copy, embedded
 from tests.server.front import breaking
 
-SECRET = "correct horse/battery staple"  # noqa: S105
+SECRET = "correct horse/battery staple"
 
 
 def deliveries(count: int, offset: int = 1) -> pa.Table:
@@ -93,7 +93,7 @@ def test_a_wrong_password_is_told_without_it(own_clickhouse):
             opened.make_database()
             assert opened.rows("SELECT currentUser() AS user") == [{"user": "ann"}]
     with pytest.raises(StoreError, match="Authentication failed") as error:
-        ClickHouse(server.dsn, password="wrong/one")  # noqa: S106
+        ClickHouse(server.dsn, password="wrong/one")
     assert str(error.value).startswith("JOURNEY_STORE: cannot open clickhouse://ann@127.0.0.1:")
     for word in ("wrong", "horse", "battery", "url"):
         assert word not in str(error.value)

@@ -11,7 +11,7 @@ from streams.settings import KafkaSettings, Settings, WorkerSettings
 from streams.telemetry.gateway import GatewayTelemetry
 from tests.kafka.broker import line
 from tests.servers.process import wait_until
-from tests.telemetry.endpoint import WITHIN_S, Endpoint
+from tests.telemetry.endpoint import WITHIN_S, Endpoint, exit_code
 
 STALL_S = 60
 AT_US = 1_790_000_000_000_000
@@ -37,6 +37,9 @@ def test_a_gateway_tells_what_it_took(deploy, clickhouse):
     assert found["journey_gateway_seconds_count",] >= 1
     assert found["journey_gateway_sessions_total",] == 1
     assert endpoint.json("/health") == (200, {"status": "ok", "reasons": [], "lag_records": 0})
+    second = there.gateway(JOURNEY_LOG="json", JOURNEY_WEB_PORT=endpoint.url.rpartition(":")[2])
+    assert exit_code(second) == 2
+    assert "another process listens" in json.loads(second.log.read_text())["message"]
     assert process.stop() == 0
     log = process.log.read_text()
     assert all(json.loads(said)["message"] for said in log.splitlines())

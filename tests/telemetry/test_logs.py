@@ -21,8 +21,8 @@ def settings(style: str) -> Settings:
         data=Path(),
         handle_key=KEY,
         store=DSN,
-        store_password="store-pass",  # noqa: S106 - of nobody
-        kafka=KafkaSettings(password="kafka+pass"),  # noqa: S106 - of nobody
+        store_password="store-pass",
+        kafka=KafkaSettings(password="kafka+pass"),
         worker=WorkerSettings(log=style),
     )
 

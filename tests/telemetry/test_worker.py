@@ -10,7 +10,7 @@ from tests.cluster.process import Process
 from tests.kafka.broker import line
 from tests.telemetry.endpoint import WITHIN_S, Endpoint, exit_code
 
-SECRET = "s3cret/pass+word"  # noqa: S105 - of nobody
+SECRET = "s3cret/pass+word"
 STALL_S = 6
 
 

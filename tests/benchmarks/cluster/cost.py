@@ -50,13 +50,13 @@ def measure(
     process = start()
     try:
         wait_until(lambda: process.check() or done(), within_s, f"{process.log.stem} to be done", _LOOK_S)
-        seconds, end_mb = time.monotonic() - began, rss_mb(process.pid)
+        seconds, memory = time.monotonic() - began, (rss_mb(process.pid, peak=True), rss_mb(process.pid))
         servers_s = cpu_s(servers.clickhouse) - clickhouse, cpu_s(servers.kafka) - kafka
     except BaseException:
         process.kill()
         raise
     used = process.stop()
-    return Cost(events, used, *servers_s, seconds, process.peak_mb, end_mb)
+    return Cost(events, used, *servers_s, seconds, *memory)
 
 
 def net_us(cost: Cost, idle: Cost) -> float:

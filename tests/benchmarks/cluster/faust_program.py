@@ -59,6 +59,11 @@ links = app.Table("links", default=list)
 sink = Sink(os.environ["RIVAL_CLICKHOUSE"])
 
 
+async def write() -> None:
+    """Write what was gathered, in a thread, so that the worker goes on meanwhile."""
+    await asyncio.to_thread(sink.write, sink.take())
+
+
 @app.agent(events)
 async def take(stream: faust.StreamT[Event]) -> None:
     """Take events one by one."""
@@ -74,14 +79,14 @@ async def take(stream: faust.StreamT[Event]) -> None:
             linked = links[str(one.handle)] = sorted({*links[str(one.handle)], *one.handles})
         sink.add(one, state, linked)
         if sink.is_due:
-            await flush()
+            await write()
 
 
 @app.timer(SECONDS)
 async def flush() -> None:
-    """Write what was gathered, in a thread, so that the worker goes on meanwhile."""
-    if sink.interactions:
-        await asyncio.to_thread(sink.write, sink.take())
+    """Write what no event has pushed out."""
+    if sink.is_due:
+        await write()
 
 
 if __name__ == "__main__":

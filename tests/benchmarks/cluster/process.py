@@ -1,6 +1,7 @@
 """Processes whose CPU and memory are measured: one that is started here, or any by its id."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,7 +11,6 @@ from pathlib import Path
 __all__ = ["Measured", "cpu_s", "rss_mb"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _STOP_S = 60.0
 
 
@@ -20,9 +20,10 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def rss_mb(pid: int) -> float:
-    """Return the resident memory of a running process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 2**20
+def rss_mb(pid: int, *, peak: bool = False) -> float:
+    """Return the resident memory of a running process, now or at its highest."""
+    (line,) = re.findall(r"^VmHWM:\s+(\d+) kB" if peak else r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.M)
+    return int(line) / 1024
 
 
 class Measured:
@@ -39,7 +40,6 @@ class Measured:
                 stderr=file,
                 start_new_session=True, cwd=log.parent,
             )
-        self.peak_mb = 0.0
 
     @property
     def pid(self) -> int:
@@ -74,7 +74,6 @@ class Measured:
         self._signal(signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         self._child.returncode = os.waitstatus_to_exitcode(status)
-        self.peak_mb = usage.ru_maxrss / 1024
         return usage.ru_utime + usage.ru_stime
 
     def _signal(self, number: signal.Signals) -> None:

@@ -1,4 +1,7 @@
-"""The job in Quix Streams: a stateful function on a streaming data frame, and a batching sink for ClickHouse."""
+"""The job in Quix Streams: a stateful function on a streaming data frame, and a batching sink for ClickHouse.
+
+It commits, and so writes, every 5 s, which is its default.
+"""
 
 import os
 from typing import Any
@@ -8,7 +11,7 @@ from quixstreams.sinks import BatchingSink, SinkBatch
 
 from schemas.event import event_v1
 from tests.benchmarks.cluster import job
-from tests.benchmarks.cluster.sink import SECONDS, Sink
+from tests.benchmarks.cluster.sink import Sink
 
 
 class ClickHouseSink(BatchingSink):
@@ -54,7 +57,6 @@ def main() -> None:
         broker_address=os.environ["RIVAL_KAFKA"],
         consumer_group=os.environ["RIVAL_GROUP"],
         auto_offset_reset="earliest",
-        commit_interval=SECONDS,
         state_dir=os.environ["RIVAL_FOLDER"],
     )
     events = app.topic(os.environ["RIVAL_TOPIC"], value_deserializer="json")

@@ -59,10 +59,12 @@ class Sink:
         self.interactions: list[list[Any]] = []
         self.evidence: dict[tuple[str, int], State] = {}
         self.links: dict[int, list[int]] = {}
-        self.since = time.monotonic()
+        self._since_s = 0.0
 
     def add(self, one: Touch, state: State | None, linked: list[int] | None) -> None:
         """Take an event, the state of its handle, and the handles linked to that, if there are others."""
+        if not self.interactions:
+            self._since_s = time.monotonic()
         self.interactions.append(one.row)
         if state is not None:
             self.evidence[one.brand, one.handle] = state
@@ -72,9 +74,8 @@ class Sink:
     @property
     def is_due(self) -> bool:
         """Whether it is time to write."""
-        return len(self.interactions) >= ROWS or (
-            bool(self.interactions) and time.monotonic() >= self.since + SECONDS
-        )
+        waiting = len(self.interactions)
+        return waiting >= ROWS or (waiting > 0 and time.monotonic() >= self._since_s + SECONDS)
 
     def take(self) -> dict[str, list[list[Any]]]:
         """Return rows by table, and begin anew."""
