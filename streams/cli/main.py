@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import typer
+from rich.console import Console
 from rich.logging import RichHandler
 
 __all__ = ["commands", "run"]
@@ -73,7 +74,7 @@ def commands(words: Sequence[str] = ()) -> typer.Typer:
 def run() -> None:
     """Run the command line; exit 0 when it did what was asked, 1 when a check failed, 2 when it could not."""
     logging.basicConfig(
-        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False, show_time=False)]
+        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_time=False)]
     )
     try:
         commands(sys.argv[1:])()

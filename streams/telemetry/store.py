@@ -81,5 +81,6 @@ class MeasuredStore(ServerStore):
 
 def _last(rows: pa.Table) -> Watermark:
     """Return the highest offset of each partition."""
-    found = rows.select(["_partition", "_offset"]).group_by("_partition").aggregate([("_offset", "max")])
-    return dict(zip(found["_partition"].to_pylist(), found["_offset_max"].to_pylist(), strict=True))
+    last = np.zeros(2**16, np.uint64)  # partitions are UInt16, and offsets count from 1
+    np.maximum.at(last, rows.column("_partition").to_numpy(), rows.column("_offset").to_numpy())
+    return {int(partition): int(last[partition]) for partition in np.flatnonzero(last)}

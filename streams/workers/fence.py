@@ -12,7 +12,7 @@ import pyarrow as pa
 from urllib3.exceptions import HTTPError
 
 from streams.faults import boundary
-from streams.store import ClickHouse, ClickHouseError, QueryError, why
+from streams.store import ClickHouse, ClickHouseError, QueryError, to_ipc, why
 from streams.workers.ports import FencedError, StoreError
 
 __all__ = ["Fence", "asking"]
@@ -93,10 +93,21 @@ class Fence:
         """Become the owner: enter the next generation, then end what older ones have under way."""
         before = self._owners(topic, partitions)
         entered = {partition: before.get(partition, (0, ""))[0] + 1 for partition in sorted(partitions)}
-        rows = [[topic, partition, number, self._token, _myself()] for partition, number in entered.items()]
-        names = ["topic", "partition", "generation", "token", "worker"]
+        rows = pa.table(
+            {
+                "topic": [topic] * len(entered),
+                "partition": pa.array(entered, pa.uint16()),
+                "generation": pa.array(entered.values(), pa.uint64()),
+                "token": [self._token] * len(entered),
+                "worker": [_myself()] * len(entered),
+            }
+        )
         with asking(f"cannot take partitions of {topic}"), boundary("fence.take"):
-            self._store.client.insert("fences", rows, column_names=names, settings={"async_insert": 0})
+            self._store.client.command(
+                f"INSERT INTO fences ({', '.join(rows.schema.names)}) FORMAT ArrowStream",
+                data=to_ipc(rows),
+                settings={"async_insert": 0},
+            )
         self._generations |= {(topic, partition): number for partition, number in entered.items()}
         # Others may have entered the same generation: of those, the highest token is the owner.
         self._wait_out({token for _, token in before.values()} | self._rivals(topic, partitions))

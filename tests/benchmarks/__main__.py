@@ -1,31 +1,62 @@
 """Run every benchmark and print its figures; say ratios, since machines differ and are noisy."""
 
 import argparse
+import logging
 import tempfile
 from pathlib import Path
 
 from tests.benchmarks import breakdown, load, restore
 
+ALL = ("load", "breakdown", "restore", "cluster", "latency")
+
 
 def main() -> None:
     """Parse the command line and run what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("only", nargs="*", help="load, breakdown, restore; default: all")
+    parser.add_argument("only", nargs="*", help=f"{', '.join(ALL)}; default: all")
     parser.add_argument(
         "--customers", type=int, default=36_500, help="people in the simulated month (about 28 events each)"
     )
     parser.add_argument("--runs", type=int, default=3, help="pairs of runs")
+    cluster = parser.add_argument_group("cluster and latency, on servers of their own")
+    cluster.add_argument("--people", type=int, default=12_000, help="in the month that the worker is given")
+    cluster.add_argument("--rounds", type=int, default=1, help="of all programs, one after the other")
+    cluster.add_argument("--others", nargs="*", default=(), help="programs to compare with; default: all")
+    cluster.add_argument("--rate", type=float, default=5_000, help="events a second")
+    cluster.add_argument("--seconds", type=float, default=60, help="that latency is looked at, after 10")
+    cluster.add_argument("--workers", type=int, nargs="*", default=(1, 2), help="how many at once")
     arguments = parser.parse_args()
-    chosen = arguments.only or ["load", "breakdown", "restore"]
+    chosen = arguments.only or ALL
     with tempfile.TemporaryDirectory(prefix="journey-bench-") as folder:
-        if "load" in chosen or "breakdown" in chosen:
-            month = load.month(Path(folder), arguments.customers)
-        if "load" in chosen:
-            load.run(Path(folder), month, arguments.runs)
-        if "breakdown" in chosen:
-            breakdown.run(Path(folder), month)
-        if "restore" in chosen:
-            restore.run(Path(folder))
+        _embedded(Path(folder), chosen, arguments)
+        _distributed(Path(folder), chosen, arguments)
+
+
+def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:
+    if "load" in chosen or "breakdown" in chosen:
+        month = load.month(folder, arguments.customers)
+    if "load" in chosen:
+        load.run(folder, month, arguments.runs)
+    if "breakdown" in chosen:
+        breakdown.run(folder, month)
+    if "restore" in chosen:
+        restore.run(folder)
+
+
+def _distributed(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:
+    if not {"cluster", "latency"} & set(chosen):
+        return
+    from tests.benchmarks.cluster import latency, throughput  # noqa: PLC0415 — with Kafka's clients
+    from tests.servers.downloads import Unavailable  # noqa: PLC0415
+
+    logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
+    try:
+        if "cluster" in chosen:
+            throughput.run(folder, arguments.people, arguments.rounds, arguments.others)
+        if "latency" in chosen:
+            latency.run(folder, arguments.rate, arguments.seconds, arguments.workers)
+    except Unavailable as reason:
+        print(f"cluster and latency are left out: {reason}")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,17 @@ def test_an_alert_says_what_is_wrong_and_where_to_read_what_to_do(name, text):
     assert name in headings
 
 
+def test_links_between_the_pages_lead_somewhere():
+    for page in ("alerts.md", "metrics.md"):
+        for file, anchor in re.findall(r"\]\(([^)#:]*)#?([^)]*)\)", (DEPLOY.parent / page).read_text()):
+            there = DEPLOY.parent / (file or page)
+            assert there.exists(), f"{page}: {file}"
+            headings = re.findall(r"^#+ (.+)$", there.read_text(), re.MULTILINE) if anchor else []
+            assert not anchor or anchor in {
+                re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings
+            }
+
+
 def test_alerts_use_metrics_that_there_are():
     exposed = {metric.name + suffix for metric in METRICS for suffix in SUFFIXES.get(metric.kind, ("",))}
     used = set(re.findall(r"\bjourney_\w+", RULES))

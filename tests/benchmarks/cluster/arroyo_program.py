@@ -46,7 +46,9 @@ def main() -> None:
             group_id=os.environ["RIVAL_GROUP"],
         )
     )
-    processor = StreamProcessor(consumer=consumer, topic=Topic(os.environ["RIVAL_TOPIC"]), processor_factory=Factory())
+    processor = StreamProcessor(
+        consumer=consumer, topic=Topic(os.environ["RIVAL_TOPIC"]), processor_factory=Factory()
+    )
     signal.signal(signal.SIGTERM, lambda *_: processor.signal_shutdown())
     processor.run()
 

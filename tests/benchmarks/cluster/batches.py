@@ -1,14 +1,16 @@
 """What the two programs without a framework's state share: everything that is known is in sets and dictionaries."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from schemas.event import event_v1
 from tests.benchmarks.cluster import job
-from tests.benchmarks.cluster.job import State
 from tests.benchmarks.cluster.sink import Sink
+
+if TYPE_CHECKING:
+    from tests.benchmarks.cluster.job import State
 
 __all__ = ["Batches"]
 

@@ -1,14 +1,13 @@
 """What a run took: CPU of the process and of the two servers, wall time, memory."""
 
-import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.benchmarks.cluster.process import Measured, cpu_s, rss_mb
 from tests.servers.process import wait_until
 
-__all__ = ["Cost", "Servers", "measure", "median", "net_us"]
+__all__ = ["Cost", "Run", "Servers", "measure"]
 
 _LOOK_S = 0.2
 
@@ -34,8 +33,33 @@ class Cost:
     end_mb: float
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one program took for its events, and for a single one."""
+
+    name: str
+    about: str
+    cost: Cost
+    idle: Cost
+
+    @property
+    def us(self) -> float:
+        """CPU microseconds per event, beyond what the program takes to start, do a single one, and end."""
+        return (self.cost.cpu_s - self.idle.cpu_s) / self.cost.events * 1e6
+
+    def server_us(self, server: str) -> float:
+        """Return the same of a server, merges of ClickHouse included as far as they went meanwhile."""
+        spent: float = getattr(self.cost, f"{server}_s") - getattr(self.idle, f"{server}_s")
+        return spent / self.cost.events * 1e6
+
+
 def measure(
-    start: Callable[[], Measured], done: Callable[[], bool], events: int, servers: Servers, *, within_s: float = 900
+    start: Callable[[], Measured],
+    done: Callable[[], bool],
+    events: int,
+    servers: Servers,
+    *,
+    within_s: float = 900,
 ) -> Cost:
     """Start a process, wait until all of its work is done, and end it.
 
@@ -49,7 +73,7 @@ def measure(
     clickhouse, kafka, began = cpu_s(servers.clickhouse), cpu_s(servers.kafka), time.monotonic()
     process = start()
     try:
-        wait_until(lambda: process.check() or done(), within_s, f"{process.log.stem} to be done", _LOOK_S)
+        wait_until(lambda: process.check() or done(), within_s, f"{process.log} to be done", _LOOK_S)
         seconds, memory = time.monotonic() - began, (rss_mb(process.pid, peak=True), rss_mb(process.pid))
         servers_s = cpu_s(servers.clickhouse) - clickhouse, cpu_s(servers.kafka) - kafka
     except BaseException:
@@ -57,13 +81,3 @@ def measure(
         raise
     used = process.stop()
     return Cost(events, used, *servers_s, seconds, *memory)
-
-
-def net_us(cost: Cost, idle: Cost) -> float:
-    """Return CPU microseconds per event beyond what a run with a single event takes."""
-    return (cost.cpu_s - idle.cpu_s) / cost.events * 1e6
-
-
-def median(values: Sequence[float]) -> float:
-    """Return the median."""
-    return statistics.median(values)

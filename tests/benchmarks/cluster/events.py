@@ -1,22 +1,28 @@
-"""What is sent: a simulated month, repeats among it, in a file and in topics."""
+"""What is sent: a simulated month, repeats among it, in a file and in topics; and what must come of it."""
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
+from journey.evidence import weigh
 from journey.handle import KINDS
+from schemas.apath import default_model
 from schemas.topics import EVENTS_IN
+from streams.batch import Batch
 from streams.clock import system_clock
 from streams.edge import Edge
 from streams.kafka.clients import producer
 from streams.settings import KafkaSettings
 from streams.simulate import simulate, write
 
-__all__ = ["DAYS", "Month", "month", "send"]
+__all__ = ["DAYS", "Month", "month", "one_event", "send"]
 
 DAYS = 30
 _CHUNK = 5_000
@@ -24,13 +30,21 @@ _CHUNK = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """Lines in a file: `events` of them distinct, by `handles` primary handles."""
+    """Lines in a file.
+
+    Attributes
+    ----------
+    events, handles
+        Distinct events, and their primary handles.
+    sums
+        Of the evidence of all handles, by stage, under the default model.
+    """
 
     path: Path
     lines: int
     events: int
     handles: int
-    size: int  # bytes
+    sums: tuple[float, ...]
 
     def read(self) -> Iterator[bytes]:
         """Yield the lines."""
@@ -40,45 +54,44 @@ class Month:
 
 
 def month(path: Path, customers: int, key: bytes, *, days: int = DAYS) -> Month:
-    """Write a simulated month up to yesterday; what is distinct in it, the edge says."""
+    """Write a simulated month up to yesterday."""
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days + 1)
     with path.open("wb") as file:
-        count = write(simulate(customers=customers, days=days, seed=7, start=start), file)
-    made = Month(path, count, 0, 0, path.stat().st_size)
-    events, handles = _distinct(made, Edge(key))
-    return replace(made, events=events, handles=handles)
+        write(simulate(customers=customers, days=days, seed=7, start=start), file)
+    return _read(path, key)
 
 
-def _distinct(made: Month, edge: Edge) -> tuple[int, int]:
-    ids: set[bytes] = set()
-    handles: set[int] = set()
-    for chunk in _chunks(made.read()):
-        events = edge.pack(chunk, topic="bench", now_us=system_clock()).events
-        ids.update(events.column("event").to_pylist())
-        handles.update(events.column("handle").to_pylist())
-    return len(ids), len(handles)
+def one_event(path: Path, key: bytes) -> Month:
+    """Write a month of a single event."""
+    month(path, 1, key)
+    path.write_bytes(path.read_bytes().partition(b"\n")[0] + b"\n")
+    return _read(path, key)
 
 
-def _chunks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
-    chunk: list[bytes] = []
-    for line in lines:
-        chunk.append(line)
-        if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def _read(path: Path, key: bytes) -> Month:
+    edge, model = Edge(key), default_model()
+    lines, seen, handles, sums = 0, set[bytes](), set[int](), np.zeros(len(model.stages))
+    with path.open("rb") as file:
+        while chunk := [line.rstrip(b"\n") for line in islice(file, _CHUNK)]:
+            lines += len(chunk)
+            events = edge.pack(chunk, topic="bench", now_us=system_clock()).events
+            new = [not (event in seen or seen.add(event)) for event in events.column("event").to_pylist()]
+            events = pa.Table.from_batches([events]).filter(pa.array(new))
+            handles.update(events.column("handle").to_pylist())
+            place = np.zeros(len(events), np.uint16), np.zeros(len(events), np.uint64)
+            sums += np.nansum(weigh(Batch(events, *place).touches, model), axis=0)
+    return Month(path, lines, len(seen), len(handles), tuple(sums.tolist()))
 
 
 def send(made: Month, kafka: KafkaSettings, topic: str = EVENTS_IN) -> None:
     """Send each line as a record of its own, with the primary handle as key: nobody has to sort them out anew."""
     with closing(producer(kafka, linger_ms=50, batch_size=2**18)) as out:
         for line in made.read():
-            out.send(kafka.prefix + topic, value=line, key=primary(line))
+            out.send(kafka.prefix + topic, value=line, key=_primary(line))
         out.flush()
 
 
-def primary(line: bytes) -> bytes:
+def _primary(line: bytes) -> bytes:
     """Return kind and value of the handle that evidence belongs to."""
     handles = msgspec.json.decode(line)["data"]["handles"]
     kind = next(kind for kind in KINDS if kind in handles)

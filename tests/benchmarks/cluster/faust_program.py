@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Optional
+from typing import Any
 
 import faust
 
@@ -20,17 +20,17 @@ class Interaction(faust.Record, validation=True):
 
     brand: str
     handles: Mapping[str, Any]
-    content: Optional[str] = None
-    product: Optional[str] = None
-    place: Optional[str] = None
-    campaign: Optional[str] = None
-    device: Optional[str] = None
-    amount: Optional[float] = None
-    currency: Optional[str] = None
-    rating: Optional[float] = None
-    sentiment: Optional[float] = None
-    cause: Optional[str] = None
-    properties: Optional[Mapping[str, Any]] = None
+    content: str | None = None
+    product: str | None = None
+    place: str | None = None
+    campaign: str | None = None
+    device: str | None = None
+    amount: float | None = None
+    currency: str | None = None
+    rating: float | None = None
+    sentiment: float | None = None
+    cause: str | None = None
+    properties: Mapping[str, Any] | None = None
 
 
 class Event(faust.Record, serializer="json", validation=True):

@@ -71,7 +71,9 @@ def _rules(event_type: str) -> list[tuple[int, float, int, Mapping[str, Any]]]:
 @cache
 def _signed(event_type: str) -> int:
     names = {event_type, "*." + event_type.partition(".")[2]}
-    return int(bool(names & set(_MODEL["revenue"]["add"]))) - int(bool(names & set(_MODEL["revenue"]["subtract"])))
+    return int(bool(names & set(_MODEL["revenue"]["add"]))) - int(
+        bool(names & set(_MODEL["revenue"]["subtract"]))
+    )
 
 
 @cache
@@ -96,7 +98,9 @@ def _handles(given: Mapping[str, Any]) -> tuple[list[int], list[str]]:
     return ids, kinds
 
 
-def touch(event_id: str, source: str, event_type: str, time: datetime, data: Mapping[str, Any]) -> Touch | None:
+def touch(
+    event_id: str, source: str, event_type: str, time: datetime, data: Mapping[str, Any]
+) -> Touch | None:
     """Return a valid event with its handles hashed; None where they all name nobody. Absent fields may be None."""
     handles, kinds = _handles(data["handles"])
     if not handles:
@@ -121,7 +125,14 @@ def _dumps(properties: Mapping[str, Any]) -> str:
 
 def blank() -> State:
     """Return the state of a handle and brand that nothing is known of; it can be kept as JSON."""
-    return {"sums": [None] * len(STAGES), "touches": {}, "revenue": {}, "first": None, "last": None, "version": 0}
+    return {
+        "sums": [None] * len(STAGES),
+        "touches": {},
+        "revenue": {},
+        "first": None,
+        "last": None,
+        "version": 0,
+    }
 
 
 def add(state: State, one: Touch) -> State:

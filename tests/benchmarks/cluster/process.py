@@ -22,7 +22,11 @@ def cpu_s(pid: int) -> float:
 
 def rss_mb(pid: int, *, peak: bool = False) -> float:
     """Return the resident memory of a running process, now or at its highest."""
-    (line,) = re.findall(r"^VmHWM:\s+(\d+) kB" if peak else r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.M)
+    (line,) = re.findall(
+        r"^VmHWM:\s+(\d+) kB" if peak else r"^VmRSS:\s+(\d+) kB",
+        Path(f"/proc/{pid}/status").read_text(),
+        re.MULTILINE,
+    )
     return int(line) / 1024
 
 
@@ -38,7 +42,8 @@ class Measured:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
-                start_new_session=True, cwd=log.parent,
+                start_new_session=True,
+                cwd=log.parent,
             )
 
     @property
@@ -49,7 +54,10 @@ class Measured:
     @property
     def running(self) -> bool:
         """Whether it has not ended."""
-        return self._child.returncode is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return (
+            self._child.returncode is None
+            and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        )
 
     def check(self) -> None:
         """Raise when it has ended by itself, with the end of its log."""

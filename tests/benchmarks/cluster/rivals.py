@@ -24,7 +24,7 @@ class Rival:
     Attributes
     ----------
     share
-        Of the customers whose events it is given: some are slow, and the figure is per event.
+        Part of the customers whose events it is given: some are slow, and the figure is per event.
     tables
         Faust's, whose changelog topics are made beforehand: with those that it makes itself an agent may start too
         early, crash with PartitionsMismatch, and lose what it had in hand.
@@ -36,29 +36,30 @@ class Rival:
     share: float
     words: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
-    environment: tuple[tuple[str, str], ...] = ()
+    store: str = "rocksdb://"
+    bare: bool = False
 
 
-_WORKER = ("worker", "-l", "warning", "--without-web")
+_WORKER = ("worker", "-l", "warn", "--without-web")
 _TABLES = ("seen", "evidence", "links")
 RIVALS = (
     Rival("faust", "Faust, tables in RocksDB, as it says for production", "faust_program", 0.08, _WORKER, _TABLES),
     Rival(
         "faust-memory", "Faust, tables in memory, as it says for development", "faust_program", 0.08, _WORKER, _TABLES,
-        (("RIVAL_STORE", "memory://"),),
+        store="memory://",
     ),
     Rival("quix", "Quix Streams, state in RocksDB", "quix_program", 0.25),
     Rival("arroyo", "sentry-arroyo, batches, state in dictionaries", "arroyo_program", 0.25),
     Rival("aiokafka", "aiokafka, batches, state in dictionaries", "aiokafka_program", 0.25),
     Rival(
         "bare", "aiokafka, batches: only parsed, repeats dropped, inserted", "aiokafka_program", 0.25,
-        environment=(("RIVAL_BARE", "1"),),
+        bare=True,
     ),
 )  # fmt: skip
 
 
 def _packages() -> list[str]:
-    """Return the pinned packages: the group `bench`, and what the programs share with us at the versions that we run."""
+    """Return the pinned packages of the group `bench`."""
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())
     return [str(package) for package in project["dependency-groups"]["bench"]]
 
@@ -89,21 +90,19 @@ def _run(command: list[str | Path]) -> None:
         raise Unavailable((done.stderr or done.stdout).strip().splitlines()[-1])
 
 
-def environment(rival: Rival, *, kafka: str, dsn: str, topic: str, group: str, partitions: int, folder: Path) -> dict[str, str]:
+def environment(
+    rival: Rival, *, kafka: str, dsn: str, topic: str, group: str, partitions: int, folder: Path
+) -> dict[str, str]:
     """Return the environment that a program reads."""
-    return (
-        os.environ
-        | {
-            "RIVAL_KAFKA": kafka,
-            "RIVAL_CLICKHOUSE": dsn,
-            "RIVAL_TOPIC": topic,
-            "RIVAL_GROUP": group,
-            "RIVAL_PARTITIONS": str(partitions),
-            "RIVAL_FOLDER": str(folder),
-            "RIVAL_STORE": "rocksdb://",
-            "RIVAL_BARE": "0",
-            "PYTHONPATH": str(_ROOT),
-            "TZ": "UTC",
-        }
-        | dict(rival.environment)
-    )
+    return os.environ | {
+        "RIVAL_KAFKA": kafka,
+        "RIVAL_CLICKHOUSE": dsn,
+        "RIVAL_TOPIC": topic,
+        "RIVAL_GROUP": group,
+        "RIVAL_PARTITIONS": str(partitions),
+        "RIVAL_FOLDER": str(folder),
+        "RIVAL_STORE": rival.store,
+        "RIVAL_BARE": str(int(rival.bare)),
+        "PYTHONPATH": str(_ROOT),
+        "TZ": "UTC",
+    }

@@ -1,0 +1,71 @@
+"""Every command that changes something does so on a server too: through Kafka, by the workers."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas.apath import default_model_text
+
+EVENING = Path(__file__).parents[2] / "schemas" / "examples" / "evening.ndjson"
+
+
+@pytest.fixture
+def working(deployment):
+    deployment.worker()
+    return deployment
+
+
+def test_load_tells_what_became_of_events_and_every_other_command_answers(working, tmp_path):
+    first = working.json("load", str(EVENING))
+    assert (first["input"], first["accepted"], first["duplicates"]) == (167, 165, 2)
+    again = working.json("load", str(EVENING))
+    assert (again["accepted"], again["duplicates"]) == (0, 167)
+
+    bad = tmp_path / "bad.ndjson"
+    bad.write_bytes(b'{"id": 1}\nnot json\n')
+    assert working.json("load", str(bad))["dead_letters_by_reason"] == {"wrong_type": 1, "not_json": 1}
+    assert working.json("dead-letters", "replay")["refused"] == 2
+
+    working.settle()
+    one, other = "social:instagram:ann.l", f"cookie:#{_handle(working, 'cookie'):016x}"
+    joined = working.json("identity", "show", one)["customer"]
+    parted = working.json("identity", "unlink", one, other)
+    assert parted["one"] != parted["other"]
+    rejoined = working.json("identity", "link", one, other)
+    assert rejoined == {"one": joined, "other": joined}
+    working.settle()
+    assert "all figures recompute" in working.run("verify")
+
+
+def test_a_changed_model_comes_into_force_for_all_workers_and_everything_recomputes(working, tmp_path):
+    working.worker()
+    working.json("load", str(EVENING))
+    model = tmp_path / "model.toml"
+    model.write_text(default_model_text().replace("threshold = 2", "threshold = 1"))
+    told = working.json("model", "apply", str(model))
+    assert told["before"] != told["in_force"]
+    working.json("load", str(EVENING))
+    working.settle()
+    assert "all figures recompute" in working.run("verify")
+    assert working.json("model", "apply", str(model))["before"] == told["in_force"], "again is nothing"
+
+
+def test_a_changed_model_without_workers_is_refused_and_the_one_before_stands(
+    deployment, tmp_path, monkeypatch
+):
+    from schemas.apath import parse_model  # noqa: PLC0415
+    from streams.server import Server  # noqa: PLC0415
+    from streams.workers.change import ChangeError, change_model  # noqa: PLC0415
+
+    text = default_model_text().replace("threshold = 2", "threshold = 1")
+    with Server(deployment.settings) as server:
+        with pytest.raises(ChangeError, match="are workers running"):
+            change_model(server, parse_model(text), text, lambda *_: None, silence_s=1.0)
+        before = server.model.hash
+    with Server(deployment.settings) as server:
+        assert server.model.hash == before
+
+
+def _handle(deployment, kind: str) -> int:
+    shown = deployment.json("identity", "show", "social:instagram:ann.l")
+    return next(row["handle"] for row in shown["handles"] if row["kind"] == kind)
