@@ -1,6 +1,7 @@
 """The simulation of workers: partitions, topics, nodes that crash, lose partitions, and go on when they should not."""
 
 from collections import defaultdict
+from contextlib import suppress
 from random import Random
 
 import numpy as np
@@ -41,25 +42,51 @@ class Connection:
         self.world = world
         self.store = world.store
         self.token = object()
+        self.generations = {}
+        self.doubtful = set()
 
     def take(self, topic, partitions):
-        self.world.faults.write(
-            lambda: self.world.fences.update({(topic, p): self.token for p in partitions}), may_fail=True
-        )
+        def enter():
+            for place in ((topic, partition) for partition in partitions):
+                self.world.generation += 1
+                self.generations[place] = self.world.generation
+                self.world.fences[place] = (self.token, self.world.generation)
+                self.doubtful.discard(place)
+
+        self.world.faults.write(enter, may_fail=True)
 
     def held(self, topic, partitions):
         self.world.faults.read()
-        return {p for p in partitions if self.world.fences[topic, p] is self.token}
+        return {p for p in partitions if self.world.fences[topic, p][0] is self.token}
 
     def settle(self, topic, partitions):
-        self.world.faults.read()
+        if doubtful := {p for p in partitions if (topic, p) in self.doubtful}:
+            if self.held(topic, doubtful) != doubtful:
+                raise FencedError("what is in doubt")
+            self.take(topic, doubtful)
 
     def insert(self, topic, table, rows):
         self.world.interrupt(self.token)
         partitions = set(rows.column("_partition").to_pylist())
-        if any(self.world.fences[topic, p] is not self.token for p in partitions):
-            raise FencedError(table)
-        self.world.faults.write(lambda: self.store.insert(table, rows), may_fail=True)
+        self.write(topic, partitions, lambda: self.store.insert(table, rows))
+
+    def write(self, topic, partitions, action):
+        """Do an insert if the partitions are owned when it arrives, which may be long after it was given up."""
+        sent = {(topic, p): (self.token, self.generations.get((topic, p))) for p in partitions}
+
+        def arrive():
+            if any(self.world.fences[place] != owner for place, owner in sent.items()):
+                raise FencedError(f"{topic} {partitions}")
+            action()
+
+        try:
+            if self.world.strikes(0.3):
+                self.world.late.append(arrive)
+                raise StoreError("no answer; it is on its way")
+            self.world.faults.write(arrive, may_fail=True)
+        except StoreError:
+            self.doubtful |= sent.keys()
+            raise
 
     def keep_poison(self, *_):
         raise AssertionError("nothing here is poison")
@@ -174,16 +201,14 @@ class Connection:
 
     def recompute(self, model, partition, offset):
         self.world.interrupt(self.token)
-        if self.world.fences[INTERACTIONS, partition] is not self.token:
-            raise FencedError("evidence")
-        rows = self._mine("interactions", "handle", {partition})
-        there = [r for r in self._mine("evidence", "handle", {partition}) if r["model"] == model.hash]
-        if rows and not there:
-            self.world.faults.write(
-                lambda: self.store.insert("evidence", weighed(rows, model, partition, offset)), may_fail=True
-            )
-        if self.world.fences[INTERACTIONS, partition] is not self.token:
-            raise FencedError("evidence")
+
+        def weigh():
+            rows = self._mine("interactions", "handle", {partition})
+            there = [r for r in self._mine("evidence", "handle", {partition}) if r["model"] == model.hash]
+            if rows and not there:
+                self.store.insert("evidence", weighed(rows, model, partition, offset))
+
+        self.write(INTERACTIONS, {partition}, weigh)
 
     def book_change(self, control, model, partition, offset):
         self.world.faults.write(
@@ -278,9 +303,12 @@ class Node:
             worker.refresh()
             batch = self._read(lane)
             outgoing = worker.step(batch, self.world.now()) if batch else worker.tick(self.world.now())
-            for out in outgoing:
+            while outgoing:
                 self.world.interrupt(next(iter(self.tokens)), node=self)
-                self.world.send(out)
+                if self.world.strikes(0.1):
+                    self._stand_still(outgoing)
+                    return True
+                self.world.send(outgoing.pop(0))
             self._commit(lane, batch)
         except FencedError:
             worker.reset()
@@ -294,6 +322,14 @@ class Node:
             self.start()
             return True
         return bool(batch)
+
+    def _stand_still(self, outgoing) -> None:
+        """Be taken for dead before sending, and send when others have long gone on."""
+        self.world.late.append(lambda: [self.world.append(out) for out in outgoing])
+        self.world.rebalance(without=self, share=0.0)
+        if len(self.world.nodes) > 1:
+            self.assigned = dict.fromkeys(LANES, frozenset())
+        self.start()
 
     def rewind_lane(self, lane: str) -> None:
         for topic in LANES[lane]:
@@ -329,10 +365,14 @@ class Cluster:
         self.count = history.partitions
         self.faults = Faults(self.random, 0.0 if calm else self.random.choice([0.0, 0.01, 0.03, 0.08]))
         self.takeovers = 0 if calm else self.random.choice([0, 3, 12])
+        self.eager = self.random.choice([0.05, 0.3])  # how likely a node is stopped where it can be
+        self.late: list = []  # what is on its way
+        self.diligence = self.random.choice([(1, 1, 1), (1, 1, 1), (8, 1, 1), (8, 1, 8), (8, 8, 1), (1, 8, 8)])
+        self.generation = 0
         self.store = MemoryStore()
         self.topics = defaultdict(list)
         self.committed = defaultdict(int)
-        self.fences = defaultdict(lambda: None)
+        self.fences = defaultdict(lambda: (None, None))
         self.owner = {}
         self.model = MODEL
         self.texts = {model.hash: text for model, text in ((MODEL, TEXT), (OTHER, OTHER_TEXT))}
@@ -359,10 +399,24 @@ class Cluster:
 
     def send(self, out) -> None:
         """Append a message, at times twice: the producer had no answer and sent it again in another process."""
-        place = (out.topic, out.partition)
-        self.faults.write(lambda: self.topics[place].append(out.value), may_fail=False)
+        self.faults.write(lambda: self.append(out), may_fail=False)
         if self.faults.rate and self.random.random() < 0.03:
-            self.topics[place].append(out.value)
+            self.append(out)
+
+    def append(self, out) -> None:
+        self.topics[out.topic, out.partition].append(out.value)
+
+    def strikes(self, share: float) -> bool:
+        """Whether something is cut off here, and arrives later: as often as nodes are stopped."""
+        if not self.takeovers or self.busy or self.random.random() > self.eager * share:
+            return False
+        self.takeovers -= 1
+        return True
+
+    def deliver(self) -> None:
+        """Let something arrive that was on its way; nobody waits for it any more."""
+        with suppress(FencedError):
+            self.late.pop(self.random.randrange(len(self.late)))()
 
     def rebalance(self, without: Node | None = None, *, share: float = 1.0) -> None:
         """Deal a share of all partitions out anew; `without` does not hear of it, and goes on as it was."""
@@ -382,9 +436,8 @@ class Cluster:
 
     def interrupt(self, token, node: Node | None = None) -> None:
         """A node is stopped just before a write; others take over and work; then it goes on."""
-        if not self.takeovers or self.busy or len(self.nodes) == 1 or self.random.random() > 0.05:
+        if len(self.nodes) == 1 or not self.strikes(1.0):
             return
-        self.takeovers -= 1
         stopped = node or next(each for each in self.nodes if token in each.tokens)
         self.busy.append(stopped)
         try:
@@ -396,7 +449,9 @@ class Cluster:
 
     def some_work(self, without: Node | None = None) -> None:
         node = self.random.choice([node for node in self.nodes if node is not without])
-        node.work(self.random.choice(list(LANES)))
+        node.work(*self.random.choices(list(LANES), self.diligence))
+        if self.late and self.random.random() < 0.03:
+            self.deliver()
 
     def run(self) -> "Cluster":
         for partition, items in self._cuts():
@@ -419,9 +474,14 @@ class Cluster:
         self.latest_us += ahead_us
         self.offset_us = self.latest_us - self.base_us
         self.faults.left = self.takeovers = 0
+        for node in self.nodes if self.faults.rate and self.random.random() < 0.3 else ():
+            node.start()  # at times only, since much that got lost is made good by it
         for _ in self.changing:
             self.settle()
-        self.settle()  # nobody starts afresh, so nothing that got lost is made good by it
+        self.settle()
+        while self.late:
+            self.deliver()
+            self.settle()
 
     def change(self):
         """Put the other model in force and then ours again, as `journey model apply` does, a step at a time."""
