@@ -58,6 +58,7 @@ def load(
             total.add(_take(shell, lines_of(path), "stdin" if path == "-" else path))
         shell.tick()
         _tell(total, time.perf_counter() - started, as_json=as_json)
+    gc.freeze()  # what was remembered need not be searched once more before the process ends
 
 
 def _read(path: Path) -> str:

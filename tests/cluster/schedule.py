@@ -2,12 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from random import Random
+from typing import TYPE_CHECKING
 
 from tests.cluster.deployment import Deployment
 from tests.cluster.process import Process
 from tests.servers.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Schedule"]
 

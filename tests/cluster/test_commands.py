@@ -1,10 +1,14 @@
 """Every command that changes something does so on a server too: through Kafka, by the workers."""
 
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from schemas.apath import default_model_text
+from tests.cluster.deployment import JOURNEY
 
 EVENING = Path(__file__).parents[2] / "schemas" / "examples" / "evening.ndjson"
 
@@ -69,3 +73,33 @@ def test_a_changed_model_without_workers_is_refused_and_the_one_before_stands(
 def _handle(deployment, kind: str) -> int:
     shown = deployment.json("identity", "show", "social:instagram:ann.l")
     return next(row["handle"] for row in shown["handles"] if row["kind"] == kind)
+
+
+def test_killed_at_any_write_of_a_change_the_model_before_stands_and_the_next_try_succeeds(working, tmp_path):
+    model = tmp_path / "model.toml"
+    model.write_text(default_model_text().replace("threshold = 2", "threshold = 1"))
+    working.json("load", str(EVENING))
+    before = working.run("model", "show")
+    apply = [JOURNEY, "model", "apply", str(model)]
+    for point in ("change.begin.after", "change.send.before", "change.send.after", "model.evidence.after"):
+        killed = subprocess.run(
+            apply, env=working.environment | {"JOURNEY_FAULT": point}, capture_output=True, check=False
+        )
+        assert killed.returncode == -signal.SIGKILL, point
+        assert working.run("model", "show") == before
+    working.processes[-1].kill()
+
+    with subprocess.Popen(apply, env=working.environment, stdout=subprocess.DEVNULL) as applying:
+        for point in ("change.evidence.after", "change.book.after"):
+            worker = working.worker(JOURNEY_FAULT=point)
+            until = time.monotonic() + 60
+            while worker.running:
+                assert time.monotonic() < until, point
+                time.sleep(0.1)
+            assert working.run("model", "show") == before
+        working.worker()
+        assert applying.wait(90) == 0
+    working.json("load", str(EVENING))
+    working.settle()
+    assert working.run("model", "show") == model.read_text()
+    assert "all figures recompute" in working.run("verify")

@@ -7,7 +7,7 @@ from tests.cluster.deployment import Deployment
 from tests.cluster.events import stream
 from tests.cluster.tables import assert_equal, expected
 
-PASSWORD = "p@ss/word"  # noqa: S105 — of a server that lives for one test
+PASSWORD = "p@ss/word"
 
 
 def test_workers_share_the_work_over_encrypted_connections_by_password_and_by_certificate(

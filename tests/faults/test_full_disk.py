@@ -22,7 +22,9 @@ mount -o remount,size=2g "$1"
 """
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None or os.geteuid() != 0, reason="mounts a small disk as root")
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or os.geteuid() != 0, reason="mounts a small disk as root"
+)
 def test_a_full_disk_is_a_clear_error_and_loses_nothing_that_was_accepted(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()

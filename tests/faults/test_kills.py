@@ -16,6 +16,11 @@ LOADING = (
 RARE = ("key.write", "log.skip", "store.durable")
 # Passed by commands other than load: see test_commands.
 COMMANDS = ("model.evidence", "insert.dead_letter_replays", "sql.insert", "store.merges")
+# Passed by workers, gateways and commands on a server only: see tests/cluster and tests/kafka.
+DISTRIBUTED = (
+    "fence.take", "fence.kill", "change.begin", "change.send", "change.evidence", "change.book", "worker.send",
+    "worker.acknowledge", "topics.create", "topics.grow", "kafka.send", "kafka.commit",
+)  # fmt: skip
 
 
 def both_sides(names):
@@ -23,7 +28,7 @@ def both_sides(names):
 
 
 def test_every_point_there_is_belongs_to_one_of_these_tests():
-    assert sorted(points()) == sorted(both_sides(OPENING + LOADING + RARE + COMMANDS))
+    assert sorted(points()) == sorted(both_sides(OPENING + LOADING + RARE + COMMANDS + DISTRIBUTED))
 
 
 def test_killed_at_every_write_of_its_first_start_it_ends_as_if_nothing_had_happened(

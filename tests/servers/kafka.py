@@ -82,7 +82,7 @@ class Kafka(Server, KafkaAddress):
     """
 
     user = "journey"
-    password = "correct horse"  # noqa: S105 — of a broker that lives for one test
+    password = "correct horse"
 
     def __init__(
         self, folder: Path | None = None, *, secured: bool = False, disk_mb: int | None = None

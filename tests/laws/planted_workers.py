@@ -1,0 +1,365 @@
+"""Bugs to plant in the workers, by name: each is a patch that the simulation of a cluster must catch."""
+
+import numpy as np
+
+from journey.membership import Membership
+from streams.processors.intake import Intake
+from streams.workers import intake, journey, writing
+from streams.workers.identity import IdentityWorker
+from streams.workers.intake import IntakeWorker
+from streams.workers.journey import JourneyWorker, Versions
+from streams.workers.owner import Owner
+
+from tests.laws.cluster import Connection, Node
+
+BUGS = {}
+
+
+def bug(name: str):
+    """Register a patch under what it does wrong."""
+
+    def register(plant):
+        BUGS[name] = plant
+        return plant
+
+    return register
+
+
+@bug("the fence is skipped")
+def _(patch):
+    def insert(self, topic, table, rows):
+        self.world.interrupt(self.token)
+        self.world.faults.write(lambda: self.store.insert(table, rows), may_fail=True)
+
+    patch.setattr(Connection, "insert", insert)
+
+
+@bug("what is in doubt is not settled before it is asked for")
+def _(patch):
+    patch.setattr(Connection, "settle", lambda *_: None)
+
+
+@bug("partitions that others have had meanwhile keep their state")
+def _(patch):
+    def take(self, partitions):
+        wanted = frozenset(partitions)
+        self._store.take(self._topic, wanted - self._store.held(self._topic, self.owned & wanted))
+        self.owned = wanted
+
+    patch.setattr(Owner, "take", take)
+
+
+@bug("a failed insert is repeated without looking")
+def _(patch):
+    patch.setattr(writing.Writer, "_look_again", lambda _self, _table, rows: rows)
+
+
+@bug("a failed insert is taken for done")
+def _(patch):
+    patch.setattr(writing.Writer, "_look_again", lambda _self, _table, rows: rows.slice(0, 0))
+
+
+@bug("after a failure a worker goes on with its state")
+def _(patch):
+    for worker in (IntakeWorker, IdentityWorker, JourneyWorker):
+        original = worker.reset
+
+        def reset(self, original=original):
+            if "_unsettled" not in self.__dict__ and "_done" not in self.__dict__:
+                original(self)
+
+        patch.setattr(worker, "reset", reset)
+
+
+@bug("records are acknowledged before what follows from them is sent")
+def _(patch):
+    original = Node._read
+
+    def read(self, lane):
+        batch = original(self, lane)
+        self._commit(lane, batch)
+        return batch
+
+    patch.setattr(Node, "_read", read)
+
+
+@bug("the watermark is ignored when rows are written")
+def _(patch):
+    patch.setattr(writing, "after", lambda rows, _watermark: rows)
+
+
+@bug("the watermark is ignored when evidence is added to the state")
+def _(patch):
+    def evidence(self, journey, batch, slots):
+        return journey.process(batch, slots)
+
+    patch.setattr(IntakeWorker, "_evidence", evidence)
+
+
+@bug("a frame that was dealt with is taken again")
+def _(patch):
+    class Nothing(dict):
+        def __getitem__(self, _partition):
+            return 0
+
+    original = IntakeWorker.reset
+
+    def reset(self):
+        original(self)
+        self._done = Nothing()
+
+    patch.setattr(IntakeWorker, "reset", reset)
+
+
+@bug("remembered ids are not restored")
+def _(patch):
+    patch.setattr(Intake, "restore", lambda *_: None)
+
+
+@bug("what was touched is not sent again when it is replayed")
+def _(patch):
+    def evidence(self, journey, batch, _slots):
+        fresh = batch.after(self._writer.of("evidence"))
+        return journey.process(fresh, self._observe(fresh))
+
+    patch.setattr(IntakeWorker, "_evidence", evidence)
+
+
+@bug("evidence that is replayed carries the version of what is replayed, not of what it holds")
+def _(patch):
+    original = IntakeWorker._evidence_of
+
+    def evidence_of(self, *arguments):
+        marks, self._writer.watermarks = self._writer.watermarks, {}
+        try:
+            return original(self, *arguments)
+        finally:
+            self._writer.watermarks = marks
+
+    patch.setattr(IntakeWorker, "_evidence_of", evidence_of)
+
+
+@bug("the customer that a handle leaves is not told")
+def _(patch):
+    original = IntakeWorker._send_moved
+
+    def send_moved(self, moves):
+        column = moves.schema.get_field_index("previous")
+        return original(self, moves.set_column(column, "previous", moves.column("customer")))
+
+    patch.setattr(IntakeWorker, "_send_moved", send_moved)
+
+
+@bug("the customer that a handle comes to is not told")
+def _(patch):
+    patch.setattr(IntakeWorker, "_send_moved", lambda *_: [])
+
+
+@bug("intake believes the last word on a handle, not the newest")
+def _(patch):
+    original = IntakeWorker._told
+
+    def told(self, moves):
+        self._version.data[:] = 0
+        return original(self, moves)
+
+    patch.setattr(IntakeWorker, "_told", told)
+
+
+@bug("the customers of handles are not restored")
+def _(patch):
+    original = Connection.handles
+
+    def handles(self, partitions):
+        rows = original(self, partitions)
+        column = rows.schema.get_field_index("customer")
+        return rows.set_column(column, "customer", rows.column("handle"))
+
+    patch.setattr(Connection, "handles", handles)
+
+
+@bug("new handles are not written to the map")
+def _(patch):
+    original = IntakeWorker._lone_rows
+    patch.setattr(IntakeWorker, "_lone_rows", lambda self, *args: original(self, *args).slice(0, 0))
+
+
+@bug("a pair that was sent before is not sent again, whatever was decided")
+def _(patch):
+    original = IntakeWorker._send_links
+
+    def send_links(self, rows):
+        pairs = zip(rows.column("left_handle").to_pylist(), rows.column("right_handle").to_pylist(), strict=True)
+        new = np.array([pair not in self._sent for pair in pairs], dtype=bool)
+        return original(self, rows.filter(intake.pa.array(new)))
+
+    patch.setattr(IntakeWorker, "_send_links", send_links)
+
+
+@bug("pairs are remembered as sent although sending failed")
+def _(patch):
+    original = IntakeWorker.reset
+
+    def reset(self):
+        sent = self.__dict__.get("_sent", set())
+        original(self)
+        self._sent = sent
+
+    patch.setattr(IntakeWorker, "reset", reset)
+
+
+@bug("versions of evidence are ignored")
+def _(patch):
+    patch.setattr(Versions, "newer", lambda _self, keys, _versions: np.ones(len(keys), bool))
+
+
+@bug("versions of the map are ignored")
+def _(patch):
+    original = Membership.assign
+    newest = 2**60
+
+    def assign(self, slots, roots, versions):
+        return original(self, slots, roots, np.full(len(versions), newest, np.uint64))
+
+    patch.setattr(Membership, "assign", assign)
+
+
+@bug("the evidence of a handle that has left is kept")
+def _(patch):
+    original = journey.JourneyWorker._take_up
+
+    def take_up(self, rows, partitions):
+        put = self._journey.state.put
+        self._journey.state.put = lambda pairs, sums: None if np.isnan(sums).all() else put(pairs, sums)
+        try:
+            return original(self, rows, partitions)
+        finally:
+            del self._journey.state.put
+
+    patch.setattr(JourneyWorker, "_take_up", take_up)
+
+
+@bug("evidence of customers is not restored")
+def _(patch):
+    original = Connection.evidence_of_customers
+    patch.setattr(
+        Connection, "evidence_of_customers", lambda self, *arguments: original(self, *arguments).slice(0, 0)
+    )
+
+
+@bug("restored evidence has no version")
+def _(patch):
+    original = Connection.evidence_of_customers
+
+    def evidence_of_customers(self, *arguments):
+        rows = original(self, *arguments)
+        column = rows.schema.get_field_index("version")
+        return rows.set_column(column, "version", intake.pa.array(np.zeros(len(rows), np.uint64)))
+
+    patch.setattr(Connection, "evidence_of_customers", evidence_of_customers)
+
+
+@bug("announcements are not restored")
+def _(patch):
+    original = Connection.announced
+    patch.setattr(Connection, "announced", lambda self, partitions: original(self, partitions).slice(0, 0))
+
+
+@bug("announcements are numbered from one after a restart")
+def _(patch):
+    original = Connection.last_sequence
+
+    def last_sequence(self, table, partitions=None):
+        return 0 if table == "stage_changes" else original(self, table, partitions)
+
+    patch.setattr(Connection, "last_sequence", last_sequence)
+
+
+@bug("writes of the map are numbered from one after a restart")
+def _(patch):
+    original = Connection.last_sequence
+
+    def last_sequence(self, table, partitions=None):
+        return 0 if table == "identity_map" else original(self, table, partitions)
+
+    patch.setattr(Connection, "last_sequence", last_sequence)
+
+
+@bug("numbers go on from the partitions that are owned, not from all")
+def _(patch):
+    original = Connection.last_sequence
+    patch.setattr(
+        JourneyWorker,
+        "_restore",
+        _with_sequence_of(JourneyWorker._restore, lambda store, partitions: original(store, "stage_changes", partitions)),
+    )
+
+
+def _with_sequence_of(restore, number):
+    def restored(self, partitions):
+        before = self._sequence
+        restore(self, partitions)
+        self._sequence = max(before, number(self._store, partitions))
+
+    return restored
+
+
+@bug("after a restart nobody is compared with what was announced")
+def _(patch):
+    original = JourneyWorker._restore
+
+    def restore(self, partitions):
+        original(self, partitions)
+        self._unsettled = False
+
+    patch.setattr(JourneyWorker, "_restore", restore)
+
+
+@bug("after a restart no handle is compared with the map")
+def _(patch):
+    original = IdentityWorker._restore
+
+    def restore(self, partitions):
+        original(self, partitions)
+        self._unsettled = False
+
+    patch.setattr(IdentityWorker, "_restore", restore)
+
+
+@bug("the last write of the map is not sent again by the next owner")
+def _(patch):
+    original = IdentityWorker._restore
+
+    def restore(self, partitions):
+        original(self, partitions)
+        self._unsent = None
+
+    patch.setattr(IdentityWorker, "_restore", restore)
+
+
+@bug("links are not restored")
+def _(patch):
+    original = Connection.links
+    patch.setattr(Connection, "links", lambda self: original(self).slice(0, 0))
+
+
+@bug("lapses are not announced")
+def _(patch):
+    patch.setattr(JourneyWorker, "tick", lambda *_: [])
+
+
+@bug("a model is switched to without its evidence")
+def _(patch):
+    patch.setattr(Connection, "recompute", lambda *_: None)
+
+
+@bug("a change of the model is forgotten when a partition is taken over")
+def _(patch):
+    patch.setattr(Connection, "prepared", lambda *_: {})
+
+
+@bug("the workers do not go over to the model in force")
+def _(patch):
+    patch.setattr(Owner, "refresh", lambda _self: None)
+
+
