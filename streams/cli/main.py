@@ -76,7 +76,9 @@ def commands(words: Sequence[str] = ()) -> typer.Typer:
 def run() -> None:
     """Run the command line; exit 0 when it did what was asked, 1 when a check failed, 2 when it could not."""
     logging.basicConfig(
-        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_time=False)]
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_time=False)],
     )
     try:
         with _without_pandas():

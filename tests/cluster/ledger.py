@@ -60,7 +60,9 @@ class Ledger:
         while waiting:
             failed = []
             try:
-                out = KafkaProducer(**options(self._kafka), acks="all", delivery_timeout_ms=1000 * _ACKNOWLEDGED_S)
+                out = KafkaProducer(
+                    **options(self._kafka), acks="all", delivery_timeout_ms=1000 * _ACKNOWLEDGED_S
+                )
             except KafkaError:
                 time.sleep(0.5)
                 continue

@@ -66,7 +66,9 @@ def test_what_cannot_be_read_becomes_a_dead_letter_with_its_place_and_the_rest_g
     assert all(worker.running for worker in workers)
     with closing(there.store()) as store:
         letters = store.rows(LETTERS)
-    assert sorted((row["topic"], row["topic_partition"], row["topic_offset"]) for row in letters) == sorted(sent)
+    assert sorted((row["topic"], row["topic_partition"], row["topic_offset"]) for row in letters) == sorted(
+        sent
+    )
     assert all(row["detail"] for row in letters)
     want = expected(lines, tmp_path)
     for name in ("received", "dead_letters"):

@@ -82,7 +82,7 @@ class Connection:
         try:
             if self.world.strikes(0.3):
                 self.world.late.append(arrive)
-                raise StoreError("no answer; it is on its way")
+                raise StoreError("no answer; it is on its way")  # noqa: TRY301
             self.world.faults.write(arrive, may_fail=True)
         except StoreError:
             self.doubtful |= sent.keys()
@@ -367,7 +367,9 @@ class Cluster:
         self.takeovers = 0 if calm else self.random.choice([0, 3, 12])
         self.eager = self.random.choice([0.05, 0.3])  # how likely a node is stopped where it can be
         self.late: list = []  # what is on its way
-        self.diligence = self.random.choice([(1, 1, 1), (1, 1, 1), (8, 1, 1), (8, 1, 8), (8, 8, 1), (1, 8, 8)])
+        self.diligence = self.random.choice(
+            [(1, 1, 1), (1, 1, 1), (8, 1, 1), (8, 1, 8), (8, 8, 1), (1, 8, 8)]
+        )
         self.generation = 0
         self.store = MemoryStore()
         self.topics = defaultdict(list)

@@ -9,7 +9,6 @@ from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker, Versions
 from streams.workers.owner import Owner
-
 from tests.laws.cluster import Connection, Node
 
 BUGS = {}
@@ -189,7 +188,9 @@ def _(patch):
     original = IntakeWorker._send_links
 
     def send_links(self, rows):
-        pairs = zip(rows.column("left_handle").to_pylist(), rows.column("right_handle").to_pylist(), strict=True)
+        pairs = zip(
+            rows.column("left_handle").to_pylist(), rows.column("right_handle").to_pylist(), strict=True
+        )
         new = np.array([pair not in self._sent for pair in pairs], dtype=bool)
         return original(self, rows.filter(intake.pa.array(new)))
 
@@ -291,7 +292,9 @@ def _(patch):
     patch.setattr(
         JourneyWorker,
         "_restore",
-        _with_sequence_of(JourneyWorker._restore, lambda store, partitions: original(store, "stage_changes", partitions)),
+        _with_sequence_of(
+            JourneyWorker._restore, lambda store, partitions: original(store, "stage_changes", partitions)
+        ),
     )
 
 
@@ -361,5 +364,3 @@ def _(patch):
 @bug("the workers do not go over to the model in force")
 def _(patch):
     patch.setattr(Owner, "refresh", lambda _self: None)
-
-
