@@ -16,12 +16,11 @@ LABEL org.opencontainers.image.title="customer-journey-engine" \
       org.opencontainers.image.description="Customer journeys on the A-Path, exact and explainable, from interaction events into ClickHouse" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/journey /opt/journey
-# Faust makes an empty folder where APP_DATADIR says; nothing else is written, so the root may be read-only.
+# Only /tmp is written to, so the root may be read-only.
 ENV PATH=/opt/journey/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONFAULTHANDLER=1 \
     PYTHONUNBUFFERED=1 \
-    APP_DATADIR=/tmp/journey \
     TZ=UTC
 USER 10001:10001
 WORKDIR /tmp

@@ -54,6 +54,10 @@ lock:
 	  --extra embedded --extra kafka pyproject.toml requirements/build.in -o requirements/run.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
 	  --extra embedded --extra kafka --group dev pyproject.toml requirements/build.in -c requirements/run.txt -o requirements/dev.txt
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	  --extra kafka pyproject.toml -c requirements/run.txt -o requirements/server.txt
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	  requirements/build.in -c requirements/run.txt -o requirements/build.txt
 
 clean:
 	rm -rf $(VENV) $(DATA) .pytest_cache .mypy_cache .ruff_cache .hypothesis

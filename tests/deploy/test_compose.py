@@ -138,6 +138,18 @@ def test_files_that_are_mounted_are_there() -> None:
                 assert source in declared
 
 
+def test_prometheus_asks_the_services_that_there_are_under_the_names_that_the_rules_go_by() -> None:
+    jobs = {}
+    for name in ("compose", "prometheus"):
+        parsed = yaml.safe_load((ROOT / "deploy" / name / "prometheus.yml").read_text())
+        assert parsed["rule_files"] == ["rules.yml"]
+        jobs[name] = {job["job_name"]: job for job in parsed["scrape_configs"]}
+    assert set(jobs["compose"]) == set(jobs["prometheus"])
+    asked = [where for job in jobs["compose"].values() for where in job["dns_sd_configs"]]
+    assert {name for where in asked for name in where["names"]} == {"worker", "gateway"}
+    assert {where["port"] for where in asked} == {6066}
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_our_services_run_commands_that_there_are_with_settings_that_there_are(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -22,9 +22,8 @@ LINK = {
 
 @pytest.fixture
 def deployment(kafka: KafkaAddress, clickhouse: ClickHouseAddress, tmp_path: Path) -> Iterator[Deployment]:
-    faust = str(tmp_path / "faust")
     dsn, prefix = clickhouse.fresh_database(), kafka.fresh_prefix()
-    made = Deployment(kafka.servers, dsn, tmp_path, prefix=prefix, partitions=4, APP_DATADIR=faust)
+    made = Deployment(kafka.servers, dsn, tmp_path, prefix=prefix, partitions=4)
     with closing(made):
         yield made
 

@@ -25,9 +25,8 @@ BOOKS = (
 
 @pytest.fixture
 def deployment(kafka: KafkaAddress, clickhouse: ClickHouseAddress, tmp_path: Path) -> Iterator[Deployment]:
-    faust = str(tmp_path / "faust")
     dsn, prefix = clickhouse.fresh_database(), kafka.fresh_prefix()
-    with closing(Deployment(kafka.servers, dsn, tmp_path, prefix=prefix, APP_DATADIR=faust)) as made:
+    with closing(Deployment(kafka.servers, dsn, tmp_path, prefix=prefix)) as made:
         yield made
 
 

@@ -38,8 +38,7 @@ def server() -> Iterator[Deployed]:
 @pytest.fixture
 def deployment(kafka: KafkaAddress, server: Deployed, tmp_path: Path) -> Iterator[Deployment]:
     command(server, "DROP DATABASE IF EXISTS journey SYNC")
-    faust = str(tmp_path / "faust")
-    made = Deployment(kafka.servers, server.dsn, tmp_path, prefix=kafka.fresh_prefix(), APP_DATADIR=faust)
+    made = Deployment(kafka.servers, server.dsn, tmp_path, prefix=kafka.fresh_prefix())
     with closing(made):
         yield made
 

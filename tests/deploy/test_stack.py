@@ -85,8 +85,7 @@ def test_a_worker_with_the_rights_that_are_granted_stores_what_is_published(
         servers=(broker.clients,), protocol="SASL_PLAINTEXT", user="journey", password=kafka.PASSWORD
     )
     with clickhouse.Deployed() as server:
-        faust = str(tmp_path / "faust")
-        deployment = Deployment(login, server.dsn, tmp_path, prefix="stack.", partitions=2, APP_DATADIR=faust)
+        deployment = Deployment(login, server.dsn, tmp_path, prefix="stack.", partitions=2)
         with closing(deployment):
             first = deployment.worker()
             deployment.publish(events)

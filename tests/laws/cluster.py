@@ -23,7 +23,8 @@ from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
 from streams.workers.messages import ABANDON, DONE, PREPARE, Control, Message, pack_control
 from streams.workers.ports import FencedError
-from tests.laws.history import DAY_US, HOUR_US, MODEL, TEXT, History
+from tests.laws.compare import check
+from tests.laws.history import DAY_US, HOUR_US, MODEL, TEXT, History, history
 from tests.laws.memory import MemoryStore
 from tests.laws.oracle import named
 from tests.laws.world import KEY, Crash, Faults
@@ -541,3 +542,12 @@ class Cluster:
         self.topics[INTERACTIONS, partition].append(frame)
         self.logged.extend(items)
         self.frames += 1
+
+
+def run(seed: int) -> Cluster:
+    """Run one history on several nodes under faults and compare; then let time pass and compare again."""
+    cluster = Cluster(history(seed), seed).run()
+    check(cluster)
+    cluster.finish(ahead_us=40 * DAY_US)
+    check(cluster)
+    return cluster

@@ -81,10 +81,10 @@ def latency(found: "Latency") -> None:
         " to an answer that has it"
     )
     print(
-        f"  by handle, in the tables that journeys joins: {_quantiles(found.by_key)}; a query: {_quantiles(found.by_key_query)}"
+        f"  in evidence: {_quantiles(found.evidence)}; a question takes {_quantiles(found.evidence_question)}"
     )
     print(
-        f"  in the view journeys, its own time included: {_quantiles(found.journeys)}; a query: {_quantiles(found.journeys_query)}"
+        f"  in journeys: {_quantiles(found.journeys)}; a question takes {_quantiles(found.journeys_question)}"
     )
     shares = ", ".join(f"{name} {share * 1e6 / found.rate:.0f}" for name, share in found.cpu.items())
     print(f"  µs CPU per event at this rate: {shares}; a worker's memory {found.rss_mb:.0f} MB")
