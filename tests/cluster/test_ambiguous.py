@@ -6,64 +6,68 @@ from random import Random
 
 import pytest
 
+from streams.ports import TABLES
 from tests.cluster.events import stream
 from tests.cluster.proxy import Fate, Proxy
 from tests.cluster.tables import assert_equal, expected
 
-LATE = (
-    "interactions",
-    "evidence",
-    "minute_counts",
-    "identity_links",
-    "identity_map",
-    "stage_changes",
-    "deliveries",
-)
 
+class AtRandom:
+    """Fates of requests from a seed, until it is told to stop."""
 
-def at_random(seed: int, rate: float):
-    """Return fates of requests, and a switch that ends them."""
-    random, over = Random(seed), threading.Event()
+    def __init__(self, seed: int, share: float) -> None:
+        self._random, self._share = Random(seed), share
+        self.over = threading.Event()
 
-    def fate(_request: str) -> Fate:
-        if over.is_set() or random.random() >= rate:
+    def __call__(self, _request: str) -> Fate:
+        if self.over.is_set() or self._random.random() >= self._share:
             return Fate.PASS
-        return random.choice([Fate.LOSE, Fate.CUT, Fate.CUT])
+        return self._random.choice([Fate.LOSE, Fate.CUT, Fate.CUT])
 
-    return fate, over
+
+class FirstInserts:
+    """Lets the first insert into each table arrive late."""
+
+    def __init__(self) -> None:
+        self.waiting = set(TABLES)
+
+    def __call__(self, request: str) -> Fate:
+        for table in tuple(self.waiting):
+            if f"INSERT INTO {table} " in request:
+                self.waiting.remove(table)
+                return Fate.LATE
+        return Fate.PASS
+
+
+def lost_at_random(there, folder, seed: int, *, customers: int = 20, share: float = 0.08) -> None:
+    """Publish little by little while a worker's requests and their answers get lost; then compare."""
+    lines, fates = stream(seed, customers=customers), AtRandom(seed, share)
+    with Proxy(there.settings.store, fates) as way:
+        there.worker(JOURNEY_STORE=way.dsn)
+        for first in range(0, len(lines), 40):
+            there.publish(lines[first : first + 40], size=10, after=first)
+        there.settle(300)
+        fates.over.set()
+        assert_equal(there, expected(lines, folder))
+    print(f"seed {seed}: {dict(Counter(fate.name for fate in way.fates))}")
 
 
 @pytest.mark.parametrize("seed", [1])
 def test_requests_and_answers_that_get_lost_change_nothing(deploy, tmp_path, seed):
-    lines = stream(seed, customers=20)
-    there = deploy(partitions=4)
-    fate, over = at_random(seed, 0.08)
-    with Proxy(there.settings.store, fate) as way:
-        there.worker(JOURNEY_STORE=way.dsn)
-        for first in range(0, len(lines), 40):
-            there.publish(lines[first : first + 40], size=10, after=first)
-        there.settle()
-        over.set()
-        assert_equal(there, expected(lines, tmp_path))
-    print(f"seed {seed}: {Counter(fate.name for fate in way.fates)}")
+    lost_at_random(deploy(partitions=4), tmp_path, seed)
 
 
-@pytest.mark.parametrize("table", LATE)
-def test_an_insert_that_arrives_after_its_worker_gave_it_up_adds_nothing(deploy, tmp_path, table):
-    lines = stream(3, customers=10)
+def test_inserts_that_arrive_after_they_were_given_up_add_nothing(deploy, tmp_path):
+    lines, fates = stream(3, customers=20), FirstInserts()
     there = deploy(partitions=2)
-    hits = iter([True])
-
-    def fate(request: str) -> Fate:
-        return Fate.LATE if f"INSERT INTO {table} " in request and next(hits, False) else Fate.PASS
-
-    with Proxy(there.settings.store, fate) as way:
+    with Proxy(there.settings.store, fates) as way:
         there.worker(JOURNEY_STORE=way.dsn)
         half = len(lines) // 2
         there.publish(lines[:half], size=20)
-        there.publish(lines[half:], size=50, after=half)
-        there.wait(way.held.is_set, "an insert to be given up")
         there.settle()
+        there.publish(lines[half:], size=50, after=half)
+        there.settle()
+        assert not fates.waiting
         way.release()
-        there.wait(way.delivered.is_set, "it to arrive")
+        there.wait(lambda: way.delivered == len(TABLES), "all of them to arrive")
         assert_equal(there, expected(lines, tmp_path))

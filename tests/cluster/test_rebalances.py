@@ -6,12 +6,9 @@ from tests.cluster.events import stream
 from tests.cluster.tables import assert_equal, expected
 
 
-@pytest.mark.parametrize("seed", [1])
-def test_workers_who_come_and_go_amid_a_backlog_leave_nothing_out_and_do_nothing_twice(
-    deploy, tmp_path, seed
-):
-    lines = stream(seed, customers=25)
-    there = deploy(partitions=4, JOURNEY_BATCH_SECONDS="0.01")
+def come_and_go(there, folder, seed: int, *, customers: int = 25) -> None:
+    """Publish many small frames, and have workers start and end while they are worked off; then compare."""
+    lines = stream(seed, customers=customers)
     total = there.publish(lines, size=1)
     first = there.worker()
     there.wait(lambda: there.lag()["interactions"] < total, "the first to have done something")
@@ -20,4 +17,11 @@ def test_workers_who_come_and_go_amid_a_backlog_leave_nothing_out_and_do_nothing
     first.stop()
     there.worker()
     there.settle()
-    assert_equal(there, expected(lines, tmp_path))
+    assert_equal(there, expected(lines, folder))
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_workers_who_come_and_go_amid_a_backlog_leave_nothing_out_and_do_nothing_twice(
+    deploy, tmp_path, seed
+):
+    come_and_go(deploy(partitions=4, JOURNEY_BATCH_SECONDS="0.01"), tmp_path, seed)

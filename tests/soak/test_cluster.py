@@ -2,10 +2,6 @@
 
 import pytest
 
-from tests.cluster.test_ambiguous import lost_at_random
-from tests.cluster.test_failures import under_faults
-from tests.cluster.test_rebalances import come_and_go
-from tests.cluster.test_zombies import CHAINS, stand_still_and_go_on
 from tests.laws.cluster import run
 from tests.soak.conftest import SOAK
 
