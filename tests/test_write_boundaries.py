@@ -13,7 +13,7 @@ STREAMS = Path(__file__).parents[1] / "streams"
 # They write files that a user asked for, and nothing of ours: killed half-way, the command is given again.
 OUTPUT = {"cli/ingest.py", "cli/schema.py", "simulate.py"}
 # The port: whoever implements it has the boundary.
-PORTS = {"_store", "store", "super()"}
+PORTS = {"_store", "store", "meta_path", "super()"}
 
 ALWAYS = {"insert_arrow", "insert_df", "raw_insert", "command", "executescript", "executemany",
           "write_text", "write_bytes", "rename"}  # fmt: skip

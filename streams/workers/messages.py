@@ -140,6 +140,10 @@ def unpack(value: bytes, schema: pa.Schema) -> pa.Table:
         raise FrameError(f"a message that cannot be read: {error}") from error
     if not table.schema.equals(schema.remove_metadata()):
         raise FrameError("a message with other columns than this version has")
+    if missing := [
+        field.name for field in schema if field.type != _WHEN and table.column(field.name).null_count
+    ]:
+        raise FrameError(f"a message with rows that lack {', '.join(missing)}")  # only times may be unknown
     return table
 
 

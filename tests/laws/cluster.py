@@ -312,7 +312,7 @@ class Node:
                     return True
                 self.world.send(outgoing.pop(0))
             if self.world.strikes(0.5):
-                self.world.rebalance(share=0.3)  # what was not committed before is read again
+                self.world.rebalance(share=0.0)  # what was not committed before is read again
             else:
                 self._commit(lane, batch)
         except FencedError:
@@ -481,7 +481,7 @@ class Cluster:
         self.latest_us += ahead_us
         self.offset_us = self.latest_us - self.base_us
         self.faults.left = self.takeovers = 0
-        for node in self.nodes if self.faults.rate and self.random.random() < 0.3 else ():
+        for node in self.nodes if self.faults.rate and self.random.random() < 0.15 else ():
             node.start()  # at times only, since much that got lost is made good by it
         for _ in self.changing:
             self.settle()

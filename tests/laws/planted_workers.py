@@ -115,29 +115,6 @@ def _(patch):
     patch.setattr(Intake, "restore", lambda *_: None)
 
 
-@bug("what was touched is not sent again when it is replayed")
-def _(patch):
-    def evidence(self, journey, batch, _slots):
-        fresh = batch.after(self._writer.of("evidence"))
-        return journey.process(fresh, self._observe(fresh))
-
-    patch.setattr(IntakeWorker, "_evidence", evidence)
-
-
-@bug("evidence that is replayed carries the version of what is replayed, not of what it holds")
-def _(patch):
-    original = IntakeWorker._evidence_of
-
-    def evidence_of(self, *arguments):
-        marks, self._writer.watermarks = self._writer.watermarks, {}
-        try:
-            return original(self, *arguments)
-        finally:
-            self._writer.watermarks = marks
-
-    patch.setattr(IntakeWorker, "_evidence_of", evidence_of)
-
-
 @bug("the customer that a handle leaves is not told")
 def _(patch):
     original = IntakeWorker._send_moved

@@ -154,15 +154,14 @@ def test_on_a_server_whose_clock_is_elsewhere_nothing_is_another_hour(own_clickh
         ("load", "schemas/examples/evening.ndjson"),
         ("identity", "unlink", ANN, "cookie:c-4f21a9d07b"),
         ("identity", "link", ANN, "cookie:c-4f21a9d07b"),
-        ("dead-letters", "replay"),
     ],
     ids=" ".join,
 )
-def test_a_command_that_writes_events_says_that_workers_do_that_here(twins, words):
+def test_a_command_that_writes_events_asks_for_the_kafka_that_takes_them_to_the_workers(twins, words):
     server = twins["server"]
     before = server("sql", "SELECT count() FROM interactions", "--format", "TSV")
     server(*words, code=2)
-    assert "written by its workers, from Kafka" in server.errors
+    assert "JOURNEY_KAFKA is not set" in server.errors
     assert server("sql", "SELECT count() FROM interactions", "--format", "TSV") == before
 
 

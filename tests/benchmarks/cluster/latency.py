@@ -21,6 +21,7 @@ from journey.handle import HandleKey
 from tests.benchmarks.cluster import report
 from tests.benchmarks.cluster.asker import EVIDENCE, IN_JOURNEYS, Asker
 from tests.benchmarks.cluster.bench import Bench, opened
+from tests.benchmarks.cluster.ours import is_open
 from tests.benchmarks.cluster.process import Measured, cpu_s, rss_mb
 from tests.benchmarks.cluster.stream import cookie
 from tests.cluster.deployment import JOURNEY, KEY, Deployment
@@ -31,7 +32,6 @@ __all__ = ["Latency", "run"]
 _ROOT = Path(__file__).parents[3]
 _TENTH = 10  # one of so many is looked for in journeys, a view that sums up everything that is known
 _PEOPLE, _DAYS = 60_000, 2  # some 270,000 events of 100,000 handles: a busy minute of a large brand
-_LANES = 3
 _WARM_S = 10.0
 _SETTLE_S = 60.0
 
@@ -68,7 +68,7 @@ def _latency(bench: Bench, *, rate: float, seconds: float, workers: int) -> Late
             started[f"worker {number + 1}"] = Measured([JOURNEY, "worker"], environment, log)
         for worker in started.values():
             wait_until(
-                lambda worker=worker: worker.check() or _is_open(worker), 60, "a worker to be ready", 0.1
+                lambda worker=worker: worker.check() or is_open(worker), 60, "a worker to be ready", 0.1
             )
         words = ["tests.benchmarks.cluster.stream", path, str(rate), str(seconds + _WARM_S), token]
         log = bench.folder / f"stream-{token}.log"
@@ -77,10 +77,6 @@ def _latency(bench: Bench, *, rate: float, seconds: float, workers: int) -> Late
     finally:
         for process in started.values():
             process.kill()
-
-
-def _is_open(worker: Measured) -> bool:
-    return worker.log.read_text(errors="replace").count("are open") >= _LANES
 
 
 def _watch(

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ __all__ = ["Measured", "cpu_s", "rss_mb"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _STOP_S = 60.0
+_LEASH = Path(__file__).parents[2] / "servers" / "leash.py"
 
 
 def cpu_s(pid: int) -> float:
@@ -31,15 +33,15 @@ def rss_mb(pid: int, *, peak: bool = False) -> float:
 
 
 class Measured:
-    """A process with its log; `stop` returns the CPU seconds of its whole life."""
+    """A process with its log; `stop` returns the CPU seconds of its whole life. It ends with the process that made it."""
 
     def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> None:
         self.log = log
         with log.open("ab") as file:
             self._child = subprocess.Popen(
-                command,
+                [sys.executable, "-I", "-S", _LEASH, *command],
                 env=dict(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
@@ -82,6 +84,8 @@ class Measured:
         self._signal(signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         self._child.returncode = os.waitstatus_to_exitcode(status)
+        if self._child.stdin is not None:
+            self._child.stdin.close()
         return usage.ru_utime + usage.ru_stime
 
     def _signal(self, number: signal.Signals) -> None:

@@ -1,7 +1,7 @@
 """Figures as lines of text."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.cluster.cost import Run
     from tests.benchmarks.cluster.events import Month
     from tests.benchmarks.cluster.latency import Latency
+    from tests.benchmarks.cluster.ours import Ours
 
 __all__ = ["capacity", "costs", "latency", "ratios"]
 
@@ -48,29 +49,28 @@ def ratios(rounds: Sequence[Sequence["Run"]]) -> None:
             )
 
 
-def capacity(rounds: Sequence[Sequence["Run"]], made: "Month", sizes: Mapping[str, float]) -> None:
-    """Print what a deployment of ours takes per event and per handle."""
-    gateway, worker = rounds[-1][0], rounds[-1][1]
-    servers = {
-        name: sum(one.server_us(name.lower()) for one in (gateway, worker))
+def capacity(rounds: Sequence[Sequence["Run"]], made: "Month", ours: "Ours", none: "Ours") -> None:
+    """Print what a deployment of ours takes per event and per handle; `none` had a single event."""
+    gateway, worker = rounds[-1][:2]
+    servers = [
+        f"{name} {gateway.server_us(name.lower()):.1f} and {worker.server_us(name.lower()):.1f}"
         for name in ("ClickHouse", "Kafka")
-    }
+    ]
     print(
-        f"capacity, µs CPU per event at full speed: gateway {gateway.us:.1f}, worker {worker.us:.1f}, "
-        + ", ".join(f"{name} {value:.1f}" for name, value in servers.items())
+        f"capacity, µs CPU per event at full speed: gateway {gateway.us:.1f}, worker {worker.us:.1f}; meanwhile "
+        + ", ".join(servers)
     )
+    sizes = sorted(ours.sizes.items(), key=lambda item: -item[1])
     print(
-        f"  ClickHouse, merged: {sum(sizes.values()) / made.events:.0f} bytes per event ("
-        + ", ".join(
-            f"{table} {size / made.events:.1f}"
-            for table, size in sorted(sizes.items(), key=lambda item: -item[1])
-        )
+        f"  ClickHouse, merged: {sum(ours.sizes.values()) / made.events:.0f} bytes per event ("
+        + ", ".join(f"{table} {size / made.events:.1f}" for table, size in sizes)
         + ")"
     )
-    grown = (worker.cost.end_mb - worker.idle.end_mb) * 2**20
+    grown = (ours.restored_mb - none.restored_mb) * 2**20
     print(
-        f"  worker's memory: {worker.idle.end_mb:.0f} MB with nothing, {worker.cost.end_mb:.0f} MB with {made.handles:,} primary"
-        f" handles and a week of {made.events:,} ids: {grown / made.handles:.0f} bytes per handle, all in all"
+        f"  a worker started anew: {ours.restored_mb:.0f} MB after {ours.restored_s:.1f} s, with {ours.handles:,} handles"
+        f" and the ids of the last week of {made.events:,} events; with nothing {none.restored_mb:.0f} MB after"
+        f" {none.restored_s:.1f} s: {grown / ours.handles:.0f} bytes per handle, ids and all"
     )
 
 

@@ -6,43 +6,23 @@ their sum. CPU is user and system time of all threads over the whole life of a p
 a single event. All distinct events must be in ClickHouse, and the sums of evidence must be right, for all.
 """
 
-import math
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.cluster import report, rivals
+from tests.benchmarks.cluster.answers import check, rows
 from tests.benchmarks.cluster.bench import PARTITIONS, Bench, opened
 from tests.benchmarks.cluster.cost import Cost, Run, measure
-from tests.benchmarks.cluster.events import Month, send
+from tests.benchmarks.cluster.ours import measure_ours
 from tests.benchmarks.cluster.process import Measured
 from tests.benchmarks.cluster.rivals import RIVALS, Rival
 from tests.benchmarks.cluster.sink import TABLES
-from tests.cluster.deployment import JOURNEY
 
 __all__ = ["run"]
-
-_COUNT = "SELECT count() FROM interactions"
-_DISTINCT = "SELECT count(), uniqExact(event) FROM interactions"
-_SUMS = (
-    "SELECT sum(attention), sum(attraction), sum(affinity), sum(audience), sum(advocacy) FROM evidence FINAL"
-)
-_MERGED = (
-    "interactions",
-    "evidence",
-    "identity_map",
-    "identity_links",
-    "minute_counts",
-    "stage_changes",
-    "deliveries",
-)
-
-
-class WrongAnswerError(RuntimeError):
-    """A program did not do the job: rows are missing or doubled, or its sums are others."""
 
 
 def run(folder: Path, customers: int, rounds: int, only: Sequence[str] = ()) -> None:
@@ -57,56 +37,30 @@ def run(folder: Path, customers: int, rounds: int, only: Sequence[str] = ()) -> 
     """
     chosen, python = _available([rival for rival in RIVALS if not only or rival.name in only])
     with opened(folder) as bench:
-        gateway, worker, _ = _ours(bench, 0)
+        none = measure_ours(bench, 0)
         idle = {rival.name: _rival(bench, rival, 0, python) for rival in chosen}
-        rows: list[list[Run]] = []
+        done: list[list[Run]] = []
         for number in range(rounds):
-            ours = _ours(bench, customers)
+            ours = measure_ours(bench, customers)
             runs = [
-                Run("gateway", "our gateway: records to frames", ours[0], gateway),
-                Run("worker", "our worker: frames to all tables", ours[1], worker),
+                Run("gateway", "our gateway: records to frames", ours.gateway, none.gateway),
+                Run("worker", "our worker: frames to all tables", ours.worker, none.worker),
             ]
             for rival in chosen:
                 cost = _rival(bench, rival, max(1, int(customers * rival.share)), python)
                 runs.append(Run(rival.name, rival.about, cost, idle[rival.name]))
-            rows.append(runs)
+            done.append(runs)
             report.costs(number + 1, runs)
-        report.ratios(rows)
-        report.capacity(rows, bench.month(customers), ours[2])
+        report.ratios(done)
+        report.capacity(done, bench.month(customers), ours, none)
 
 
-def _available(chosen: Sequence[Rival]) -> tuple[Sequence[Rival], Path]:
-    try:
-        return chosen, rivals.interpreter() if chosen else Path()
-    except rivals.Unavailable as reason:
-        print(f"the other programs are left out, since their packages cannot be installed: {reason}")
-        return [], Path()
-
-
-def _ours(bench: Bench, customers: int) -> tuple[Cost, Cost, dict[str, float]]:
-    """Return what gateway and worker took, and bytes on disk by table once merged."""
-    made, deployment = bench.month(customers), bench.deployment()
-    send(made, deployment.kafka)
-    with closing(deployment.store()) as store:
-
-        def ask(sql: str) -> Sequence[Sequence[Any]]:
-            return store.query(sql, {})
-
-        def cost(command: str, done: Callable[[], bool]) -> Cost:
-            words, log = [JOURNEY, command], bench.folder / f"{command}.log"
-            return measure(
-                lambda: Measured(words, deployment.environment, log), done, made.lines, bench.servers
-            )
-
-        gateway = cost("gateway", lambda: not deployment.behind().keys() - {"interactions"})
-        worker = cost("worker", lambda: ask(_COUNT)[0][0] >= made.events and not deployment.behind())
-        _check("ours", made, ask)
-        for table in _MERGED:
-            store.client.command(f"OPTIMIZE TABLE {table} FINAL")
-        sizes = ask(
-            "SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table"
-        )
-    return gateway, worker, {str(table): float(size) for table, size in sizes if table in _MERGED}
+def _available(wanted: Sequence[Rival]) -> tuple[list[Rival], Path]:
+    python, reasons = rivals.installed() if wanted else (Path(), {})
+    for rival in wanted:
+        if rival.name in reasons:
+            print(f"{rival.about}: left out, since it cannot be installed: {reasons[rival.name]}")
+    return [rival for rival in wanted if rival.name not in reasons], python
 
 
 def _rival(bench: Bench, rival: Rival, customers: int, python: Path) -> Cost:
@@ -136,22 +90,11 @@ def _rival(bench: Bench, rival: Rival, customers: int, python: Path) -> Cost:
             client.command(table)
         cost = measure(
             lambda: Measured(words, environment, folder / "log"),
-            lambda: ask(_COUNT)[0][0] >= made.events,
+            lambda: rows(ask) >= made.events,
             made.lines,
             bench.servers,
         )
-        _check(rival.name, made, ask, sums=not rival.bare)
+        check(rival.name, made, ask, sums=not rival.bare)
         client.command(f"DROP DATABASE {database}")
     shutil.rmtree(folder)
     return cost
-
-
-def _check(
-    name: str, made: Month, ask: Callable[[str], Sequence[Sequence[Any]]], *, sums: bool = True
-) -> None:
-    counts = ask(_DISTINCT)[0]
-    if tuple(counts) != (made.events, made.events):
-        raise WrongAnswerError(f"{name}: {counts[0]} rows of {counts[1]} events, not {made.events}")
-    found = [value or 0.0 for value in ask(_SUMS)[0]]
-    if sums and not all(math.isclose(*pair, rel_tol=1e-9) for pair in zip(found, made.sums, strict=True)):
-        raise WrongAnswerError(f"{name}: sums of evidence are {found}, not {made.sums}")
