@@ -21,6 +21,7 @@ from streams.processors.journey import Journey
 from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
+from streams.workers.lane import SendError
 from streams.workers.messages import ABANDON, DONE, PREPARE, Control, Message, pack_control
 from streams.workers.ports import FencedError
 from tests.laws.compare import check
@@ -310,7 +311,7 @@ class Node:
                 if self.world.strikes(0.1):
                     self._stand_still(outgoing)
                     return True
-                self.world.send(outgoing.pop(0))
+                self._hand_over(outgoing.pop(0))
             if self.world.strikes(0.5):
                 self.world.rebalance(share=0.0)  # what was not committed before is read again
             else:
@@ -319,7 +320,7 @@ class Node:
             worker.reset()
             self.fenced[lane] = True
             return True
-        except StoreError:
+        except (StoreError, SendError):
             worker.reset()
             self.rewind_lane(lane)
             return True
@@ -327,6 +328,11 @@ class Node:
             self.start()
             return True
         return bool(batch)
+
+    def _hand_over(self, out) -> None:
+        if self.world.strikes(0.3):
+            raise SendError("Kafka does not take it")
+        self.world.send(out)
 
     def _stand_still(self, outgoing) -> None:
         """Be taken for dead before sending, and send when others have long gone on."""
@@ -369,7 +375,7 @@ class Cluster:
         self.history = history
         self.count = history.partitions
         self.faults = Faults(self.random, 0.0 if calm else self.random.choice([0.0, 0.01, 0.03, 0.08]))
-        self.takeovers = 0 if calm else self.random.choice([0, 3, 12])
+        self.takeovers = 0 if calm else self.random.choice([0, 3, 12, 30])
         self.eager = self.random.choice([0.05, 0.3])  # how likely a node is stopped where it can be
         self.late: list = []  # what is on its way
         self.diligence = self.random.choice(

@@ -192,7 +192,9 @@ def _(patch):
 def _(patch):
     original = journey_processor.Journey.restore
     patch.setattr(
-        journey_processor.Journey, "restore", lambda self, sums, told: original(self, sums.slice(0, 0), told)
+        journey_processor.Journey,
+        "restore",
+        lambda self, sums, handles: original(self, sums.slice(0, 0), handles[:0]),
     )
 
 

@@ -79,7 +79,7 @@ def test_begin_commit_and_end_are_told_per_partition(settings, offsets):
 
 def test_a_record_is_told_from_the_end_mark_of_a_transaction(settings, offsets):
     write(settings, 3, transactional_id=settings.prefix + "mirror")
-    assert offsets.spans([PLACE])[PLACE].end == 4
+    wait_until(lambda: offsets.spans([PLACE])[PLACE].end == 4, 10, "the mark, which follows the commit")
     assert offsets.has_record(PLACE, 2)
     assert not offsets.has_record(PLACE, 3)
 

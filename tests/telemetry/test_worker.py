@@ -1,6 +1,7 @@
 """What a worker says of itself, on real servers: figures, readiness, waiting, stalls and logs."""
 
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -168,6 +169,6 @@ def test_a_worker_whose_consumer_falls_silent_says_so_and_exits(deploy, clickhou
     said = endpoint.wait_status("stalled")
     assert "and nothing of it was acknowledged for" in said["reasons"][0]
     assert exit_code(process) == 1
-    assert "CRITICAL streams.telemetry.process: stalled, so this process ends: intake: interactions[" in (
-        process.log.read_text()
-    )
+    # what a read that was under way still brought in may have passed intake
+    said = r"CRITICAL streams\.telemetry\.process: stalled, so this process ends: \w+: \w+\["
+    assert re.search(said, process.log.read_text())
