@@ -276,17 +276,6 @@ def _(patch):
     patch.setattr(IdentityWorker, "_restore", restore)
 
 
-@bug("the last write of the map is not sent again by the next owner")
-def _(patch):
-    original = IdentityWorker._restore
-
-    def restore(self, partitions):
-        original(self, partitions)
-        self._unsent = None
-
-    patch.setattr(IdentityWorker, "_restore", restore)
-
-
 @bug("links are not restored")
 def _(patch):
     original = Connection.links
@@ -301,11 +290,6 @@ def _(patch):
 @bug("a model is switched to without its evidence")
 def _(patch):
     patch.setattr(Connection, "recompute", lambda *_: None)
-
-
-@bug("a change of the model is forgotten when a partition is taken over")
-def _(patch):
-    patch.setattr(Connection, "prepared", lambda *_: {})
 
 
 @bug("the workers do not go over to the model in force")

@@ -1,4 +1,4 @@
-"""Messages that a former owner sends long after: each with the bug that it is there for, and without.
+"""Messages that come long after, or never, and takeovers amid a change: each with the bug it is there for, and without.
 
 What the simulation of a cluster meets too rarely to rely on.
 """
@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from schemas.topics import EVIDENCE, IDENTITY_MAP
+from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
-from streams.workers.messages import Outgoing
-from tests.laws.cluster import Cluster, Connection
+from streams.workers.messages import PREPARE, Outgoing
+from tests.laws.cluster import OTHER, Cluster, Connection, Node
 from tests.laws.compare import check
-from tests.laws.history import DAY_US, START_US, History, Item
+from tests.laws.history import DAY_US, MODEL, START_US, History, Item
 from tests.laws.oracle import named
-from tests.laws.world import KEY
+from tests.laws.world import KEY, Crash
 
 PARTITIONS = 3
 OTHERS = {"cookie": "c", "email": "p@example.org"}
@@ -110,6 +111,36 @@ def a_customer_that_was_outdone(cluster: Cluster) -> list[Outgoing]:
     return []
 
 
+def a_write_that_was_never_told_of(cluster: Cluster) -> list[Outgoing]:
+    cookie, email = next((cookie, email) for cookie, email, _ in people() if ids(email) > ids(cookie))
+    hand_over, lost = Node._hand_over, []
+
+    def cut(self, out):
+        if out.topic == IDENTITY_MAP and not lost:
+            lost.append(out)
+            raise Crash
+        hand_over(self, out)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Node, "_hand_over", cut)
+        cluster.take_in([event("1", "web.sign_up", cookie | email)])
+    assert lost
+    return []
+
+
+def a_change_of_the_model_under_way(cluster: Cluster) -> list[Outgoing]:
+    for model in (OTHER, MODEL):
+        rows = cluster.store.rows["evidence"]
+        rows[:] = [row for row in rows if row["model"] != model.hash]
+        for _ in cluster.ask(f"to {model.hash}", PREPARE, model):
+            cluster.settle()
+        cluster.restart()
+        cluster.take_in([event(model.hash, "web.purchase", {"cookie": "c"})])
+        cluster.model = model
+        cluster.settle()
+    return []
+
+
 def believes_what_comes_late(patch) -> None:
     patch.setattr(JourneyWorker, "_corrected", lambda _self, rows: rows)
 
@@ -135,16 +166,32 @@ def believes_the_last_word(patch) -> None:
     patch.setattr(IntakeWorker, "_told", told)
 
 
+def forgets_what_was_not_sent(patch) -> None:
+    original = IdentityWorker._restore
+
+    def restore(self, partitions):
+        original(self, partitions)
+        self._unsent = None
+
+    patch.setattr(IdentityWorker, "_restore", restore)
+
+
+def forgets_what_was_prepared(patch) -> None:
+    patch.setattr(Connection, "prepared", lambda *_: {})
+
+
 @pytest.mark.parametrize(
     ("history", "bug"),
     [
         (evidence_of_a_handle_that_has_left, believes_what_comes_late),
         (evidence_that_was_outdone, restores_no_versions),
         (a_customer_that_was_outdone, believes_the_last_word),
+        (a_write_that_was_never_told_of, forgets_what_was_not_sent),
+        (a_change_of_the_model_under_way, forgets_what_was_prepared),
     ],
 )
 @pytest.mark.parametrize("planted", [False, True])
-def test_a_message_that_comes_late_changes_nothing(history, bug, planted, monkeypatch):
+def test_what_comes_late_or_not_at_all_changes_nothing(history, bug, planted, monkeypatch):
     if planted:
         bug(monkeypatch)
     cluster = opened()
