@@ -68,11 +68,14 @@ class Baseline:
         numbers[6] += 1
         numbers[7] = numbers[7] * self._ahead + min(count, _GROSS * (expected + 1))
         numbers[8] = numbers[8] * self._ahead + expected
-        fade = self._fast if self._shifted(numbers[7], numbers[8]) else self._fade
+        fade = self._fast if self.shifted else self._fade
         numbers[0] = numbers[0] * fade + kept
         numbers[1] = numbers[1] * fade + numbers[3]
 
-    def _shifted(self, seen: float, expected: float) -> bool:
+    @property
+    def shifted(self) -> bool:
+        """Whether a day's counts are so far from what was expected that the level must be another."""
+        seen, expected = self._numbers[7], self._numbers[8]
         ratio, slack = self._policy.shift_ratio, _GROSS
         return seen > ratio * expected + slack or expected > ratio * seen + slack
 

@@ -11,7 +11,7 @@ from journey.spikes.baseline import Baseline
 from journey.spikes.event import Event
 from journey.spikes.policy import Policy
 from journey.spikes.surprise import Surprise
-from journey.spikes.tail import Tail
+from journey.spikes.tail import Tails
 
 __all__ = ["THRESHOLD", "Detector", "Reading", "SeriesError", "check"]
 
@@ -79,7 +79,7 @@ class Detector:
         self._surprises = [
             Surprise(span.total_seconds(), self._width_s, self.policy.dispersion) for span in self.spans
         ]
-        self._tails = [Tail(self.policy, self._width_s) for _ in self.spans]
+        self._tails = Tails(self.policy, self._width_s, len(self.spans))
         self._last_us: int | None = None
         self._rows = 0
         looks = _MONTH_DAYS * min(self.policy.looks_per_day, _DAY_S / self._width_s)
@@ -96,8 +96,10 @@ class Detector:
         at_s = at_us / _US
         expected = self._baseline.expected(at_s)
         mean = count if expected is None else expected
-        evidences = self._evidences(count, mean)
+        surprises = [surprise.add(count, mean) for surprise in self._surprises]
+        evidences = [tail.evidence(much) for tail, much in zip(self._tails.each, surprises, strict=True)]
         self._baseline.learn(count, mean)
+        self._tails.learn(surprises, self._rows, shifted=self._baseline.shifted)
         self._last_us, self._rows = at_us, self._rows + 1
         return self._reading(at_us, count, expected, evidences)
 
@@ -108,14 +110,6 @@ class Detector:
         if missing > 0:
             for surprise in self._surprises:
                 surprise.skip(missing)
-
-    def _evidences(self, count: float, expected: float) -> list[float]:
-        found = []
-        for surprise, tail in zip(self._surprises, self._tails, strict=True):
-            much = surprise.add(count, expected)
-            found.append(tail.evidence(much))
-            tail.learn(much, self._rows)
-        return found
 
     def _reading(self, at_us: int, count: float, expected: float | None, evidences: list[float]) -> Reading:
         evidence = min(sum(evidences) / len(evidences), _HIGHEST)
@@ -154,4 +148,4 @@ class Detector:
             left = part.restore(left)
 
     def _parts(self) -> tuple[_Part, ...]:
-        return (self._baseline, self._event, *self._surprises, *self._tails)
+        return (self._baseline, self._event, *self._surprises, self._tails)

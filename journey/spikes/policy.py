@@ -16,7 +16,7 @@ class Policy:
     that little depends on any.
     """
 
-    alarms_per_month: float = 4.0
+    alarms_per_month: float = 5.0
     """At most so many alarms in thirty quiet days, on average; about one a week."""
 
     scales: tuple[timedelta, ...] = (timedelta(minutes=15), timedelta(hours=1))
@@ -25,7 +25,7 @@ class Policy:
     level_memory: timedelta = timedelta(days=7)
     """Age at which a count weighs 1/e in the level: a week, so that all days of it weigh alike."""
 
-    shift_ratio: float = 3.0
+    shift_ratio: float = 4.0
     """A day so many times above or below what was expected is a new level, which is learned 8 times as fast."""
 
     rhythm_visits: int = 16
@@ -56,8 +56,9 @@ class Policy:
     excess_cap: float = 6.0
     """An exceedance counts up to so many mean exceedances, so that one great burst does not deafen."""
 
-    looks_per_day: float = 32.0
-    """Independent looks at a series in a day: the longest scale, an hour, renews itself a bit faster than hourly."""
+    looks_per_day: float = 40.0
+    """Looks at a series in a day that may each be a false alarm. The spans, which overlap, see something new every half hour
+    or so; simulated quiet series hold `alarms_per_month` with this number (deploy/spikes.md)."""
 
     warm_up: timedelta = _DAY
     """Observed time before the first alarm: a day's rhythm has to be seen once."""

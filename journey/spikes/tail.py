@@ -2,13 +2,15 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from math import log, log10
 
 from journey.spikes.policy import Policy
 
-__all__ = ["Tail"]
+__all__ = ["Tail", "Tails"]
 
 _DAY_S = 86_400
+_KEPT = 2  # copies, a day apart
 _START_S, _START_ROWS = 15_000, 50  # at the start, steps are as if so much had been seen: four hours
 _STEP = 0.375  # of the quantile, per weight of an observation; the density there is about a third of its tail
 _QUANTILE, _EXCESS = 2.0, 1.0  # before anything was seen, in standard deviations of a Poisson count
@@ -62,3 +64,57 @@ class Tail:
         """Take the state back from `numbers`; return those that are left."""
         self._numbers[:] = array("d", numbers[: len(self._numbers)])
         return numbers[len(self._numbers) :]
+
+
+class Tails:
+    """The tails of all spans, and what they were a day or two ago.
+
+    A new level is surprising bucket after bucket and would be learned as a tail so heavy that nothing is rare for weeks. So
+    once the baseline knows it for a new level, the tails are what they were before, and learn nothing until the level
+    is learned.
+    """
+
+    __slots__ = ("_day_rows", "_kept", "_shifted", "each")
+
+    def __init__(self, policy: Policy, width_s: float, spans: int) -> None:
+        self.each = [Tail(policy, width_s) for _ in range(spans)]
+        self._day_rows = max(1, round(_DAY_S / width_s))
+        self._kept = array("d", self._now() * _KEPT)  # the oldest first
+        self._shifted = array("d", [0.0])
+
+    def learn(self, surprises: Sequence[float], rows: int, *, shifted: bool) -> None:
+        """Take the surprises of a bucket; `rows` were taken before it."""
+        if shifted:
+            if not self._shifted[0]:
+                self._back()
+        else:
+            for tail, surprise in zip(self.each, surprises, strict=True):
+                tail.learn(surprise, rows)
+            if rows % self._day_rows == 0:
+                self._keep()
+        self._shifted[0] = float(shifted)
+
+    def _now(self) -> list[float]:
+        return [number for tail in self.each for number in tail.numbers()]
+
+    def _keep(self) -> None:
+        now = self._now()
+        self._kept = self._kept[len(now) :] + array("d", now)
+
+    def _back(self) -> None:
+        left: Sequence[float] = self._kept
+        for tail in self.each:
+            left = tail.restore(left)
+
+    def numbers(self) -> Iterator[float]:
+        """Yield the state."""
+        return chain(self._now(), self._kept, self._shifted)
+
+    def restore(self, numbers: Sequence[float]) -> Sequence[float]:
+        """Take the state back from `numbers`; return those that are left."""
+        for tail in self.each:
+            numbers = tail.restore(numbers)
+        for column in (self._kept, self._shifted):
+            column[:] = array("d", numbers[: len(column)])
+            numbers = numbers[len(column) :]
+        return numbers
