@@ -14,10 +14,8 @@ _KEPT = 2  # copies, a day apart
 _START_S, _START_ROWS = 15_000, 50  # at the start, steps are as if so much had been seen: four hours
 _STEP = 0.375  # of the quantile, per weight of an observation; the density there is about a third of its tail
 _QUANTILE, _EXCESS = 2.0, 1.0  # before anything was seen, in standard deviations of a Poisson count
-_LEAST_QUANTILE, _LEAST_EXCESS = (
-    1.5,
-    0.3,
-)  # of a Poisson count, about: after a month of nothing, one is no alarm
+# Of a Poisson count, about: after a month of nothing, one is no alarm.
+_LEAST_QUANTILE, _LEAST_EXCESS = 1.5, 0.3
 _LN10 = log(10)
 
 

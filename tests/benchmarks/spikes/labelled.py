@@ -4,8 +4,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from journey.spikes import THRESHOLD, Detector, Policy
 from tests import nab
@@ -74,16 +76,31 @@ def _swept(method: Method) -> tuple[float, float, list[float]]:
     )
 
 
+@cache
+def _rewards(name: str) -> tuple[NDArray[np.float64], NDArray[np.intp], int]:
+    """Return what an alarm earns in each row, the number of the window it lies in or -1, and how many windows there are."""
+    counts = nab.series(name)[1]
+    rows = nab.points(name, [0.0] * len(counts))
+    windows = sorted({window for _, _, window in rows if window})
+    probation = len(counts) - len(rows)  # there, alarms neither earn nor cost
+    rewards = np.array([0.0] * probation + [reward for _, reward, _ in rows])
+    numbers = np.array([-1] * probation + [windows.index(window) if window else -1 for _, _, window in rows])
+    return rewards, numbers, len(windows)
+
+
 def _windows(name: str) -> int:
-    return len({window for _, _, window in nab.points(name, [0.0] * len(nab.series(name)[1])) if window})
+    return _rewards(name)[2]
 
 
 def _gain(name: str, evidence: Sequence[float], threshold: float) -> float:
-    """Return what a series adds to the benchmark's sum: what it earned, less what it lost."""
-    scores = np.zeros(len(evidence))
-    scores[alarms(evidence, threshold, _WIDTH_S)] = 1.0
-    windows = _windows(name)
-    return nab.total([nab.points(name, scores.tolist())], 0.5) / 100 * 2 * windows - windows
+    """Return what a series adds to the benchmark's sum: the best alarm of each window, less what others cost."""
+    rewards, numbers, windows = _rewards(name)
+    hits = alarms(evidence, threshold, _WIDTH_S)
+    gain = float(rewards[hits][numbers[hits] < 0].sum())
+    for window in range(windows):
+        inside = rewards[hits][numbers[hits] == window]
+        gain += float(inside.max()) if len(inside) else -1.0
+    return gain
 
 
 def _scores(name: str, policy: Policy, start: int = 0, thinned: float = 1.0) -> list[float]:
