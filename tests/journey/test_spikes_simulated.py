@@ -1,27 +1,20 @@
 """What the detector promises of quiet series, and what it finds in others; and that what it is compared with works."""
 
-from datetime import timedelta
-
 import numpy as np
 import pytest
 
-from journey.spikes import Detector, Policy
+from journey.spikes import Policy
 from tests.benchmarks.spikes.alarms import alarms, threshold_for
+from tests.benchmarks.spikes.injected import own_alarms
 from tests.benchmarks.spikes.methods import METHODS, _upper_tail
 from tests.benchmarks.spikes.simulator import Plan, quiet, simulate
 
 MONTH_DAYS, WARM_DAYS = 30, 7
 
 
-def found(series):
-    detector = Detector(timedelta(seconds=series.width_s))
-    fed = zip(series.times_s.tolist(), series.counts.tolist(), strict=True)
-    return [row for row, (at, n) in enumerate(fed) if detector.feed(at * 1_000_000, n).alarm]
-
-
 def false_alarms(plan, seed):
     warm = WARM_DAYS * 86_400 // plan.width_s
-    return sum(row >= warm for row in found(quiet(plan, seed)))
+    return sum(row >= warm for row in own_alarms(quiet(plan, seed)))
 
 
 @pytest.mark.parametrize("dispersion", [0.0, 10.0, 2.0], ids=["poisson", "noisy", "very noisy"])
@@ -42,7 +35,7 @@ def test_buckets_of_a_minute_or_an_hour_hold_the_rate_too(width_s):
 @pytest.mark.parametrize("rate", [2.0, 30.0, 1000.0])
 def test_an_hour_of_nine_times_the_usual_is_found_within_half_an_hour(rate):
     series = simulate(Plan(rate, rhythm=0.5), size=8, length_s=3600, seed=2)
-    rows = found(series)
+    rows = own_alarms(series)
     delays = [next((row - begin for row in rows if begin <= row < end), None) for begin, end in series.spikes]
     hits = [delay for delay in delays if delay is not None]
     assert len(delays) >= 4

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 __all__ = ["alarms", "threshold_for"]
 
 _DAY_S = 86_400
+_STEPS = 200
 
 
 def alarms(evidence: Sequence[float], threshold: float, width_s: float) -> NDArray[np.intp]:
@@ -22,15 +23,17 @@ def alarms(evidence: Sequence[float], threshold: float, width_s: float) -> NDArr
 def threshold_for(
     per_month: float, series: Sequence[Sequence[float]], width_s: float, warm_days: float = 7
 ) -> float:
-    """Return the lowest threshold at which quiet series have at most so many alarms a month, on average."""
+    """Return the lowest threshold from which on quiet series have at most so many alarms a month, on average.
+
+    It is sought from above: far below, where every row alarms, all of a month is one event.
+    """
     warm = round(warm_days * _DAY_S / width_s)
-    months = sum(len(evidence) - warm for evidence in series) * width_s / _DAY_S / 30
     after = [np.asarray(evidence)[warm:] for evidence in series]
-    low, high = 0.0, max(float(evidence.max()) for evidence in after) + 1
-    for _ in range(30):
-        middle = (low + high) / 2
-        if sum(len(alarms(evidence, middle, width_s)) for evidence in after) / months > per_month:
-            low = middle
-        else:
-            high = middle
-    return high
+    pooled = np.unique(np.concatenate(after))[::-1]
+    months = sum(map(len, after)) * width_s / _DAY_S / 30
+    threshold = float(pooled[0]) * (1 + 1e-9) + 1e-9
+    for rank in np.unique(np.geomspace(1, len(pooled), _STEPS).astype(int)) - 1:
+        if sum(len(alarms(evidence, pooled[rank], width_s)) for evidence in after) / months > per_month:
+            break
+        threshold = float(pooled[rank])
+    return threshold

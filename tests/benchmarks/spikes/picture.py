@@ -4,9 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.spikes.injected import LENGTHS_S, RATES, SIZES, Outcome
+from tests.benchmarks.spikes.injected import AS_IT_IS, LENGTHS_S, RATES, SIZES, Outcome
+from tests.benchmarks.spikes.methods import METHODS
 
 __all__ = ["draw"]
+
+_OURS = "ours"
+_COLOURS = ("#1f77b4", "#2ca02c", "#9467bd", "#8c564b", "#ff7f0e")
 
 
 def draw(outcomes: dict[str, Outcome], per_month: float, path: Path) -> None:
@@ -51,7 +55,7 @@ def draw(outcomes: dict[str, Outcome], per_month: float, path: Path) -> None:
         axis.set_xticks(SIZES, [f"{size:g}" for size in SIZES])
         axis.minorticks_off()
     figure.suptitle(
-        f"Injected spikes, every method at {per_month:g} false alarms a month on average, one threshold for all series"
+        f"Injected spikes, one threshold for all series; the methods at {per_month:g} false alarms a month on average"
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
@@ -59,14 +63,13 @@ def draw(outcomes: dict[str, Outcome], per_month: float, path: Path) -> None:
 
 
 def _style(name: str) -> dict[str, object]:
-    colours = {"ours": "#d62728"}
-    others = ("#1f77b4", "#2ca02c", "#9467bd", "#8c564b", "#ff7f0e")
-    names = ("Gamma-Poisson, hour of week", "scan statistic", "BOCPD", "Kleinberg", "S-H-ESD")
-    colours |= dict(zip(names, others, strict=True))
+    own = name in {AS_IT_IS, _OURS}
+    colour = "#d62728" if own else _COLOURS[list(METHODS).index(name) - 1]
     return {
-        "color": colours[name],
+        "color": colour,
         "label": name,
         "marker": "o",
         "ms": 3,
-        "lw": 2.4 if name == "ours" else 1.2,
+        "lw": 2.4 if own else 1.2,
+        "ls": ":" if name == _OURS else "-",
     }
