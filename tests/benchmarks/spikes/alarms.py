@@ -23,17 +23,19 @@ def alarms(evidence: Sequence[float], threshold: float, width_s: float) -> NDArr
 def threshold_for(
     per_month: float, series: Sequence[Sequence[float]], width_s: float, warm_days: float = 7
 ) -> float:
-    """Return the lowest threshold from which on quiet series have at most so many alarms a month, on average.
+    """Return the threshold at which quiet series have most alarms a month, on average, but no more than so many.
 
-    It is sought from above: far below, where every row alarms, all of a month is one event.
+    It is sought from above until there are more. Far below, where every row alarms, all of a month is one event.
     """
     warm = round(warm_days * _DAY_S / width_s)
     after = [np.asarray(evidence)[warm:] for evidence in series]
     pooled = np.unique(np.concatenate(after))[::-1]
     months = sum(map(len, after)) * width_s / _DAY_S / 30
-    threshold = float(pooled[0]) * (1 + 1e-9) + 1e-9
+    threshold, most = float(pooled[0]) * (1 + 1e-9) + 1e-9, 0.0
     for rank in np.unique(np.geomspace(1, len(pooled), _STEPS).astype(int)) - 1:
-        if sum(len(alarms(evidence, pooled[rank], width_s)) for evidence in after) / months > per_month:
+        rate = sum(len(alarms(evidence, pooled[rank], width_s)) for evidence in after) / months
+        if rate > per_month:
             break
-        threshold = float(pooled[rank])
+        if rate >= most:
+            threshold, most = float(pooled[rank]), rate
     return threshold
