@@ -46,7 +46,7 @@ def draw(outcomes: dict[str, Outcome], per_month: float, path: Path) -> None:
         axes[1, 3].plot(alarms, [at] * len(alarms), "o", alpha=0.35, color=_style(name)["color"])
     axes[1, 3].axvline(per_month, color="0.6", lw=1)
     axes[1, 3].set(
-        title="false alarms a month, by kind of quiet series",
+        title="false alarms, quiet months",
         yticks=range(len(outcomes)),
         yticklabels=list(outcomes),
     )
