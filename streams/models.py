@@ -11,7 +11,7 @@ from streams.faults import boundary
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-__all__ = ["activate", "activate_default", "in_force", "write"]
+__all__ = ["activate", "activate_default", "changes", "in_force", "write"]
 
 _RULE_COLUMNS = (
     "model", "stage", "type", "weight", "rating_min", "rating_max", "sentiment_min", "sentiment_max",
@@ -52,7 +52,7 @@ def _ends(limits: Range) -> list[float | None]:
 
 def activate(client: "Client", model: Model, toml: str, now_us: int) -> None:
     """Put a model in force: one row in one insert, so it is in force wholly or not at all."""
-    sequence = int(client.query("SELECT max(sequence) FROM models").result_rows[0][0]) + 1
+    sequence = changes(client) + 1
     row = [model.hash, model.name, toml, dict(model.channels), dict(model.revenue), from_us(now_us), sequence]
     names = ["model", "name", "toml", "channels", "revenue", "activated_at", "sequence"]
     with boundary("model.activate"):
@@ -72,3 +72,8 @@ def in_force(client: "Client") -> tuple[str, str] | None:
     """Return (hash, TOML text) of the model in force, or None before the first."""
     rows = client.query("SELECT model, toml FROM models ORDER BY sequence DESC LIMIT 1").result_rows
     return (rows[0][0], rows[0][1]) if rows else None
+
+
+def changes(client: "Client") -> int:
+    """Return how often a model has come into force."""
+    return int(client.query("SELECT max(sequence) FROM models").result_rows[0][0])

@@ -17,6 +17,7 @@ class Owner(ABC):
         self.model = model
         self._store = store
         self._topic = topic
+        self._changes = 0  # of the model, when state was restored
         self.owned: frozenset[int] = frozenset()
         self.open: frozenset[int] = frozenset()
 
@@ -38,16 +39,25 @@ class Owner(ABC):
         """Bring the state of all owned partitions in from the store."""
         if missing := self.owned - self.open:
             self._store.settle(self._topic, self.owned)
+            changes = self._store.model_changes()
             self._restore(missing)
+            self._changes = min(changes, self._changes) if self.open else changes
             self.open = self.owned
 
     def refresh(self) -> None:
-        """Go over to the model that is in force, if that is another by now."""
+        """Go over to the model that is in force, if that is another by now, or was in between.
+
+        What others sent under the one in between was left out here.
+        """
+        changes = self._store.model_changes()
         name, text = self._store.model_in_force()
+        if name == self.model.hash and changes == self._changes:
+            return
         if name != self.model.hash:
             self.model = parse_model(text, name=f"the model in force ({name})")
-            self._switch()
-            self.restore()
+        self._switch()
+        self._changes = changes
+        self.restore()
 
     def _switch(self) -> None:
         """Put the new model to use; the state is restored after this."""

@@ -113,6 +113,9 @@ class PartitionedStore(Protocol):
     def model_in_force(self) -> tuple[str, str]:
         """Return hash and TOML text of the model in force."""
 
+    def model_changes(self) -> int:
+        """Return how often a model has come into force."""
+
     def prepared(self, partitions: Collection[int]) -> dict[int, str]:
         """Return, for each partition that was prepared last for a model not in force, that model's TOML."""
 

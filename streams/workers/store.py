@@ -143,6 +143,10 @@ class ServerStore:
             raise StoreError("the store has no A-Path model: run journey migrate")
         return str(found[0]), str(found[1])
 
+    def model_changes(self) -> int:
+        """Return how often a model has come into force."""
+        return int(self._told(lambda: models.changes(self.store.client)))
+
     def prepared(self, partitions: Collection[int]) -> dict[int, str]:
         """Return, for each partition that was prepared last for a model not in force, that model's TOML."""
         rows = self._query(

@@ -11,7 +11,7 @@ def come_and_go(there, folder, seed: int, *, customers: int = 25) -> None:
     lines = stream(seed, customers=customers)
     total = there.publish(lines, size=1)
     first = there.worker()
-    there.wait(lambda: there.lag()["interactions"] < total, "the first to have done something")
+    there.wait(lambda: there.behind().get("interactions", total) < total, "the first to have done something")
     second = there.worker()
     there.wait(lambda: second.said("intake: partitions ["), "the second to have partitions")
     first.stop()

@@ -216,6 +216,10 @@ class Connection:
         self.world.faults.read()
         return self.world.model.hash, self.world.texts[self.world.model.hash]
 
+    def model_changes(self):
+        self.world.faults.read()
+        return self.world.switches
+
     def prepared(self, partitions):
         self.world.faults.read()
         last = {}
@@ -420,6 +424,7 @@ class Cluster:
         self.committed = defaultdict(int)
         self.fences = defaultdict(lambda: (None, None))
         self.owner = {}
+        self.switches = 0
         self.model = MODEL
         self.texts = {model.hash: text for model, text in ((MODEL, TEXT), (OTHER, OTHER_TEXT))}
         self.changes = []
@@ -436,6 +441,16 @@ class Cluster:
             p: LogSpan(self.committed[INTERACTIONS, p], len(self.topics[INTERACTIONS, p]), "log")
             for p in partitions
         }
+
+    @property
+    def model(self):
+        """The model in force."""
+        return self._model
+
+    @model.setter
+    def model(self, model) -> None:
+        self._model = model
+        self.switches += 1
 
     @property
     def frames(self) -> int:
@@ -527,8 +542,12 @@ class Cluster:
     def take_in(self, items) -> None:
         """Accept items, each in a frame of its own, and have everything done."""
         for item in items:
-            self._accept(self._partition(item), [item])
+            self.accept(item)
         self.settle()
+
+    def accept(self, item) -> None:
+        """Accept an item in a frame of its own."""
+        self._accept(self._partition(item), [item])
 
     def restart(self) -> None:
         """Start every process anew, and have everything done."""

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from schemas.topics import EVIDENCE, IDENTITY_MAP
+from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS
 from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
@@ -141,6 +141,28 @@ def a_change_of_the_model_under_way(cluster: Cluster) -> list[Outgoing]:
     return []
 
 
+def a_model_that_came_and_went(cluster: Cluster) -> list[Outgoing]:
+    cookie = {"cookie": "c"}
+    cluster.take_in([event("1", "web.purchase", cookie)])
+    for model in (OTHER, MODEL):
+        rows = cluster.store.rows["evidence"]
+        rows[:] = [row for row in rows if row["model"] != model.hash or model is cluster.model]
+        for _ in cluster.ask(f"to {model.hash}", PREPARE, model):
+            take_only(cluster)
+        cluster.model = model
+        if model is OTHER:
+            cluster.accept(event("2", "web.purchase", cookie))
+            take_only(cluster)
+    cluster.settle()  # only now does anybody look who owns customers
+    return []
+
+
+def take_only(cluster: Cluster) -> None:
+    for _ in range(5):
+        for node in cluster.nodes:
+            node.work(INTERACTIONS)
+
+
 def believes_what_comes_late(patch) -> None:
     patch.setattr(JourneyWorker, "_corrected", lambda _self, rows: rows)
 
@@ -180,6 +202,10 @@ def forgets_what_was_prepared(patch) -> None:
     patch.setattr(Connection, "prepared", lambda *_: {})
 
 
+def looks_at_the_model_alone(patch) -> None:
+    patch.setattr(Connection, "model_changes", lambda self: hash(self.world.model.hash))
+
+
 @pytest.mark.parametrize(
     ("history", "bug"),
     [
@@ -188,6 +214,7 @@ def forgets_what_was_prepared(patch) -> None:
         (a_customer_that_was_outdone, believes_the_last_word),
         (a_write_that_was_never_told_of, forgets_what_was_not_sent),
         (a_change_of_the_model_under_way, forgets_what_was_prepared),
+        (a_model_that_came_and_went, looks_at_the_model_alone),
     ],
 )
 @pytest.mark.parametrize("planted", [False, True])
