@@ -4,9 +4,18 @@ import os
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
-__all__ = ["DEFAULT_DATA", "ENVIRONMENT", "KafkaSettings", "Settings", "SettingsError", "WorkerSettings"]
+__all__ = [
+    "DEFAULT_DATA",
+    "ENVIRONMENT",
+    "CollectorSettings",
+    "KafkaSettings",
+    "Settings",
+    "SettingsError",
+    "WorkerSettings",
+]
 
 DEFAULT_DATA = Path(".journey")
 _SCHEME = "chdb://"
@@ -15,6 +24,7 @@ _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _HIGHEST_PORT = 65_535
 _LONGEST_SECONDS = 86_400
+_HIGHEST_RATE = 1_000_000
 
 ENVIRONMENT: dict[str, str] = {
     "JOURNEY_STORE": "where the data are, as a DSN: chdb:///absolute/path (the same as --data), or a server: "
@@ -33,6 +43,14 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_TOPIC_PREFIX": "put before the name of every topic and consumer group, to share a Kafka cluster",
     "JOURNEY_WEB_HOST": "address of a worker's or gateway's /health, /ready and /metrics (127.0.0.1)",
     "JOURNEY_WEB_PORT": "port of them (6066; 0 is any free one)",
+    "JOURNEY_COLLECTOR_HOST": "address on which events are taken over HTTP (127.0.0.1); another one than loopback needs "
+    "a certificate, or proxies in front that end TLS",
+    "JOURNEY_COLLECTOR_PORT": "port of it (8080; 0 is any free one)",
+    "JOURNEY_COLLECTOR_CERTIFICATE": "file of the collector's certificate chain, for HTTPS",
+    "JOURNEY_COLLECTOR_CERTIFICATE_KEY": "file of the certificate's key",
+    "JOURNEY_COLLECTOR_PROXIES": "networks of the proxies in front, 10.0.0.0/8,…: they end TLS, and their "
+    "X-Forwarded-For is believed",
+    "JOURNEY_COLLECTOR_ADDRESS_RATE": "requests a second that one address may send (200; 0 is without limit)",
     "JOURNEY_BATCH_SECONDS": "longest time that a worker gathers frames for one batch (0.2)",
     "JOURNEY_SESSION_SECONDS": "silence after which Kafka gives a worker's partitions to others (10)",
     "JOURNEY_STALL_SECONDS": "a worker whose lag does not fall for so long says so on /health and exits (120)",
@@ -78,6 +96,18 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectorSettings:
+    """Where and from whom the collector takes events. Files are paths, "" for none."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    certificate: str = ""
+    certificate_key: str = ""
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    address_rate: float = 200.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of every shell: `store` is the DSN of a server, "" for the embedded engine in `data`."""
 
@@ -92,6 +122,7 @@ class Settings:
     cluster: str = ""
     kafka: KafkaSettings = KafkaSettings()
     worker: WorkerSettings = WorkerSettings()
+    collector: CollectorSettings = CollectorSettings()
 
     @classmethod
     def read(cls, data: Path | None = None) -> "Settings":
@@ -110,6 +141,7 @@ class Settings:
             cluster=_name("JOURNEY_CLUSTER"),
             kafka=_kafka(),
             worker=_worker(),
+            collector=_collector(),
             handle_key=_key(os.environ.get("JOURNEY_HANDLE_KEY", "")),
             durable=_flag("JOURNEY_DURABLE"),
             id_window=_days("JOURNEY_ID_WINDOW_DAYS", default=7),
@@ -148,13 +180,65 @@ def _kafka() -> KafkaSettings:
     )
 
 
-def _worker() -> WorkerSettings:
-    port = os.environ.get("JOURNEY_WEB_PORT", "6066")
+def _port(name: str, default: int) -> int:
+    port = os.environ.get(name, str(default))
     if not port.isdigit() or int(port) > _HIGHEST_PORT:
-        raise SettingsError(f"JOURNEY_WEB_PORT = {port!r}: must be a port, 0 to {_HIGHEST_PORT}")
+        raise SettingsError(f"{name} = {port!r}: must be a port, 0 to {_HIGHEST_PORT}")
+    return int(port)
+
+
+def _collector() -> CollectorSettings:
+    settings = CollectorSettings(
+        host=os.environ.get("JOURNEY_COLLECTOR_HOST", "127.0.0.1"),
+        port=_port("JOURNEY_COLLECTOR_PORT", 8080),
+        certificate=os.environ.get("JOURNEY_COLLECTOR_CERTIFICATE", ""),
+        certificate_key=os.environ.get("JOURNEY_COLLECTOR_CERTIFICATE_KEY", ""),
+        proxies=_networks("JOURNEY_COLLECTOR_PROXIES"),
+        address_rate=_rate("JOURNEY_COLLECTOR_ADDRESS_RATE", 200.0),
+    )
+    if not (settings.certificate or settings.proxies or _is_loopback(settings.host)):
+        raise SettingsError(
+            f"JOURNEY_COLLECTOR_HOST = {settings.host!r}: write keys would cross the network in the clear; set "
+            "JOURNEY_COLLECTOR_CERTIFICATE and JOURNEY_COLLECTOR_CERTIFICATE_KEY, or JOURNEY_COLLECTOR_PROXIES to the "
+            "networks of the proxies that end TLS in front, or listen on 127.0.0.1"
+        )
+    if bool(settings.certificate) != bool(settings.certificate_key):
+        raise SettingsError(
+            "JOURNEY_COLLECTOR_CERTIFICATE and JOURNEY_COLLECTOR_CERTIFICATE_KEY belong together"
+        )
+    return settings
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    parts = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+    try:
+        return tuple(ip_network(part) for part in parts)
+    except ValueError as error:
+        raise SettingsError(f"{name}: must be networks such as 10.0.0.0/8,192.168.1.5: {error}") from error
+
+
+def _rate(name: str, default: float) -> float:
+    value = os.environ.get(name, str(default))
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= _HIGHEST_RATE:
+        raise SettingsError(f"{name} = {value!r}: must be a number from 0 to {_HIGHEST_RATE:,}")
+    return rate
+
+
+def _worker() -> WorkerSettings:
     return WorkerSettings(
         web_host=os.environ.get("JOURNEY_WEB_HOST", "127.0.0.1"),
-        web_port=int(port),
+        web_port=_port("JOURNEY_WEB_PORT", 6066),
         batch_s=_seconds("JOURNEY_BATCH_SECONDS", default=0.2),
         session_s=_seconds("JOURNEY_SESSION_SECONDS", default=10.0),
         stall_s=_seconds("JOURNEY_STALL_SECONDS", default=120.0),

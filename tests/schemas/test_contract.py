@@ -140,7 +140,7 @@ def test_json_schema_refuses_what_it_can_say(path):
 
 def test_every_reason_has_an_example_and_bad_value_has_many():
     reasons = [read(path)["reason"] for path in INVALID]
-    assert set(reasons) == set(REASONS)
+    assert set(reasons) == set(REASONS) - {"not_granted"}  # that one is about the sender
     assert reasons.count("bad_value") >= 10
 
 
