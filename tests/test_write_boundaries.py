@@ -52,7 +52,7 @@ class Walker(ast.NodeVisitor):
     def is_write(self, node: ast.Call, method: ast.Attribute) -> bool:
         receiver = ast.unparse(method.value).rpartition(".")[2]
         if method.attr in ALWAYS:
-            return receiver != "app"  # Typer's app.command
+            return receiver not in {"app", "write_app"}  # Typer's app.command
         if method.attr == "insert":
             return receiver not in PORTS
         return method.attr in BY_SQL and bool(node.args) and WRITES.match(self.text(node.args[0])) is not None

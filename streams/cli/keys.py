@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
-write = typer.Typer(no_args_is_help=True)
-app.add_typer(write, name="write", help="Keys that events are sent with.")
+write_app = typer.Typer(no_args_is_help=True)
+app.add_typer(write_app, name="write", help="Keys that events are sent with.")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
@@ -56,7 +56,7 @@ def _named(store: KeyStore, name: str) -> list[WriteKey]:
     return found
 
 
-@write.command("create")
+@write_app.command("create")
 def create(  # noqa: PLR0913, PLR0917 - options
     name: Name,
     brand: Annotated[list[str], typer.Option("--brand", metavar="B", help="May say this brand; * for all")],
@@ -118,7 +118,7 @@ def _described(key: WriteKey) -> dict[str, object]:
     }
 
 
-@write.command("list")
+@write_app.command("list")
 def show(data: Data = None, as_json: Json = False) -> None:
     """Show every write key and what it may say; never the key itself."""
     with _opened(data) as store:
@@ -145,7 +145,7 @@ def show(data: Data = None, as_json: Json = False) -> None:
         say("no write keys: journey keys write create NAME --brand B")
 
 
-@write.command("rotate")
+@write_app.command("rotate")
 def rotate(
     name: Name,
     keep_h: Annotated[
@@ -168,7 +168,7 @@ def rotate(
     _show(secret, rows[-1], as_json=as_json)
 
 
-@write.command("revoke")
+@write_app.command("revoke")
 def revoke(name: Name, data: Data = None) -> None:
     """End a write key, and all of its name, within a second or two."""
     with _opened(data) as store:

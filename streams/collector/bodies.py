@@ -14,6 +14,7 @@ __all__ = ["decompressed", "depth", "received"]
 
 _TOO_LARGE = f"at most {MAX_BODY_BYTES:,} bytes, as sent and after decompression: send smaller batches"
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_ZSTD = zstandard.ZstdDecompressor(max_window_size=2**23)
 _STEPS = np.zeros(256, np.int8)
 _STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
 
@@ -84,15 +85,27 @@ def _inflated(body: bytes) -> bytes:
 
 
 def _unpacked(body: bytes) -> bytes:
-    stream = zstandard.ZstdDecompressor(max_window_size=2**23).stream_reader(body, read_across_frames=True)
-    parts, room = [], MAX_BODY_BYTES + 1
     try:
-        while room > 0 and (part := stream.read(room)):
-            parts.append(part)
-            room -= len(part)
+        if not _is_bounded(body):
+            raise Problem("too_large", _TOO_LARGE)
+        parts, left = [], body
+        while left:  # the reader above would take a frame that is cut short for a whole one
+            stream = _ZSTD.decompressobj()
+            parts.append(stream.decompress(left))
+            if not stream.eof:
+                raise Problem("malformed", "the compressed body is cut short")
+            left = stream.unused_data
     except zstandard.ZstdError:
         raise Problem("malformed", "the body is not compressed as Content-Encoding says") from None
     return b"".join(parts)
+
+
+def _is_bounded(body: bytes) -> bool:
+    """Whether no more than the limit would be made of it; no more is made to find out."""
+    stream, room = _ZSTD.stream_reader(body, read_across_frames=True), MAX_BODY_BYTES + 1
+    while room > 0 and (part := stream.read(room)):
+        room -= len(part)
+    return room > 0
 
 
 def depth(body: bytes) -> int:

@@ -47,7 +47,7 @@ def results_of(items: Sequence[Item], statuses: Sequence[int], refused: dict[int
 def _rejected(item: Item, why: Refused) -> Result:
     """Return a rejection: where in the event, joined to where the event stands, unless an adapter made the event."""
     if item.line is None:
-        return Result(Status.REJECTED, why.reason, item.pointer, why.detail)
+        return Result(Status.REJECTED, why.reason, item.pointer, item.detail)
     pointer, _, detail = why.detail.partition(": ")
     return Result(Status.REJECTED, why.reason, item.pointer + pointer.rstrip("/"), detail)
 
