@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Adapter", "Item", "Malformed", "Request", "Settles", "Unverified"]
+__all__ = ["Adapter", "Item", "Malformed", "Replies", "Request", "Settles", "Unverified"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +85,11 @@ class Settles(Protocol):
 
     def settle(self, request: Request) -> None:
         """Take note that the log has all that this request brought."""
+
+
+@runtime_checkable
+class Replies(Protocol):
+    """An adapter whose answer depends on the request and waits for no log."""
+
+    def reply(self, request: Request) -> tuple[int, bytes, str]:
+        """Return status, body and content type; asked once the write key is known to be one."""

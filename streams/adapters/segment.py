@@ -14,7 +14,7 @@ from streams.adapters.calls import CALLS, Call, event
 from streams.adapters.reading import body_key, json_body, presented_key, text
 from streams.adapters.times import moment
 
-__all__ = ["Segment", "settings"]
+__all__ = ["Segment", "SegmentSettings"]
 
 _SHORT = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 _BATCHES = ("/v1/batch", "/v1/import", "/v1/b", "/beacon/v1/batch")
@@ -68,10 +68,10 @@ class Segment:
 
     def _item(self, call: Any, name: str, pointer: str, body: Mapping[str, Any], request: Request) -> Item:
         if not isinstance(call, Mapping):
-            return Item(None, pointer, "not_json", f"{pointer or '/'}: not a JSON object")
+            return Item(None, pointer, "not_json", "not a JSON object")
         name = name or str(call.get("type", ""))
         if name not in CALLS:
-            return Item(None, pointer, "bad_value", f"{pointer}/type: none of {', '.join(CALLS)}")
+            return Item(None, pointer, "bad_value", f"`type` is none of {', '.join(CALLS)}")
         sent = moment(call.get("sentAt") or body.get("sentAt"))
         source = request.grant_source or "segment"
         own = text(call.get("messageId"), 0) or _made_id(call, pointer, body, request)
@@ -87,16 +87,36 @@ def _made_id(call: Mapping[str, Any], pointer: str, body: Mapping[str, Any], req
     return f"made-{sha256(what).hexdigest()[:32]}"
 
 
-def settings(write_key: str, headers: Mapping[str, str]) -> bytes:
-    """Return what analytics.js asks its CDN for: where to send with this key, and that no plug-ins are to be loaded.
+class SegmentSettings:
+    """What browsers' SDKs ask a CDN for before they send anything, answered by the collector itself.
 
-    The host is the one that the browser asked, so that a page only names it once, as `cdnURL`.
+    It holds where to send with this key, and that no plug-ins are to be loaded. The host is the one that the browser
+    asked, so that a page names it only once, as `cdnURL`.
     """
-    segment: dict[str, Any] = {"apiKey": write_key, "addBundledMetadata": False}
-    host = headers.get("host", "")
-    if _HOST.fullmatch(host):
-        scheme = headers.get("x-forwarded-proto") or headers.get("origin", "").partition(":")[0]
-        segment |= {"apiHost": f"{host}/v1", "protocol": "https" if scheme == "https" else "http"}
-    return json.dumps(
-        {"integrations": {"Segment.io": segment}, "plan": {}, "metrics": {"sampleRate": 0}}
-    ).encode()
+
+    routes: Sequence[str] = ("/v1/projects/{name}/settings",)
+
+    def key(self, request: Request) -> str:
+        """Return the write key: it is in the path."""
+        return request.path.split("/")[3]
+
+    def verify(self, request: Request) -> None:
+        """Do nothing: the write key is all that this API has."""
+
+    def translate(self, request: Request) -> Sequence[Item]:  # noqa: ARG002 - the protocol's
+        """Return nothing: this brings no events."""
+        return ()
+
+    def answer(self, results: Sequence[Mapping[str, Any]]) -> tuple[int, bytes, str] | None:
+        """Return None: the answer depends on the request."""
+
+    def reply(self, request: Request) -> tuple[int, bytes, str]:
+        """Return the settings."""
+        segment: dict[str, Any] = {"apiKey": self.key(request), "addBundledMetadata": False}
+        host = request.headers.get("host", "")
+        if _HOST.fullmatch(host):
+            scheme = request.headers.get("x-forwarded-proto") or request.headers.get("origin", "")
+            secure = scheme.startswith("https")
+            segment |= {"apiHost": f"{host}/v1", "protocol": "https" if secure else "http"}
+        body = {"integrations": {"Segment.io": segment}, "plan": {}, "metrics": {"sampleRate": 0}}
+        return 200, json.dumps(body).encode(), "application/json"
