@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -10,6 +11,7 @@ from pathlib import Path
 __all__ = [
     "DEFAULT_DATA",
     "ENVIRONMENT",
+    "AdapterSettings",
     "CollectorSettings",
     "KafkaSettings",
     "Settings",
@@ -54,12 +56,19 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_BATCH_SECONDS": "longest time that a worker gathers frames for one batch (0.2)",
     "JOURNEY_SESSION_SECONDS": "silence after which Kafka gives a worker's partitions to others (10)",
     "JOURNEY_STALL_SECONDS": "a worker whose lag does not fall for so long says so on /health and exits (120)",
+    "JOURNEY_SEGMENT": "file of the mapping of Segment's calls; else the bundled one (schemas/segment.toml)",
+    "JOURNEY_WEBHOOKS": "folder of webhook mappings, NAME.toml, besides the bundled ones",
+    "JOURNEY_WEBHOOK_NAME_SECRET": "what the provider of webhook NAME (in capitals, _ for -) signs with; several, with "
+    "spaces between, while it is changed",
+    "JOURNEY_WEBHOOK_NAME_SECRET_FILE": "the same from a file",
+    "JOURNEY_WEBHOOK_NAME_URL": "address of webhook NAME as its provider knows it, where that is signed too (Square)",
     "JOURNEY_LOG": "text (default) or json: how workers and the gateway log",
     "JOURNEY_HANDLE_KEY": "64 hex digits: the key that handles are hashed with; else the file handle.key is made",
     "JOURNEY_DURABLE": "1: survive power cuts too (fsync of each frame and insert), not only crashes of the process",
     "JOURNEY_ID_WINDOW_DAYS": "days of event time for which ids are remembered; older repeats are looked up (7)",
     "JOURNEY_FAULT": "POINT or POINT:N, for tests: kill the process at a named write boundary",
 }
+_WEBHOOK = re.compile(r"JOURNEY_WEBHOOK_([A-Z0-9_]+?)_(SECRET|SECRET_FILE|URL)")
 _KEY_BYTES = 32
 _LONGEST_WINDOW = 366  # days; a year of ids in memory is enough
 
@@ -108,6 +117,16 @@ class CollectorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterSettings:
+    """Mappings of other protocols, None for the bundled ones; secrets and addresses of webhooks by name in capitals."""
+
+    segment: Path | None = None
+    webhooks: Path | None = None
+    secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of every shell: `store` is the DSN of a server, "" for the embedded engine in `data`."""
 
@@ -123,6 +142,7 @@ class Settings:
     kafka: KafkaSettings = KafkaSettings()
     worker: WorkerSettings = WorkerSettings()
     collector: CollectorSettings = CollectorSettings()
+    adapters: AdapterSettings = field(default_factory=AdapterSettings)
 
     @classmethod
     def read(cls, data: Path | None = None) -> "Settings":
@@ -142,6 +162,7 @@ class Settings:
             kafka=_kafka(),
             worker=_worker(),
             collector=_collector(),
+            adapters=_adapters(),
             handle_key=_key(os.environ.get("JOURNEY_HANDLE_KEY", "")),
             durable=_flag("JOURNEY_DURABLE"),
             id_window=_days("JOURNEY_ID_WINDOW_DAYS", default=7),
@@ -207,6 +228,36 @@ def _collector() -> CollectorSettings:
             "JOURNEY_COLLECTOR_CERTIFICATE and JOURNEY_COLLECTOR_CERTIFICATE_KEY belong together"
         )
     return settings
+
+
+def _adapters() -> AdapterSettings:
+    given = ((_WEBHOOK.fullmatch(name), value) for name, value in os.environ.items())
+    webhooks = [(found[1], found[2], value) for found, value in given if found and value]
+    secrets = {
+        name: tuple((value if what == "SECRET" else _file(name, value)).split())
+        for name, what, value in sorted(webhooks)
+        if what != "URL"
+    }
+    return AdapterSettings(
+        segment=_path("JOURNEY_SEGMENT"),
+        webhooks=_path("JOURNEY_WEBHOOKS"),
+        secrets=secrets,
+        urls={name: value for name, what, value in webhooks if what == "URL"},
+    )
+
+
+def _path(name: str) -> Path | None:
+    value = os.environ.get(name, "")
+    return Path(value) if value else None
+
+
+def _file(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"JOURNEY_WEBHOOK_{name}_SECRET_FILE = {path!r}: cannot be read: {error}"
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:

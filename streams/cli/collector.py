@@ -57,12 +57,14 @@ def _say(url: str) -> None:
     say(f"[bold]taking events on {url}/v1/events[/]  (documentation: {url}/docs)")
 
 
-def _adapters() -> Sequence[Adapter]:
-    return ()
+def _adapters(settings: Settings) -> Sequence[Adapter]:
+    from streams.adapters.loading import load  # noqa: PLC0415 - each shell imports what it needs
+
+    return load(settings.adapters)
 
 
 def _into_kafka(settings: Settings) -> None:
-    from streams.collector.key_table import KeyTable  # noqa: PLC0415 - each shell imports what it needs
+    from streams.collector.key_table import KeyTable  # noqa: PLC0415 - as above
     from streams.collector.serving import Parts, serve  # noqa: PLC0415
     from streams.collector.sinks import KafkaSink  # noqa: PLC0415
     from streams.kafka.edges import key_of, model_of  # noqa: PLC0415
@@ -72,7 +74,7 @@ def _into_kafka(settings: Settings) -> None:
         raise SettingsError("JOURNEY_STORE: must be the server whose table write_keys says who may write")
     key, model = key_of(settings), model_of(settings)
     parts = Parts(key, model, KeyTable(open_server(settings)), lambda: KafkaSink(settings.kafka))
-    serve(settings, parts, adapters=_adapters(), say=_say)
+    serve(settings, parts, adapters=_adapters(settings), say=_say)
 
 
 def _into_log(settings: Settings) -> None:
@@ -87,7 +89,7 @@ def _into_log(settings: Settings) -> None:
         lock(data, stack)
         key = settings.handle_key or key_file(data / "handle.key")
         parts = Parts(key, default_model(), KeyFile(data), lambda: FileSink(data / "log.sqlite"))
-        serve(settings, parts, adapters=_adapters(), say=_say)
+        serve(settings, parts, adapters=_adapters(settings), say=_say)
 
 
 def _embedded(settings: Settings) -> None:
@@ -102,6 +104,6 @@ def _embedded(settings: Settings) -> None:
         log = settings.data / "log.sqlite"
         keys = KeyFile(settings.data)
         parts = Parts(embedded.key, embedded.model, keys, lambda: FileSink(log), pump.trouble)
-        serve(settings, parts, adapters=_adapters(), say=_say)
+        serve(settings, parts, adapters=_adapters(settings), say=_say)
     finally:
         pump.stop()

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from streams.adapters import Adapter, Item, Malformed, Request, Settles, Unverified
+from streams.adapters import Adapter, Item, Malformed, Replies, Request, Settles, Unverified
 from streams.clock import Clock, system_clock
 from streams.collector import documents
 from streams.collector.asking import Networks, address_of, presented
@@ -111,6 +111,8 @@ class Intake:
             _check_depth(request.body)
             key = key or self._key(adapter.key(request), headers)
             request = replace(request, grant_source=key.source)
+            if isinstance(adapter, Replies):
+                return _replied(adapter.reply(request))
             items = self._adapted(request, adapter)
         results = await self._settled(key, request, items)
         if isinstance(adapter, Settles):
@@ -207,11 +209,15 @@ def _check_depth(body: bytes) -> None:
         raise Problem("malformed", f"nested deeper than {MAX_DEPTH} levels")
 
 
+def _replied(answer: tuple[int, bytes, str]) -> Response:
+    status, body, content_type = answer
+    return Response(body, status, media_type=content_type)
+
+
 def _answer(results: Sequence[Result], adapter: Adapter | None) -> Response:
     """Return 202 if the log has any event of it, in the words that the adapter's clients know."""
     if adapter is not None and (theirs := adapter.answer(told(results))) is not None:
-        status, body, content_type = theirs
-        return Response(body, status, media_type=content_type)
+        return _replied(theirs)
     if results and all(each.status is Status.REJECTED for each in results):
         forbidden = all(each.reason == "not_granted" for each in results)
         problem = Problem(
