@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.segment import Path, SegmentMapping, snake
-from streams.adapters.lines import event_line, kept
+from streams.adapters.lines import event_line, kept, masked
 from streams.adapters.reading import at, number, text
 from streams.adapters.times import corrected, moment, rfc3339
 
@@ -55,7 +55,7 @@ def _type(call: Call, mapping: SegmentMapping) -> str:
     if call.name != "track":
         return mapping.calls[call.name]
     name = call.body.get("event")
-    verb = snake(name[:256]) if isinstance(name, str) else ""
+    verb = snake(masked(name[:256])) if isinstance(name, str) else ""
     found = mapping.events.get(verb, f"web.{verb}" if verb else _UNNAMED)
     return f"{_area(call, mapping)}{found[1:]}" if found.startswith("*") else found
 
@@ -116,7 +116,11 @@ def _fields(call: Call, mapping: SegmentMapping) -> dict[str, Any]:
 
 
 def _first(body: Mapping[str, Any], paths: tuple[Path, ...], read: Any) -> Any:
-    return next((value for path in paths if (value := read(at(body, path))) is not None), None)
+    for path in paths:
+        found = at(body, path)
+        if found is not None and (value := read(found)) is not None:
+            return value
+    return None
 
 
 def _properties(call: Call, mapping: SegmentMapping) -> dict[str, Any]:

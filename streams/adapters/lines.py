@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
@@ -14,6 +15,7 @@ __all__ = ["event_line", "kept", "masked"]
 _DEEPEST = 6  # levels of foreign properties that are kept
 _MANY = 100  # entries of one level that are kept
 _LONG = 1_024  # characters of a text that are kept
+_LONGEST_KEY = 64  # characters of a key that are compared
 _ADDRESS = re.compile(r"(?i)^[a-z][a-z0-9+.\-]*://(?:[^/?#@]*@)?([^/?#]*)([^?#]*)")
 # Each begins where no earlier match can have begun, so that no text takes more than linear time.
 _WORD = r"[^\s\"'<>,;:{}\[\]()/?&=#%]"
@@ -21,6 +23,9 @@ _EMAIL = re.compile(rf"(?<!{_WORD}){_WORD}+(?:@|%40){_WORD}+")
 _PHONE = re.compile(r"(?:\+|%2[Bb])\d(?:[\s().\-]{0,3}\d){6,}")
 
 Handles = Mapping[str, Collection[str]]
+
+
+_word = lru_cache(4_096)(snake)  # keys are few and come again
 
 
 def event_line(  # noqa: PLR0913 - one for each part of an event
@@ -43,7 +48,7 @@ def event_line(  # noqa: PLR0913 - one for each part of an event
         if value is not None:
             hidden = isinstance(value, str) and name != "cause"
             data[name] = masked(value)[:MAX_NAME] if hidden else value
-    if found := _fitting(kept(properties, frozenset())):
+    if found := _fitting(kept(dict(properties), frozenset())):
         data["properties"] = found
     event = {"specversion": "1.0", "id": id, "source": source, "type": type, "time": time, "data": data}
     return to_json(event, inf_nan_mode="null")
@@ -51,18 +56,18 @@ def event_line(  # noqa: PLR0913 - one for each part of an event
 
 def kept(value: Any, personal: Collection[str], depth: int = _DEEPEST) -> Any:
     """Return foreign properties without keys that are personal and without what looks like an address or phone."""
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return _shown(value)
+    if isinstance(value, dict):
         if not depth:
             return None
         return {
-            masked(str(name))[:MAX_NAME]: kept(item, personal, depth - 1)
+            masked(name)[:MAX_NAME]: kept(item, personal, depth - 1)
             for name, item in list(value.items())[:_MANY]
-            if item is not None and snake(str(name)) not in personal
+            if item is not None and not (personal and _word(name[:_LONGEST_KEY]) in personal)
         }
     if isinstance(value, list):
         return [kept(item, personal, depth - 1) for item in value[:_MANY]] if depth else None
-    if isinstance(value, str):
-        return _shown(value)
     return value if not isinstance(value, int) or abs(value) < 2**63 else None
 
 
@@ -72,7 +77,9 @@ def masked(text: str) -> str:
     >>> masked("call +33 6 12 34 56 78 or ann@example.com"), masked("/find?who=ann%40example.com")
     ('call # or #', '/find?who=#')
     """
-    return _PHONE.sub("#", _EMAIL.sub("#", text))
+    if "@" in text or "%40" in text:
+        text = _EMAIL.sub("#", text)
+    return _PHONE.sub("#", text) if "+" in text or "%2" in text else text
 
 
 def _shown(value: str) -> str:

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -70,12 +69,12 @@ def _user(credentials: str) -> str:
 def at(value: Any, path: tuple[str, ...]) -> Any:
     """Return what stands under a path, None where nothing does; a list of one stands for its element."""
     for key in path:
-        if isinstance(value, list) and len(value) == 1:
+        if value.__class__ is list and len(value) == 1:
             value = value[0]
-        if not isinstance(value, Mapping):
+        if value.__class__ is not dict:
             return None
         value = value.get(key)
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+    return value[0] if value.__class__ is list and len(value) == 1 else value
 
 
 def text(value: Any, limit: int = MAX_NAME) -> str | None:
@@ -83,12 +82,12 @@ def text(value: Any, limit: int = MAX_NAME) -> str | None:
 
     Longer texts are cut, but not handles and ids, which would be others then: give those no limit.
     """
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
-    if isinstance(value, int) and abs(value) < 2**64:
-        return str(value)
     if isinstance(value, str):
         return value.strip()[: limit or None].strip() or None
+    if isinstance(value, int) and abs(value) < 2**64:
+        return str(value)
     return None
 
 

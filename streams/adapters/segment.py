@@ -63,7 +63,9 @@ class Segment:
         """Return 200 as SDKs want it, and what happened to each call; 400 where none could be taken."""
         rejected = sum(result.get("status") == "rejected" for result in results)
         failed = bool(results) and rejected == len(results)
-        body = {"success": not failed, "rejected": rejected, "items": list(results)}
+        body: dict[str, Any] = {"success": not failed, "rejected": rejected, "items": list(results)}
+        if failed:  # as SDKs show it
+            body |= {"code": "rejected", "message": "every call was rejected, see items"}
         return 400 if failed else 200, json.dumps(body, separators=(",", ":")).encode(), "application/json"
 
     def _item(self, call: Any, name: str, pointer: str, body: Mapping[str, Any], request: Request) -> Item:

@@ -183,7 +183,7 @@ ACTIVITY = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(ACTIVITY)
 def test_any_json_becomes_items_that_the_edge_takes_or_refuses(body):
     with suppress(Malformed):

@@ -211,7 +211,7 @@ DELIVERY = (
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(sorted(MAPPINGS)),
     DELIVERY,
