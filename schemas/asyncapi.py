@@ -41,7 +41,7 @@ def _escaped(name: str) -> str:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
-    kafka = {
+    kafka: dict[str, Any] = {
         "topic": topic.name,
         "topicConfiguration": {name: _configured(name, value) for name, value in topic.config.items()},
         "bindingVersion": _KAFKA_BINDING,
@@ -87,7 +87,8 @@ def _messages() -> dict[str, Any]:
                 "type": "object",
                 "required": ["ce_id", "ce_source", "ce_type", "ce_time"],
                 "properties": {
-                    f"ce_{name}": {"type": "string"} for name in ("specversion", "id", "source", "type", "time")
+                    f"ce_{name}": {"type": "string"}
+                    for name in ("specversion", "id", "source", "type", "time")
                 },
             },
             "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": data},

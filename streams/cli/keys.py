@@ -122,7 +122,7 @@ def _described(key: WriteKey) -> dict[str, object]:
 def show(data: Data = None, as_json: Json = False) -> None:
     """Show every write key and what it may say; never the key itself."""
     with _opened(data) as store:
-        keys = sorted(store.read(), key=lambda key: (key.name, key.version))
+        keys = sorted(store.read(), key=lambda key: (key.name, not key.until_us, key.until_us, key.version))
     if as_json:
         print_json([_described(key) for key in keys])
         return

@@ -62,15 +62,21 @@ class Answer:
 class Collector:
     """`journey up` or `journey collector` on a data directory; `more` is environment."""
 
-    def __init__(self, folder: Path, command: str = "up", *, arguments: Sequence[str] = (), **more: str) -> None:
+    def __init__(
+        self, folder: Path, command: str = "up", *, arguments: Sequence[str] = (), **more: str
+    ) -> None:
         self.folder, self.data = folder, folder / "data"
-        self._environment = os.environ | {
-            "JOURNEY_COLLECTOR_PORT": "0",
-            "JOURNEY_WEB_PORT": "0",
-            "JOURNEY_COLLECTOR_ADDRESS_RATE": "0",
-            "JOURNEY_HANDLE_KEY": KEY.hex(),
-            "TZ": "UTC",
-        } | more
+        self._environment = (
+            os.environ
+            | {
+                "JOURNEY_COLLECTOR_PORT": "0",
+                "JOURNEY_WEB_PORT": "0",
+                "JOURNEY_COLLECTOR_ADDRESS_RATE": "0",
+                "JOURNEY_HANDLE_KEY": KEY.hex(),
+                "TZ": "UTC",
+            }
+            | more
+        )
         self._given = list(arguments) or ["--data", str(self.data)]
         self._command = command
         self.process: Process | None = None
@@ -110,7 +116,12 @@ class Collector:
         """Run a command on the same data and return what it printed."""
         given = self._given if words[0] != "schema" and "--data" in self._given else []
         done = subprocess.run(
-            [JOURNEY, *words, *given], env=self._environment, capture_output=True, text=True, check=False, timeout=60
+            [JOURNEY, *words, *given],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -126,7 +137,14 @@ class Collector:
         return self.run("keys", "write", "create", name, *given, *rate).strip()
 
     def send(
-        self, body: bytes | Any, key: str = "", *, kind: str = ONE, path: str = "/v1/events", method: str = "POST", **headers: str
+        self,
+        body: bytes | Any,
+        key: str = "",
+        *,
+        kind: str = ONE,
+        path: str = "/v1/events",
+        method: str = "POST",
+        **headers: str,
     ) -> Answer:
         """Send a body, or an event or list of them as JSON; names of headers have _ for -."""
         given = {"content-type": kind} | {name.replace("_", "-"): value for name, value in headers.items()}
@@ -142,7 +160,9 @@ class Collector:
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
-            return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+            return Answer(
+                answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+            )
         finally:
             connection.close()
 

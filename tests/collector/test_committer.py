@@ -20,7 +20,13 @@ class Sink:
     """Keeps frames; waits while it is held, fails while it is broken."""
 
     def __init__(self) -> None:
-        self.frames, self.free, self.is_broken, self.waiting, self.closed = [], threading.Event(), False, 0, False
+        self.frames, self.free, self.is_broken, self.waiting, self.closed = (
+            [],
+            threading.Event(),
+            False,
+            0,
+            False,
+        )
         self.free.set()
 
     def write(self, frame) -> None:
@@ -77,8 +83,13 @@ def test_requests_that_wait_together_are_one_write_and_each_is_told_its_own(comm
     sink.free.clear()
     first = Told(committer, line("first"))
     time.sleep(0.1)
-    told = [Told(committer, line(f"{n}"), b"{", line(f"{n}"), line(f"b{n}", data={"brand": "other"})) for n in range(20)]
-    narrow = Told(committer, line("n", data={"brand": "other"}), key=WriteKey("one", "", ("lumiere",), ("*",)))
+    told = [
+        Told(committer, line(f"{n}"), b"{", line(f"{n}"), line(f"b{n}", data={"brand": "other"}))
+        for n in range(20)
+    ]
+    narrow = Told(
+        committer, line("n", data={"brand": "other"}), key=WriteKey("one", "", ("lumiere",), ("*",))
+    )
     sink.free.set()
     assert first.wait() == Outcome(bytearray(1), {})
     for each in told:
@@ -94,7 +105,9 @@ def test_requests_that_wait_together_are_one_write_and_each_is_told_its_own(comm
 
 
 def test_an_item_that_was_refused_before_is_a_dead_letter_with_its_reason(committer, sink):
-    answer = Told(committer, b'{"path": "/x"}', line("good"), refused={0: Refused("bad_value", "/0: no")}).wait()
+    answer = Told(
+        committer, b'{"path": "/x"}', line("good"), refused={0: Refused("bad_value", "/0: no")}
+    ).wait()
     assert {place: why.detail for place, why in answer.refused.items()} == {0: "/0: no"}
     assert sink.frames[0].letters.column("reason").to_pylist() == ["bad_value"]
     assert len(sink.frames[0].events) == 1

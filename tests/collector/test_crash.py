@@ -26,7 +26,9 @@ def kill_under_load(collector, kills, seed):
 
 
 def assert_stored_once(collector, loads):
-    rows = collector.rows("SELECT count() AS n, uniqExact(event) AS u, groupArray(id) AS ids FROM interactions")[0]
+    rows = collector.rows(
+        "SELECT count() AS n, uniqExact(event) AS u, groupArray(id) AS ids FROM interactions"
+    )[0]
     acknowledged = {name for load in loads for name in load.acknowledged}
     assert len(acknowledged) >= 100 * len(loads)
     assert rows["n"] == rows["u"]

@@ -64,7 +64,9 @@ def test_what_is_public_is_so_for_everybody_and_only_to_read(shared, keys, crede
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS)
-@pytest.mark.parametrize("path", ["/", "/metrics", "/v1", "/v1/event", "/v1/events/1", "/admin", "/v1/../metrics"])
+@pytest.mark.parametrize(
+    "path", ["/", "/metrics", "/v1", "/v1/event", "/v1/events/1", "/admin", "/v1/../metrics"]
+)
 def test_a_key_opens_nothing_else(shared, keys, credential, path):
     headers, query = asked(credential, keys)
     for method in ("GET", "POST"):
@@ -80,7 +82,15 @@ def test_events_are_posted(shared, key, method):
 def narrow(shared):
     """A key for one brand on the web, from one source."""
     made = shared.key(
-        "narrow", "--brand", "lumiere", "--channel", "web", "--source", "https://shop.example", "--origin", "https://shop.example"
+        "narrow",
+        "--brand",
+        "lumiere",
+        "--channel",
+        "web",
+        "--source",
+        "https://shop.example",
+        "--origin",
+        "https://shop.example",
     )
     wait_until(lambda: shared.send([], made, kind=BATCH).status == 202, 10, "the key to be known")
     return made
@@ -100,7 +110,10 @@ def narrow(shared):
 def test_an_event_beyond_the_grant_is_rejected_and_its_neighbours_are_not(shared, narrow, more, pointer):
     answer = shared.send([event("a"), event("b", **more), event("c")], narrow, kind=BATCH)
     assert [item["status"] == "rejected" for item in answer.json["items"]] == [False, True, False]
-    assert (answer.json["items"][1]["reason"], answer.json["items"][1]["pointer"]) == ("not_granted", f"/1{pointer}")
+    assert (answer.json["items"][1]["reason"], answer.json["items"][1]["pointer"]) == (
+        "not_granted",
+        f"/1{pointer}",
+    )
     alone = shared.send(event("b", **more), narrow)
     assert alone.status == 403
     assert alone.json["type"] == "urn:journey:problem:not_granted"
@@ -132,7 +145,12 @@ def test_identity_is_granted_by_name_alone(shared):
 
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [("https://shop.example", 202), ("https://evil.example", 403), ("null", 403), ("http://shop.example", 403)],
+    [
+        ("https://shop.example", 202),
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("http://shop.example", 403),
+    ],
 )
 def test_pages_of_other_origins_may_not_use_a_key(shared, narrow, origin, status):
     answer = shared.send(event("page"), narrow, origin=origin)

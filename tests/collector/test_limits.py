@@ -65,7 +65,9 @@ def test_a_bomb_of_many_small_parts_is_not_unpacked(shared, key):
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
 def test_what_is_compressed_otherwise_or_cut_short_is_malformed(shared, key, encoding):
     assert shared.send(b"no such thing", key, kind=LINES, content_encoding=encoding).status == 400
-    compress = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.ZstdCompressor().compress}[encoding]
+    compress = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.ZstdCompressor().compress}[
+        encoding
+    ]
     whole = compress(lines_of(*[event(str(n)) for n in range(50)]))
     assert shared.send(whole, key, kind=LINES, content_encoding=encoding).status == 202
     assert shared.send(whole[: len(whole) // 2], key, kind=LINES, content_encoding=encoding).status == 400
@@ -117,7 +119,11 @@ def test_an_empty_batch_is_nothing_wrong(shared, key):
 
 
 def test_heads_have_an_end(shared):
-    for head in (b"GET /" + b"a" * (HEAD_BYTES + 1), b"GET / HTTP/1.1\r\nx: " + b"a" * 10 * HEAD_BYTES, b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * HEAD_BYTES):
+    for head in (
+        b"GET /" + b"a" * (HEAD_BYTES + 1),
+        b"GET / HTTP/1.1\r\nx: " + b"a" * 10 * HEAD_BYTES,
+        b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * HEAD_BYTES,
+    ):
         with socket.create_connection(("127.0.0.1", shared.port), 10) as connection:
             try:
                 connection.sendall(head)
@@ -128,7 +134,12 @@ def test_heads_have_an_end(shared):
 
 
 def test_what_is_no_http_is_refused_without_a_trace(shared):
-    for noise in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"POST /v1/events HTTP/1.1\r\ncontent-length: -1\r\n\r\n"):
+    for noise in (
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"hello\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+    ):
         with socket.create_connection(("127.0.0.1", shared.port), 10) as connection:
             connection.sendall(noise)
             assert connection.recv(65_536).startswith(b"HTTP/1.1 400")
@@ -142,7 +153,9 @@ def test_slow_clients_are_cut_off_and_keep_nobody_waiting(shared, key):
         if number % 3 == 0:
             connection.sendall(b"POST /v1/events HTTP/1.1\r\nhost: x\r\nx-slow: ")
         elif number % 3 == 1:
-            connection.sendall(f"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 100\r\n\r\nslow".encode())
+            connection.sendall(
+                f"POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 100\r\n\r\nslow".encode()
+            )
     assert shared.send(event("fast"), key).status == 202
     assert time.monotonic() - started_s < 5
     for number, connection in enumerate(opened):

@@ -80,7 +80,10 @@ def test_only_our_proxies_are_believed(peer, forwarded, address):
     assert address_of(peer, forwarded, [ip_network("10.0.0.0/8"), ip_network("::1")]) == address
 
 
-@given(st.dictionaries(st.sampled_from(["authorization", "x-write-key"]), st.text(max_size=40)), st.text(max_size=10))
+@given(
+    st.dictionaries(st.sampled_from(["authorization", "x-write-key"]), st.text(max_size=40)),
+    st.text(max_size=10),
+)
 def test_any_credentials_are_read_without_an_error(headers, query):
     assert isinstance(presented(headers, {"writeKey": query}), str)
 
@@ -116,8 +119,12 @@ def test_a_header_that_is_no_text_is_null(value):
 
 def test_events_of_a_batch_stay_as_they_were_sent():
     parts = [b'{"a" : 1.10, "b":"\\u00e9"}', b" 5", b'"x"', b"[1, 2]"]
-    assert read(b"[" + b",".join(parts) + b"]", content_type="application/json") == [part.strip() for part in parts]
-    assert read(b"\n".join(parts) + b"\r\n\r\n", content_type="application/x-ndjson") == [part.strip() for part in parts]
+    assert read(b"[" + b",".join(parts) + b"]", content_type="application/json") == [
+        part.strip() for part in parts
+    ]
+    assert read(b"\n".join(parts) + b"\r\n\r\n", content_type="application/x-ndjson") == [
+        part.strip() for part in parts
+    ]
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))

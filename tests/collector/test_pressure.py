@@ -87,7 +87,9 @@ def test_under_more_than_can_be_taken_memory_is_bounded_and_the_acknowledged_are
             statuses[answer.status] += 1
             if answer.status == 202:
                 acknowledged[client] += [
-                    name for name, item in zip(ids, told["items"], strict=True) if item["status"] == "accepted"
+                    name
+                    for name, item in zip(ids, told["items"], strict=True)
+                    if item["status"] == "accepted"
                 ]
             else:
                 assert answer.status == 503

@@ -15,7 +15,9 @@ def test_what_was_accepted_is_in_the_tables_and_each_item_is_told_what_became_of
         "accepted": 1, "duplicates": 0, "rejected": 0, "items": [{"status": "accepted"}],
     }  # fmt: skip
     mixed = collector.send(
-        lines_of(event("two"), event("one"), {"id": "three"}, event("four", data={"colour": "red"})), key, kind=LINES
+        lines_of(event("two"), event("one"), {"id": "three"}, event("four", data={"colour": "red"})),
+        key,
+        kind=LINES,
     )
     assert mixed.status == 202
     assert mixed.statuses == ["accepted", "duplicate", "rejected", "rejected"]
@@ -23,7 +25,10 @@ def test_what_was_accepted_is_in_the_tables_and_each_item_is_told_what_became_of
         ("missing_field", "/2/source"),
         ("unknown_field", "/3/data/colour"),
     ]
-    assert collector.send(zipped(lines_of(event("five"))), key, kind=LINES, content_encoding="gzip").status == 202
+    assert (
+        collector.send(zipped(lines_of(event("five"))), key, kind=LINES, content_encoding="gzip").status
+        == 202
+    )
 
     assert collector.stop() == 0
     rows = collector.rows("SELECT id, brand, type, source FROM interactions ORDER BY id")
@@ -50,8 +55,12 @@ def test_a_restart_goes_on_and_knows_repeats_that_its_memory_does_not(collect):
     again = collector.send([*sent, event("new")], key, kind=BATCH)
     assert again.json["accepted"] == 51, "a memory of events does not outlive the process"
     assert collector.stop() == 0
-    assert collector.rows("SELECT count() AS n, uniqExact(event) AS u FROM interactions") == [{"n": 51, "u": 51}]
-    books = collector.rows("SELECT sum(received) AS r, sum(stored) AS s, sum(duplicates) AS d FROM deliveries")
+    assert collector.rows("SELECT count() AS n, uniqExact(event) AS u FROM interactions") == [
+        {"n": 51, "u": 51}
+    ]
+    books = collector.rows(
+        "SELECT sum(received) AS r, sum(stored) AS s, sum(duplicates) AS d FROM deliveries"
+    )
     assert books == [{"r": 101, "s": 51, "d": 50}]
 
 

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import sys
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -18,5 +17,7 @@ async def publish(request: Request) -> dict[str, int]:
 if __name__ == "__main__":
     listener = socket.create_server(("127.0.0.1", 0))
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    config = uvicorn.Config(app, loop="uvloop", http="httptools", access_log=False, log_level="error", ws="none")
+    config = uvicorn.Config(
+        app, loop="uvloop", http="httptools", access_log=False, log_level="error", ws="none"
+    )
     uvicorn.Server(config).run(sockets=[listener])

@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
         self.took.append(time.monotonic() - self.since_s)
         self.send()
 
-    def connection_lost(self, error) -> None:
+    def connection_lost(self, _error) -> None:
         self.done.set_result(None)
 
 
@@ -59,9 +59,11 @@ async def main(host: str, port: int, path: Path, connections: int, seconds: floa
     took: list[float] = []
     started_s = time.monotonic()
     made = [
-        (await asyncio.get_running_loop().create_connection(
-            lambda: Connection(bodies, took, started_s + seconds), host, port
-        ))[1]
+        (
+            await asyncio.get_running_loop().create_connection(
+                lambda: Connection(bodies, took, started_s + seconds), host, port
+            )
+        )[1]
         for _ in range(connections)
     ]
     await asyncio.gather(*(each.done for each in made))

@@ -26,14 +26,18 @@ def run(folder: Path, seconds: float) -> None:
         write(simulate(customers=8_000, days=30, seed=7, start=start), out)
     lines = file.read_bytes().splitlines()
     print(f"{len(lines):,} events of {file.stat().st_size / len(lines):.0f} bytes, {CONNECTIONS} connections")
-    print(f"{'server':22} {'batch':>5} {'events/s of CPU':>16} {'events/s':>9} {'p50 ms':>7} {'p99 ms':>7} {'cores':>6}")
+    print(
+        f"{'server':22} {'batch':>5} {'events/s of CPU':>16} {'events/s':>9} {'p50 ms':>7} {'p99 ms':>7} {'cores':>6}"
+    )
     for size in SIZES:
         for name, server in (("collector, fsync", _collector), ("bare FastAPI", _bare)):
             with server(folder / f"{name[:4]}{size}") as (url, key, pid):
                 _measure(name, size, lines, url, key, pid, folder, seconds)
 
 
-def _measure(name: str, size: int, lines: Sequence[bytes], url: str, key: str, pid: int, folder: Path, seconds: float) -> None:
+def _measure(
+    name: str, size: int, lines: Sequence[bytes], url: str, key: str, pid: int, folder: Path, seconds: float
+) -> None:
     requests = folder / "requests"
     requests.write_bytes(b"".join(_requests(lines, size, key)))
     host, port = url.removeprefix("http://").split(":")
