@@ -65,7 +65,8 @@ def _operation(path: str, method: str, operation: dict[str, Any], document: dict
     if parameters := operation.get("parameters"):
         parts.append(_table([(one["name"], one["description"]) for one in parameters]))
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
-        example = content["example"]
+        if (example := content.get("example")) is None:
+            continue
         shown = example if isinstance(example, str) else json.dumps(example, indent=2, ensure_ascii=False)
         parts.append(f"<p><code>{escape(kind)}</code></p><pre>{escape(shown)}</pre>")
     named = document["components"]["responses"]
