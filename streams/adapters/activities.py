@@ -15,9 +15,9 @@ from streams.adapters.lines import event_line, masked
 from streams.adapters.reading import at, json_body, number, presented_key, text
 from streams.adapters.times import moment, rfc3339
 
-__all__ = ["REVERSED", "Activities"]
+__all__ = ["REVERSED", "TYPES", "Activities"]
 
-_TYPES = {
+TYPES = {
     "Accept": "social.accept",
     "Arrive": "store.check_in",
     "Dislike": "social.dislike",
@@ -173,7 +173,7 @@ def _line(  # noqa: PLR0913 - what was found out of one activity
 def _meaning(activity: Object, kind: str) -> str:
     """Return the event type of an activity that is no Undo."""
     if kind != "Create":
-        return _TYPES.get(kind) or f"social.{snake(masked(kind)) or 'activity'}"
+        return TYPES.get(kind) or f"social.{snake(masked(kind)) or 'activity'}"
     made = activity.get("object")
     if isinstance(made, Mapping) and _rating(made) is not None:
         return "social.review"

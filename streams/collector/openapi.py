@@ -2,13 +2,10 @@
 
 import json
 from functools import cache
-from http import HTTPStatus
 from typing import Any
 
 from schemas.event import event_json_schema
-from streams.adapters.activities import Activities
-from streams.adapters.segment import Segment, SegmentSettings
-from streams.adapters.webhook import Webhooks
+from streams.adapters.openapi import adapter_paths
 from streams.collector import documents
 from streams.collector.limits import LIMITS, MAX_ITEMS
 from streams.collector.problems import CONTENT_TYPE, PROBLEMS
@@ -69,7 +66,7 @@ def openapi() -> dict[str, Any]:
         "security": [{name: []} for name in _SECURITY],
         "paths": {
             documents.PATH: {"post": _post()},
-            **_foreign(),
+            **adapter_paths(),
             "/health": {"get": _asked("health", "Whether the collector is alive and its log takes events")},
             "/ready": {"get": _asked("ready", "Whether it can take events")},
         },
@@ -126,53 +123,6 @@ def _post() -> dict[str, Any]:
         "responses": {"202": {"$ref": "#/components/responses/Accepted"}}
         | {str(int(status)): {"$ref": f"#/components/responses/{int(status)}"} for status in _statuses()},
     }
-
-
-def _foreign() -> dict[str, Any]:
-    """Return the paths of other protocols, whose bodies are as their own documentation has them."""
-    parts = (
-        (
-            Segment.routes,
-            "post",
-            "Segment's and RudderStack's SDKs; the write key may be `writeKey` in the body",
-        ),
-        (SegmentSettings.routes, "get", "What Segment's library for browsers asks for first"),
-        (Activities.routes, "post", "Activities of ActivityStreams 2.0: one, a list, or a collection"),
-        (Webhooks.routes, "post", "Webhooks of a provider; signatures are verified where it signs"),
-    )
-    return {
-        path: {method: _foreign_operation(path, method, summary)}
-        for routes, method, summary in parts
-        for path in routes
-    }
-
-
-def _foreign_operation(path: str, method: str, summary: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Any"}}}
-    answers = {
-        status: {"description": "The log has all that is not rejected", "content": content}
-        for status in ("200", "202")
-    }
-    problems: dict[str, Any] = {
-        str(status): {"$ref": f"#/components/responses/{status}"} for status in _statuses()
-    }
-    problems["400"] = _problem(HTTPStatus.BAD_REQUEST)
-    problems["400"]["content"] |= content  # in the words of the protocol, where every item was rejected
-    operation: dict[str, Any] = {
-        "operationId": f"{method}{path.replace('/', '_').replace('{', '').replace('}', '')}",
-        "summary": summary,
-        "responses": answers | problems,
-    }
-    if method == "post":
-        operation["requestBody"] = {
-            "required": True,
-            "content": content | {"text/plain": content["application/json"]},
-        }
-    if "{name}" in path:
-        told = "The write key" if method == "get" else "Which webhook"
-        name = {"name": "name", "in": "path", "required": True, "description": told}
-        operation["parameters"] = [name | {"schema": {"type": "string", "minLength": 1}}]
-    return operation
 
 
 def _asked(name: str, summary: str) -> dict[str, Any]:
@@ -242,7 +192,6 @@ def _schemas() -> dict[str, Any]:
         "Event": event,
         "Interaction": interaction,
         "Item": item,
-        "Any": {"type": "object", "additionalProperties": True},
         "Results": {"type": "object", "required": [*counts, "items"], "properties": counts | results},
         "Problem": {
             "type": "object",

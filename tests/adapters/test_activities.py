@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from journey.evidence import Touches, weigh
 from schemas.apath import default_model
 from streams.adapters import Malformed
-from streams.adapters.activities import REVERSED, Activities
+from streams.adapters.activities import REVERSED, TYPES, Activities
 from tests.adapters.edge import events, reason, request
 from tests.adapters.values import objects
 
@@ -132,6 +132,13 @@ def test_every_reversing_type_has_the_weights_of_what_it_reverses_with_the_sign_
         rules = {(rule.stage, rule.weight, rule.rating) for rule in model.rules_for(done)}
         assert rules
         assert {(rule.stage, -rule.weight, rule.rating) for rule in model.rules_for(undone)} == rules
+
+
+def test_the_default_model_knows_every_type_of_the_vocabulary():
+    model = default_model()
+    types = {*TYPES.values(), *REVERSED, *REVERSED.values()}
+    assert "other" not in {model.channel(kind) for kind in types}
+    assert not [kind for kind in types if not model.rules_for(kind) and kind not in model.neutral]
 
 
 @pytest.mark.parametrize("doing", ["comment", "content", "good review"])

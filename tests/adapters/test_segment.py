@@ -121,15 +121,15 @@ def test_a_track_event_has_the_type_that_the_mapping_gives_its_name(name, expect
     assert one("/v1/track", {"userId": "u", "event": name})["type"] == expected
 
 
-def test_every_type_of_the_mapping_has_a_channel_in_the_default_model():
+def test_the_default_model_knows_every_type_of_the_mapping():
     mapping, model = default_mapping(), default_model()
-    areas = set(mapping.areas.values())
     types = {
         f"{area}{kind[1:]}" if kind.startswith("*") else kind
         for kind in (*mapping.events.values(), *mapping.calls.values())
-        for area in areas
+        for area in mapping.areas.values()
     }
     assert {model.channel(kind) for kind in types} <= {"web", "store", "social", "direct", "support"}
+    assert not [kind for kind in types if not model.rules_for(kind) and kind not in model.neutral]
 
 
 @pytest.mark.parametrize(

@@ -135,9 +135,11 @@ def test_a_sale_comes_as_a_form_and_its_currency_from_the_address(sign, kind):
     }  # fmt: skip
 
 
-def test_every_type_of_the_mappings_has_a_channel_in_the_default_model():
+def test_the_default_model_knows_every_type_of_the_mappings():
+    model = default_model()
     types = {event.type for mapping in MAPPINGS.values() for event in mapping.events} - {"identity.link"}
-    assert {default_model().channel(kind) for kind in types} <= {"web", "store", "support"}
+    assert {model.channel(kind) for kind in types} <= {"web", "store", "support"}
+    assert not [kind for kind in types if not model.rules_for(kind) and kind not in model.neutral]
 
 
 @pytest.mark.parametrize(

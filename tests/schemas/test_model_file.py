@@ -102,7 +102,7 @@ MISTAKES = {
     "name empty": ("(?m)^name = .*$", "name = ''", "name = ''"),
     "text for a number": ("threshold = 1\n", "threshold = 'one'\n", "stages.attention.threshold = 'one'"),
     "boolean for a number": ("weight = 0.2", "weight = true", "stages.attention.evidence.0.weight = True"),
-    "number for a list": (r"neutral = \[.*\]", "neutral = 3", "neutral = 3"),
+    "number for a list": (r"(?s)neutral = \[.*?\]", "neutral = 3", "neutral = 3"),
     "number for a table": (r"(?s)\[stages\.attention\].*?(?=\[stages\.attraction\])", "[stages]\nattention = 3\n", "stages.attention = 3"),
     "threshold negative": ("threshold = 1\n", "threshold = -1\n", "stages.attention.threshold = -1"),
     "threshold zero": ("threshold = 1\n", "threshold = 0\n", "stages.attention.threshold = 0"),
