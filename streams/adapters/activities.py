@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from schemas.event import MAX_NAME
 from schemas.segment import snake
 from streams.adapters import Item, Malformed, Request
 from streams.adapters.lines import event_line, masked
@@ -121,7 +122,7 @@ def _reversal(activity: Object, kind: str, request: Request) -> bytes:
     if kind == "Delete" and _type_of(undone) != "Create":
         undone = {"type": "Create", "actor": undone.get("attributedTo"), "object": undone}
     doer = activity.get("actor") or undone.get("actor")
-    if _id_of(undone.get("actor")) not in {None, _id_of(doer)}:
+    if _id_of(undone.get("actor"), 0) not in {None, _id_of(doer, 0)}:
         raise _Unusable("actor", f"{kind} is for the one who did it")
     back = REVERSED.get(_meaning(undone, _type_of(undone)))
     if back is None:
@@ -200,19 +201,19 @@ def _reference(value: Object) -> str | None:
     return text(value.get("id") or value.get("@id"), 0)
 
 
-def _id_of(value: Any) -> str | None:
+def _id_of(value: Any, limit: int = MAX_NAME) -> str | None:
     """Return what names an object: its id, else its address or name; of several, the first."""
     if isinstance(value, list):
         value = value[0] if value else None
     if isinstance(value, Mapping):
         names = (value.get(field) for field in ("id", "@id", "url", "href", "name"))
-        return next((found for name in names if (found := text(name))), None)
-    return text(value) if isinstance(value, str) else None
+        return next((found for name in names if (found := text(name, limit))), None)
+    return text(value, limit) if isinstance(value, str) else None
 
 
 def _handles(actor: Any) -> dict[str, list[str]]:
     """Return who an actor is: a social account by its id, or whom a mailto:, tel: or acct: names."""
-    name = _id_of(actor)
+    name = _id_of(actor, 0)
     if not name:
         return {}
     scheme, colon, rest = name.partition(":")

@@ -1,7 +1,7 @@
 """ActivityStreams: examples of the vocabulary, Undo that leaves no trace in any score, and any JSON there is."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -124,6 +124,34 @@ def test_an_undo_leaves_every_score_as_if_nothing_had_happened(doing):
     assert (np.isnan(evidence[0]) == np.isnan(evidence[1])).all()
     assert np.nansum(evidence, axis=0) == pytest.approx(np.zeros(5), abs=0)
     assert np.isnan(evidence).all() == (doing == "middling review")
+
+
+MINUTES = st.integers(0, 60 * 24 * 600)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(DOINGS)), MINUTES, st.integers(0, 2)), max_size=8), st.randoms()
+)
+def test_whatever_is_undone_in_whatever_order_scores_are_those_of_what_was_not(doings, random):
+    sent, stays = [], []
+    for number, (name, minutes, undos) in enumerate(doings):
+        body, _ = DOINGS[name]
+        at = (datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)).isoformat()
+        made = body["object"]
+        if isinstance(made, dict):
+            made = made | {"id": f"https://social.example/made/{number}"}
+        body = body | {"id": f"https://social.example/{number}", "object": made, "published": at}
+        sent += [body] + [
+            activity("Undo", body, id=f"https://social.example/undo/{number}/{i}") for i in range(undos)
+        ]
+        stays += [] if undos else [body]
+    random.shuffle(sent)
+    once = {event["id"]: event for event in map(one, sent)}  # as the engine has them
+    found, expected = (
+        weigh(touches(*events), default_model()) for events in (once.values(), map(one, stays))
+    )
+    assert np.nansum(found, axis=0) == pytest.approx(np.nansum(expected, axis=0), rel=1e-9, abs=1e-9)
 
 
 def test_every_reversing_type_has_the_weights_of_what_it_reverses_with_the_sign_turned():

@@ -1,5 +1,8 @@
 """What the settings name: mappings of one's own, secrets from variables and files, and mistakes in them."""
 
+import os
+import subprocess
+
 import pytest
 
 from streams.adapters import Unverified
@@ -8,6 +11,7 @@ from streams.settings import Settings, SettingsError
 from tests.adapters.edge import events, request
 from tests.adapters.test_signatures import BODY, SECRET, signed
 from tests.adapters.test_webhooks import OWN
+from tests.collector.server import JOURNEY
 
 
 def adapter(path):
@@ -55,3 +59,17 @@ def test_what_cannot_be_used_is_told_with_its_variable(tmp_path, monkeypatch, va
     monkeypatch.setenv(variable, str(tmp_path if folder else tmp_path / name))
     with pytest.raises(SettingsError, match=f"{variable}(.|\n)*{told}"):
         load(Settings.read().adapters)
+
+
+def test_a_collector_with_a_mapping_that_cannot_be_used_does_not_start_and_says_why(tmp_path):
+    (tmp_path / "a.toml").write_text(OWN.replace("item.id", "item."))
+    environment = os.environ | {
+        "JOURNEY_WEBHOOKS": str(tmp_path),
+        "JOURNEY_COLLECTOR_PORT": "0",
+        "JOURNEY_WEB_PORT": "0",
+    }
+    command = [JOURNEY, "collector", "--data", str(tmp_path / "data")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "event.0.id" in done.stderr
+    assert "Traceback" not in done.stderr
