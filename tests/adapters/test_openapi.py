@@ -1,5 +1,7 @@
 """The adapters in the published API: their paths are served, and whatever it lets one ask is answered as it says."""
 
+import json
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -24,7 +26,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 def served(tmp_path_factory):
     collector = Collector(tmp_path_factory.mktemp("adapters"), "collector")
     try:
-        key = collector.key("all")
+        key = collector.key("all", "--brand", "lumiere", "--channel", "*", "--channel", "identity")
         collector.start()
         wait_until(
             lambda: collector.send([], key, kind="application/json").status == 202,
@@ -45,10 +47,18 @@ def test_whatever_the_document_lets_one_ask_is_answered_as_it_says(case, served)
     case.validate_response(answer, checks=CHECKS)
 
 
+@pytest.mark.parametrize("path", [path for path in adapter_paths() if "{" not in path])
+def test_the_example_of_the_document_is_accepted(served, path):
+    collector, key = served
+    ((kind, shown),) = adapter_paths()[path]["post"]["requestBody"]["content"].items()
+    found = collector.send(json.dumps(shown["example"]).encode(), key, path=path, kind=kind)
+    assert {item["status"] for item in found.json["items"]} <= {"accepted", "duplicate"}, found
+
+
 @pytest.mark.parametrize("path", adapter_paths())
 def test_nobody_without_a_key_is_answered(served, path):
     collector, _ = served
-    (method,) = set(adapter_paths()[path]) - {"parameters"}
+    (method,) = adapter_paths()[path]
     answer = collector.ask(
         method.upper(), path.replace("{name}", "square"), b"{}", {"content-type": "application/json"}
     )
