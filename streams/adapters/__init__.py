@@ -34,13 +34,15 @@ class Item:
 
     `line` is one event as CloudEvents JSON, None when the item is none: then `reason` is a code of
     `streams.edge.REASONS` and `detail` says more; neither ever holds a value of the body. `pointer` is the JSON
-    pointer of the item in the body.
+    pointer of the item in the body. `is_made` tells that the adapter put the event together, so that places in the
+    event are not places in the body.
     """
 
     line: bytes | None
     pointer: str
     reason: str = ""
     detail: str = ""
+    is_made: bool = False
 
 
 class Malformed(Exception):  # noqa: N818 - it is an answer, not a failure of ours

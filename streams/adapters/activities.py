@@ -98,7 +98,7 @@ def _item(activity: Any, pointer: str, request: Request) -> Item:
     if not isinstance(activity, Mapping):
         return Item(None, pointer, "not_json", "not a JSON object")
     try:
-        return Item(_event(activity, request), pointer)
+        return Item(_event(activity, request), pointer, is_made=True)
     except _Unusable as why:
         return Item(None, f"{pointer}/{why.field}", "bad_value", why.detail)
 

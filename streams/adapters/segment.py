@@ -77,7 +77,8 @@ class Segment:
         sent = moment(call.get("sentAt") or body.get("sentAt"))
         source = request.grant_source or "segment"
         own = text(call.get("messageId"), 0) or _made_id(call, pointer, body, request)
-        return Item(event(Call(call, name, own, source, sent, request.received_us), self._mapping), pointer)
+        line = event(Call(call, name, own, source, sent, request.received_us), self._mapping)
+        return Item(line, pointer, is_made=True)
 
 
 def _made_id(call: Mapping[str, Any], pointer: str, body: Mapping[str, Any], request: Request) -> str:

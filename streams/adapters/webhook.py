@@ -119,7 +119,7 @@ def _item(event: WebhookEvent, mapping: WebhookMapping, scope: Mapping[str, Any]
         line = _line(event, mapping, scope, request)
     except ValueError as error:
         return Item(None, "", "bad_value", f"{event.type}: {error}")
-    return Item(line, "")
+    return Item(line, "", is_made=True)
 
 
 def _line(event: WebhookEvent, mapping: WebhookMapping, scope: Mapping[str, Any], request: Request) -> bytes:

@@ -48,6 +48,10 @@ def _rejected(item: Item, why: Refused) -> Result:
     """Return a rejection: where in the event, joined to where the event stands, unless an adapter made the event."""
     if item.line is None:
         return Result(Status.REJECTED, why.reason, item.pointer, item.detail)
+    if item.is_made:
+        return Result(
+            Status.REJECTED, why.reason, item.pointer, f"in the event that it becomes, {why.detail}"
+        )
     pointer, _, detail = why.detail.partition(": ")
     return Result(Status.REJECTED, why.reason, item.pointer + pointer.rstrip("/"), detail)
 

@@ -76,3 +76,23 @@ def test_a_browser_is_told_where_to_send(served):
     collector, key = served
     answer = collector.get(f"/v1/projects/{key}/settings")
     assert answer.json["integrations"]["Segment.io"]["apiHost"] == f"127.0.0.1:{collector.port}/v1"
+
+
+def test_a_rejection_points_into_what_was_sent(served):
+    collector, key = served
+    batch = [
+        {"type": "page", "userId": "u"},
+        {"type": "page"},
+        7,
+        {"type": "page", "userId": "u", "timestamp": "soon"},
+    ]
+    answer = collector.send({"batch": batch}, key, path="/v1/batch", kind="application/json")
+    assert (answer.status, answer.json["success"], answer.json["rejected"]) == (200, True, 3)
+    told = [(item.get("pointer"), item.get("reason")) for item in answer.json["items"]]
+    assert told == [
+        (None, None),
+        ("/batch/1", "bad_value"),
+        ("/batch/2", "not_json"),
+        ("/batch/3", "bad_time"),
+    ]
+    assert "/data/handles" in answer.json["items"][1]["detail"]
