@@ -27,6 +27,7 @@ __all__ = ["BusyError", "Embedded", "key_file", "lock"]
 
 _KEY_BYTES = 32
 _UNMERGED_BATCHES = 32  # parts of each table; ClickHouse slows inserts down at 1,000
+_SMALL_BYTES = 2 * 2**20  # of frames from single requests: no more events than in a batch of full ones
 _log = logging.getLogger(__name__)
 
 
@@ -134,7 +135,7 @@ class Embedded:
         return outcome
 
     def step(self) -> Outcome | None:
-        """Process the next frames that wait in the log, MAX_BATCH_FRAMES at most; None where there are none."""
+        """Process the next frames that wait in the log, as many as make a batch; None where there are none."""
         records = self._waiting()
         if not records:
             return None
@@ -149,7 +150,7 @@ class Embedded:
         """Return the next frames: as they are in memory where none is missing there, else from the log."""
         if self._fresh and self._fresh[0].offset == self._position + 1:
             return self._fresh
-        waiting = self.log.read(self._position, MAX_BATCH_FRAMES)
+        waiting = self.log.read(self._position, MAX_BATCH_FRAMES, _SMALL_BYTES)
         return [Record(PARTITION, offset, decode(data)) for offset, data in waiting]
 
     def tick(self) -> Outcome:

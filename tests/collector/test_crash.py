@@ -37,9 +37,8 @@ def assert_stored_once(collector, loads):
     assert "all figures recompute" in collector.run("verify")
 
 
-@pytest.mark.parametrize("command", ["up", "collector"])
-def test_whatever_was_acknowledged_before_a_kill_is_stored_once(collect, command):
-    collector = collect(command)
+def test_whatever_was_acknowledged_before_a_kill_is_stored_once(collect):
+    collector = collect()
     assert_stored_once(collector, kill_under_load(collector, kills=3, seed=1))
 
 

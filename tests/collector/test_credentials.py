@@ -4,6 +4,8 @@ import base64
 
 import pytest
 
+from streams.adapters.loading import load
+from streams.settings import AdapterSettings
 from tests.collector.server import BATCH, LINES, ONE, event, lines_of
 from tests.servers.process import wait_until
 
@@ -52,6 +54,31 @@ def test_events_are_taken_with_a_good_key_and_else_nothing_is(shared, keys, cred
     if credential not in GOOD:
         assert answer.headers["www-authenticate"].startswith("Basic ")
         assert answer.json["type"] == "urn:journey:problem:no_key"
+
+
+OTHERS = [path for adapter in load(AdapterSettings()) for path in adapter.routes if "settings" not in path]
+
+
+@pytest.mark.parametrize("credential", CREDENTIALS)
+@pytest.mark.parametrize("path", [path.replace("{name}", "zendesk") for path in OTHERS])
+def test_other_protocols_are_behind_the_same_door(shared, keys, credential, path):
+    headers, query = asked(credential, keys)
+    answer = shared.ask("POST", path + query, b"{}", {"content-type": "application/json"} | headers)
+    if credential not in GOOD:
+        assert (answer.status, answer.json["type"]) == (401, "urn:journey:problem:no_key")
+    elif "webhooks" in path:
+        assert (answer.status, answer.json["type"]) == (401, "urn:journey:problem:unverified")
+    else:
+        assert answer.status in {200, 202, 400, 422}, answer
+
+
+@pytest.mark.parametrize("key_of", ["good", "revoked", "rotated away"])
+def test_a_key_in_the_path_or_in_the_body_is_a_key(shared, keys, key_of):
+    good = key_of == "good"
+    settings = shared.get(f"/v1/projects/{keys[key_of]}/settings")
+    assert settings.status == (200 if good else 401)
+    call = {"writeKey": keys[key_of], "anonymousId": "a", "event": "Seen", "messageId": key_of}
+    assert (shared.send(call, path="/v1/track", kind="text/plain").status == 401) is not good
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS)

@@ -87,9 +87,9 @@ def test_malformed_bodies_break_nothing_and_lose_no_good_event(collect):
     collector = collect()
     key = collector.key("fuzz")
     collector.start()
-    statuses, good, items = press(collector, key, 1_000, seed=3)
+    statuses, good, items = press(collector, key, 600, seed=3)
     assert {202, 400, 415, 422} <= set(statuses)
-    assert len(good) > 100
+    assert len(good) > 60
     assert "Traceback" not in collector.log
     assert " ERROR " not in collector.log
     assert collector.stop() == 0

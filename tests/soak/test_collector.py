@@ -30,7 +30,8 @@ def test_malformed_bodies_break_nothing_and_lose_no_good_event(collect):  # noqa
     assert stored >= set(good)
 
 
+@pytest.mark.parametrize("command", ["up", "collector"])
 @pytest.mark.parametrize("seed", range(2, 2 + SOAK))
-def test_whatever_was_acknowledged_before_a_kill_is_stored_once(collect, seed):  # noqa: F811 — as above
-    collector = collect()
+def test_whatever_was_acknowledged_before_a_kill_is_stored_once(collect, seed, command):  # noqa: F811 — as above
+    collector = collect(command)
     assert_stored_once(collector, kill_under_load(collector, kills=10, seed=seed))
