@@ -22,12 +22,17 @@ from tests.adapters.test_webhooks import DELIVERY, PAID
 PLANTED = "zelda.secret@example.com"
 SEGMENT, ACTIVITIES, WEBHOOKS = Segment(default_mapping()), Activities(), Webhooks(bundled(), {})
 NAMES = sorted(bundled())
+# Ids are the sender's, and kept as they are; these are what ids are made of.
+IDS = {"id", "@id", "messageId", "event_id", "code", "ticket", "rating", "time", "created_at", "refund_ids"}
 
 
 def planted(value, here):
     """Return the value with the planted address for each text, or key, that `here` says."""
     if isinstance(value, dict):
-        return {(PLANTED if here() else key): planted(item, here) for key, item in value.items()}
+        return {
+            (key if key in IDS else PLANTED if here() else key): item if key in IDS else planted(item, here)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return [planted(item, here) for item in value]
     return PLANTED if isinstance(value, str) and here() else value
@@ -43,9 +48,6 @@ def said(adapter, asked):
     lines = [branded(item.line) for item in items if item.line is not None]
     frame = Edge(KEY).pack(lines, topic="t", now_us=RECEIVED_US)
     told += str(frame.letters.to_pylist()) + str(frame.events.drop_columns(["id", "cause"]).to_pylist())
-    for event in map(json.loads, lines):  # ids are the sender's, and kept as they are
-        for own in (event["id"], event["data"].get("cause", "")):
-            told = told.replace(own or "?", "")
     return told
 
 

@@ -95,6 +95,14 @@ def test_identify_links_all_handles_that_it_names_and_keeps_no_trait():
     assert "premium" not in json.dumps(event)
 
 
+def test_the_address_of_a_friend_is_no_handle():
+    event = one(
+        "/v1/track", {"userId": "u-1", "event": "Invite Sent", "properties": {"email": "friend@example.com"}}
+    )
+    assert event["data"]["handles"] == {"user": "u-1"}
+    assert "friend" not in json.dumps(event)
+
+
 def test_an_alias_links_the_previous_id_whatever_it_was():
     event = one("/v1/alias", {"previousId": "anon-1", "userId": "u-1", "messageId": "m"})
     assert event["data"]["handles"] == {"user": ["u-1", "anon-1"], "cookie": "anon-1"}
