@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FileSink", "KafkaSink", "Sink", "SinkError", "is_full"]
 
-_DELIVERY_S = 15.0
+_DELIVERY_S = 10.0
 
 
 class SinkError(RuntimeError):
