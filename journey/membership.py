@@ -38,6 +38,10 @@ class Nodes:
         """Bytes of the column and both indexes."""
         return self._id.nbytes + self._handles.nbytes + self._customers.nbytes
 
+    def has(self, ids: U64) -> NDArray[np.bool_]:
+        """Tell of each handle whether it has a slot."""
+        return np.asarray(self._handles.get(ids) >= 0)
+
     def slots(self, ids: U64, *, customers: bool) -> Ints:
         """Return the slot of each handle (or customer); those not known yet get one."""
         index = self._customers if customers else self._handles
@@ -72,6 +76,10 @@ class Membership:
     def handle_slots(self, ids: U64) -> Ints:
         """Return the slot of each handle; a new one belongs to nobody."""
         return self._grown(self.handles.slots(ids, customers=False))
+
+    def knows(self, ids: U64) -> NDArray[np.bool_]:
+        """Tell of each handle whether it was ever told of."""
+        return self.handles.has(ids)
 
     def customer_slots(self, ids: U64) -> Ints:
         """Return the slot of each customer; a new one has no handles."""

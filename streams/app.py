@@ -37,6 +37,7 @@ from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
 from streams.workers.lane import Lane, Processor, Received, SendError
 from streams.workers.messages import Message, Outgoing
+from streams.workers.ports import LogSpan
 from streams.workers.store import ServerStore
 
 __all__ = ["app"]
@@ -123,7 +124,7 @@ def _model(store: ServerStore) -> Model:
     return parse_model(found[1], name=f"the model in force ({found[0]})")
 
 
-def _log_ends(partitions: Collection[int]) -> dict[int, tuple[int, int]]:
+def _log_ends(partitions: Collection[int]) -> dict[int, LogSpan]:
     try:
         return log_ends(settings.kafka, INTERACTIONS, partitions)
     except BrokerError as error:

@@ -39,6 +39,7 @@ _TABLE = re.compile(
 )
 _VIEW = re.compile(r"CREATE VIEW (IF NOT EXISTS )?(\w+)\n")
 _ALTER = re.compile(r"ALTER TABLE (\w+)\n(?=\s+COMMENT COLUMN )")
+_ADD = re.compile(r"ALTER TABLE (\w+)\n(?=\s+ADD COLUMN )")
 _JOIN = re.compile(r"(?<!ASOF )\b(?=(?:ASOF )?(?:INNER|LEFT|FULL OUTER|CROSS) JOIN\b)")
 _IN = re.compile(r"\b(NOT )?IN (?=\(SELECT\b)")
 
@@ -73,6 +74,9 @@ def clustered(sql: str, cluster: str, database: str) -> list[str]:
         return [_IN.sub(r"GLOBAL \1IN ", _JOIN.sub("GLOBAL ", made))]
     if _ALTER.match(sql):
         return [_ALTER.sub(rf"ALTER TABLE \1 {on}\n", sql, count=1)]
+    if found := _ADD.match(sql):
+        names = dict.fromkeys((local(found[1]), found[1]))  # first where rows are, then what reaches them
+        return [_ADD.sub(rf"ALTER TABLE {name} {on}\n", sql, count=1) for name in names]
     raise ValueError(f"no rule to make this statement for a cluster: {sql[:80]}")
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from schemas.topics import INTERACTIONS, Topic, topics
 from streams.faults import boundary
@@ -11,6 +12,7 @@ from streams.kafka.clients import ConfigResource, ConfigResourceType, OffsetSpec
 from streams.kafka.drained import WORKERS, busy
 from streams.kafka.errors import TopicError
 from streams.settings import KafkaSettings
+from streams.workers.ports import LogSpan
 
 __all__ = ["Found", "Made", "create", "grow", "listed", "log_ends", "partition_count"]
 
@@ -176,18 +178,20 @@ def partition_count(settings: KafkaSettings, name: str = INTERACTIONS) -> int:
     return len(described["partitions"])
 
 
-def log_ends(settings: KafkaSettings, name: str, partitions: Collection[int]) -> dict[int, tuple[int, int]]:
-    """Return, for each partition, the offset up to which workers have acknowledged it, and its last one.
+def log_ends(settings: KafkaSettings, name: str, partitions: Collection[int]) -> dict[int, LogSpan]:
+    """Return how far workers have acknowledged each partition, where it ends, and the topic's id.
 
-    Both count from 1, as `_offset` in the tables does; 0 is before the first. Raises BrokerError.
+    Offsets count from 1, as `_offset` in the tables does; 0 is before the first. Raises BrokerError.
     """
     places = {partition: TopicPartition(settings.prefix + name, partition) for partition in partitions}
     group = settings.prefix + WORKERS
     with admin(settings) as client:
+        (topic,) = client.describe_topics([settings.prefix + name])
         read = client.list_group_offsets({group: list(places.values())})[group]
         ends = client.list_partition_offsets(dict.fromkeys(places.values(), OffsetSpec.LATEST))
+    log = str(topic["topic_id"] or UUID(int=0))  # brokers older than topic ids tell none
     return {
-        partition: (max(0, read[place].offset) if place in read else 0, ends[place].offset)
+        partition: LogSpan(max(0, read[place].offset) if place in read else 0, ends[place].offset, log)
         for partition, place in places.items()
     }
 

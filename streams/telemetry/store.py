@@ -13,6 +13,7 @@ from streams.batch import Watermark
 from streams.ports import SEQUENCED
 from streams.store import ClickHouse
 from streams.telemetry.meter import Meter
+from streams.workers.messages import Message
 from streams.workers.ports import StoreError
 from streams.workers.store import ServerStore
 
@@ -54,11 +55,11 @@ class MeasuredStore(ServerStore):
         with self._meter.asking():
             super().recompute(model, partition, offset)
 
-    def keep_poison(self, topic: str, partition: int, offset: int, detail: str, at_us: int) -> None:
+    def keep_poison(self, owned: str, message: Message, detail: str, at_us: int) -> None:
         """Write a dead letter for an unreadable record of a topic between workers, unless it is there already."""
         with self._meter.asking():
-            super().keep_poison(topic, partition, offset, detail, at_us)
-        self._meter.metrics.add("journey_unreadable_records_total", 1, topic)
+            super().keep_poison(owned, message, detail, at_us)
+        self._meter.metrics.add("journey_unreadable_records_total", 1, message.topic)
 
     def watermarks(self, tables: Sequence[str], partitions: Collection[int]) -> dict[str, Watermark]:
         """Return, per table and partition, the highest offset that it has."""

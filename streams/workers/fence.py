@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from streams.faults import boundary
 from streams.store import ClickHouse, ClickHouseError, QueryError, to_ipc, why
-from streams.workers.ports import FencedError, StoreError
+from streams.workers.ports import FencedError, StoreError, Tenure
 
 __all__ = ["Fence", "asking"]
 
@@ -121,6 +121,19 @@ class Fence:
             return set()
         owners = self._owners(topic, partitions)
         return {partition for partition, (_, token) in owners.items() if token == self._token}
+
+    def tenure(self, topic: str) -> dict[int, Tenure]:
+        """Return under what this connection owns each of its partitions."""
+        token = int(self._token, 16)
+        return {p: (number, token) for (name, p), number in self._generations.items() if name == topic}
+
+    def owners(self, topic: str) -> dict[int, Tenure]:
+        """Return who owns each partition now."""
+        rows = self._query(
+            "SELECT partition, max((generation, token)) FROM fences WHERE topic = {topic:String} GROUP BY partition",
+            {"topic": topic},
+        )
+        return {int(partition): (int(owner[0]), int(owner[1], 16)) for partition, owner in rows}
 
     def _owners(self, topic: str, partitions: Collection[int]) -> dict[int, tuple[int, str]]:
         rows = self._query(

@@ -37,7 +37,7 @@ class IdentityWorker(Owner):
         super().__init__(store, LINKS, model)
         self._count = partitions
         self._writer = Writer(store, LINKS, wait)
-        self._poison = Poison(store)
+        self._poison = Poison(store, LINKS)
         self.reset()
 
     def reset(self) -> None:

@@ -3,6 +3,7 @@
 Owns the handles of its partitions: their events, all of their evidence, and to which customer they belong.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -23,6 +24,8 @@ from schemas.topics import IDENTITY_MAP, INTERACTIONS, LINKS
 from streams.batch import Batch, Record, Rows
 from streams.columns import names, times_or_null
 from streams.engine import Outcome
+from streams.frames import Frame
+from streams.kafka.packing import parcels
 from streams.processors.identity import kind_codes, link_rows
 from streams.processors.intake import Intake, minute_counts, rows_of
 from streams.processors.journey import Journey
@@ -30,7 +33,7 @@ from streams.workers import messages
 from streams.workers.messages import PREPARE, Control, Message, Outgoing
 from streams.workers.owner import Owner
 from streams.workers.poison import Poison, control_of, delivery_of, frame_of, tables_of
-from streams.workers.ports import PartitionedStore, StoreError
+from streams.workers.ports import LogSpan, PartitionedStore, StoreError
 from streams.workers.writing import Writer
 
 __all__ = ["IntakeWorker", "LogEnds"]
@@ -38,8 +41,9 @@ __all__ = ["IntakeWorker", "LogEnds"]
 Ints = NDArray[np.int64]
 U64 = NDArray[np.uint64]
 
-# For each partition: the offset up to which records are acknowledged, and the last one; both count from 1.
-LogEnds = Callable[[Collection[int]], Mapping[int, tuple[int, int]]]
+LogEnds = Callable[[Collection[int]], Mapping[int, LogSpan]]
+
+_log = logging.getLogger(__name__)
 
 _MOST_EVENTS = 240_000  # that are taken together: rows of theirs are one block in any table
 _REMEMBERED_PAIRS = 200_000  # pairs of handles that were sent; then all are forgotten and sent anew
@@ -80,7 +84,7 @@ class IntakeWorker(Owner):
         self._window_us = window_us
         self._log = log
         self._writer = Writer(store, INTERACTIONS, wait)
-        self._poison = Poison(store)
+        self._poison = Poison(store, INTERACTIONS)
         self.outcome = Outcome()
         self.packed_us: list[int] = []  # of the frames of the last step
         self.reset()
@@ -96,6 +100,7 @@ class IntakeWorker(Owner):
         self._customer = Column(np.uint64)
         self._version = Column(np.uint64)
         self._done: dict[int, int] = {}  # offset of the last frame of each partition that is dealt with
+        self._log_id = ""
         self._sent: set[tuple[int, int]] = set()
         self._writer.watermarks = {}
 
@@ -121,18 +126,20 @@ class IntakeWorker(Owner):
 
     def _compare_with_log(self, partitions: frozenset[int]) -> None:
         """Refuse to go on where the tables and the topic do not belong together: events would be left out."""
-        for partition, (acknowledged, end) in self._log(partitions).items():
+        known = self._store.logs(partitions)
+        for partition, span in self._log(partitions).items():
             stored = self._writer.of("deliveries").get(partition, 0)
-            if stored > end:
+            if stored > span.end or known.get(partition, span.log) not in {span.log, ""}:
                 raise StoreError(
-                    f"{INTERACTIONS}[{partition}] ends at {end}, but the tables have up to {stored}: the topic was made "
-                    "anew; see the runbook, A recreated topic"
+                    f"{INTERACTIONS}[{partition}] ends at {span.end}, and the tables have up to {stored} of another: the topic "
+                    "was made anew; see the runbook, A recreated topic"
                 )
-            if stored < acknowledged:
+            if stored < span.acknowledged:
                 raise StoreError(
-                    f"{INTERACTIONS}[{partition}] is acknowledged up to {acknowledged}, but the tables have up to {stored}: "
-                    "they are older; see the runbook, Restoring from a backup"
+                    f"{INTERACTIONS}[{partition}] is acknowledged up to {span.acknowledged}, but the tables have up to "
+                    f"{stored}: they are older; see the runbook, Restoring from a backup"
                 )
+            self._log_id = span.log
 
     def _take_up(self, journey: Journey, partitions: Collection[int]) -> None:
         evidence = self._store.evidence_of_handles(journey.model.hash, partitions)
@@ -186,7 +193,8 @@ class IntakeWorker(Owner):
                 continue
             control = control_of(message)
             if control is None:
-                frame = frame_of(message, now_us)
+                frame, elsewhere = self._ours(frame_of(message, now_us), message.partition)
+                outgoing += elsewhere
                 if (events := events + len(frame.events)) > _MOST_EVENTS:
                     outgoing += self._take(records)
                     records, events = [], len(frame.events)
@@ -199,6 +207,23 @@ class IntakeWorker(Owner):
         outgoing += self._take(records)
         return outgoing + self._send_moved(moves)
 
+    def _ours(self, frame: Frame, partition: int) -> tuple[Frame, list[Outgoing]]:
+        """Return what of a frame belongs to its partition, and the rest as frames for where it does belong.
+
+        There is a rest only where somebody packed for another number of partitions.
+        """
+        belongs = frame.events.column("handle").to_numpy() % np.uint64(self._count) == partition
+        if belongs.all():
+            return frame, []
+        ours, others = (pa.array(mask) for mask in (belongs, ~belongs))
+        rest = Frame(frame.events.filter(others), frame.letters.slice(0, 0), frame.topic, frame.packed_us)
+        _log.warning(
+            "%s[%d]: %d events were packed for other partitions; they are sent on",
+            INTERACTIONS, partition, len(rest.events),
+        )  # fmt: skip
+        sent = [Outgoing(INTERACTIONS, each.partition, each.data) for each in parcels(rest, self._count)]
+        return Frame(frame.events.filter(ours), frame.letters, frame.topic, frame.packed_us), sent
+
     def _change(self, control: Control, message: Message, now_us: int) -> None:
         partition, name = message.partition, ""
         if control.verb == PREPARE:
@@ -210,7 +235,7 @@ class IntakeWorker(Owner):
         else:
             self._abandon(partition)
         self._store.book_change(control, name, partition, message.offset)
-        self._writer.write({"deliveries": delivery_of(message, now_us)})
+        self._writer.write({"deliveries": self._booked(delivery_of(message, now_us))})
         self._done[partition] = message.offset
 
     def tick(self, now_us: int) -> list[Outgoing]:
@@ -230,6 +255,7 @@ class IntakeWorker(Owner):
         weighed = self._weigh(touches, touch_slots)
         links = link_rows(batch)
         rows: Rows = rows_of(records, taken) | {
+            "deliveries": self._booked(taken.deliveries),
             "identity_map": self._lone_rows(known, records[-1]),
             "identity_links": link_rows(batch.after(self._writer.of("identity_links"))),
             "evidence": pa.concat_tables([rows for _, rows, _ in weighed]),
@@ -242,6 +268,10 @@ class IntakeWorker(Owner):
         for journey, _, touched in weighed:
             outgoing += self._send_touched(journey, touched)
         return outgoing
+
+    def _booked(self, deliveries: pa.Table) -> pa.Table:
+        """Return rows of deliveries with the log that their offsets are in."""
+        return deliveries.append_column("log", pa.array([self._log_id] * len(deliveries), pa.string()))
 
     def _observe(self, batch: Batch) -> Ints:
         """Return the slot of each row's primary handle."""
@@ -359,12 +389,16 @@ class IntakeWorker(Owner):
     def _evidence_of(self, journey: Journey, pairs: Pairs) -> pa.Table:
         """Return rows of the topic evidence: all evidence of these handles, as far as the tables have it."""
         ids = self._owned.handles.id[pairs.slot]
+        partition = (ids % self._count).astype(np.int64)
         offsets = np.zeros(self._count, np.uint64)
         offsets[list(self._done)] = list(self._done.values())
-        for partition, offset in self._writer.of("evidence").items():  # a replay knows what came after it
-            if partition in self._done:
-                offsets[partition] = max(offsets[partition], offset)
+        for owned, offset in self._writer.of("evidence").items():  # a replay knows what came after it
+            if owned in self._done:
+                offsets[owned] = max(offsets[owned], offset)
         sums = journey.state.own(pairs)
+        tenure = np.zeros((self._count, 2), np.uint64)
+        for owned, mine in self._store.tenure(INTERACTIONS).items():
+            tenure[owned] = mine
         return pa.table(
             {
                 "model": pa.array([journey.model.hash] * len(ids), pa.string()),
@@ -372,7 +406,9 @@ class IntakeWorker(Owner):
                 "handle": ids,
                 "customer": self._customer.data[pairs.slot],
                 "map_version": self._version.data[pairs.slot],
-                "version": offsets[(ids % self._count).astype(np.int64)],
+                "version": offsets[partition],
+                "generation": tenure[partition, 0],
+                "token": tenure[partition, 1],
                 **{name: sums[:, i].copy() for i, name in enumerate(STAGE_NAMES)},
                 "at": times_or_null(pairs.at_us),
             }

@@ -14,7 +14,7 @@ from journey.journeys import Pairs, Reason
 from journey.membership import Membership
 from journey.model import Model
 from journey.stage import STAGE_NAMES
-from schemas.topics import EVIDENCE
+from schemas.topics import EVIDENCE, INTERACTIONS
 from streams.columns import timestamps
 from streams.engine import Outcome
 from streams.processors.journey import Journey
@@ -64,7 +64,7 @@ class JourneyWorker(Owner):
         super().__init__(store, EVIDENCE, model)
         self._count = partitions
         self._writer = Writer(store, EVIDENCE, wait)
-        self._poison = Poison(store)
+        self._poison = Poison(store, EVIDENCE)
         self.outcome = Outcome()
         self.reset()
 
@@ -75,6 +75,7 @@ class JourneyWorker(Owner):
         self._journey = Journey(self.model, self._graph)
         self._versions = Versions()
         self._offsets: dict[int, int] = {}
+        self._owners = np.zeros((self._count, 2), np.uint64)  # of interactions, when state was restored
         self._sequence = 0
         self._unsettled = False
         self._remodelled = False
@@ -83,6 +84,8 @@ class JourneyWorker(Owner):
         store = self._store
         # Above every number that is in the table: a customer's announcements are ordered by it, whoever made them.
         self._sequence = max(self._sequence, store.last_sequence("stage_changes"))
+        for partition, owner in store.owners(INTERACTIONS).items():
+            self._owners[partition] = owner
         announced = store.announced(partitions)
         customers = self._graph.customer_slots(announced.column("customer").to_numpy())
         self._journey.restore_announced(announced, customers)
@@ -112,6 +115,34 @@ class JourneyWorker(Owner):
         self._journey.state.put(kept.take(np.flatnonzero(newer)), sums[newer])
         return pairs.distinct(), moved
 
+    def _corrected(self, rows: pa.Table) -> pa.Table:
+        """Return evidence with the customers of today, where it may have been sent by somebody who knew older ones.
+
+        Whoever owned a handle when this state was restored, or later, tells of every move that the state has not seen.
+        A former owner may have stood still since, and send what was true then; of handles that have left, a state that
+        was restored does not know. So the map is asked about those that are not known here.
+        """
+        handles = rows.column("handle").to_numpy()
+        owners = self._owners[(handles % self._count).astype(np.int64)]
+        generation, token = rows.column("generation").to_numpy(), rows.column("token").to_numpy()
+        former = (generation < owners[:, 0]) | ((generation == owners[:, 0]) & (token < owners[:, 1]))
+        asked = handles[former & ~self._graph.knows(handles)]
+        if not len(asked):
+            return rows
+        found = self._store.customers_of(np.unique(asked)).sort_by("handle")
+        ids = found.column("handle").to_numpy()
+        place = np.minimum(np.searchsorted(ids, handles), max(len(ids) - 1, 0))
+        customers, versions = rows.column("customer").to_numpy(), rows.column("map_version").to_numpy()
+        if not len(ids):
+            return rows
+        newest = found.column("version").to_numpy()[place]
+        moved = former & (ids[place] == handles) & (newest > versions)
+        customers = np.where(moved, found.column("customer").to_numpy()[place], customers)
+        versions = np.where(moved, newest, versions)
+        for name, values in (("customer", customers), ("map_version", versions)):
+            rows = rows.set_column(rows.schema.get_field_index(name), name, pa.array(values, pa.uint64()))
+        return rows
+
     def _assign(self, rows: pa.Table, partitions: Collection[int]) -> Moved:
         handles = rows.column("handle").to_numpy()
         customers = rows.column("customer").to_numpy()
@@ -133,7 +164,7 @@ class JourneyWorker(Owner):
         rows = rows.filter(pa.compute.equal(rows.column("model"), self.model.hash))
         for message in batch:
             self._offsets[message.partition] = max(self._offsets.get(message.partition, 0), message.offset)
-        touched, moved = self._take_up(rows, self.open)
+        touched, moved = self._take_up(self._corrected(rows), self.open)
         self._announce(touched, moved, now_us)
         return []
 

@@ -71,6 +71,8 @@ EVIDENCE = pa.schema(
         ("customer", pa.uint64()),
         ("map_version", pa.uint64()),  # of the customer: the newest counts
         ("version", pa.uint64()),  # of the sums: the offset in interactions that they go up to
+        ("generation", pa.uint64()),  # of the handle's partition of interactions, under which this was sent,
+        ("token", pa.uint64()),  # and by whom
         *((name, pa.float64()) for name in STAGE_NAMES),  # NaN for no evidence
         ("at", _WHEN),  # latest of the interactions that this message is sent for; null for a move
     ],

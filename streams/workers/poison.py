@@ -18,15 +18,19 @@ _log = logging.getLogger(__name__)
 
 
 class Poison:
-    """Keeps unreadable records of the topics between workers; those of interactions are booked with its frames."""
+    """Keeps unreadable records of the topics between workers; those of interactions are booked with its frames.
 
-    def __init__(self, store: PartitionedStore) -> None:
+    `owned` is the topic whose partitions the worker owns.
+    """
+
+    def __init__(self, store: PartitionedStore, owned: str) -> None:
         self._store = store
+        self._owned = owned
 
     def keep(self, message: Message, error: FrameError, now_us: int) -> None:
         """Write the record's place and reason to the dead letters, once."""
         _log.warning("%s[%d] at %d: %s", message.topic, message.partition, message.offset - 1, error)
-        self._store.keep_poison(message.topic, message.partition, message.offset - 1, str(error), now_us)
+        self._store.keep_poison(self._owned, message, str(error), now_us)
 
 
 def control_of(message: Message) -> Control | None:

@@ -1,6 +1,7 @@
 """What workers ask of the store: everything by partition, and inserts that a fenced worker cannot make."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -11,9 +12,22 @@ from journey.model import Model
 from journey.seen import Ids
 from streams.batch import Watermark
 from streams.ports import StoreError
-from streams.workers.messages import Control
+from streams.workers.messages import Control, Message
 
-__all__ = ["FencedError", "PartitionedStore", "StoreError"]
+__all__ = ["FencedError", "LogSpan", "PartitionedStore", "StoreError", "Tenure"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogSpan:
+    """How far a partition of a log is acknowledged, and its last offset; both count from 1. `log` names the log."""
+
+    acknowledged: int
+    end: int
+    log: str
+
+
+# Generation and token of an owner: later owners of a partition have higher ones.
+Tenure = tuple[int, int]
 
 
 class FencedError(RuntimeError):
@@ -33,6 +47,12 @@ class PartitionedStore(Protocol):
     def held(self, topic: str, partitions: Collection[int]) -> set[int]:
         """Return those of these partitions that nobody else has taken since."""
 
+    def tenure(self, topic: str) -> dict[int, Tenure]:
+        """Return under what this connection owns each of its partitions."""
+
+    def owners(self, topic: str) -> dict[int, Tenure]:
+        """Return who owns each partition now; those that nobody has taken yet are left out."""
+
     def settle(self, topic: str, partitions: Collection[int]) -> None:
         """After an insert for partitions without an answer: see to it that it is there by now, or never will be.
 
@@ -45,11 +65,20 @@ class PartitionedStore(Protocol):
         Raises StoreError, and FencedError where nothing was written since a partition is not.
         """
 
-    def keep_poison(self, topic: str, partition: int, offset: int, detail: str, at_us: int) -> None:
-        """Write a dead letter for an unreadable record of a topic between workers, unless it is there already."""
+    def customers_of(self, handles: NDArray[np.uint64]) -> pa.Table:
+        """Return handle, customer, version of those of these handles that the map has."""
+
+    def keep_poison(self, owned: str, message: Message, detail: str, at_us: int) -> None:
+        """Write a dead letter for an unreadable record of a topic between workers, unless it is there already.
+
+        `owned` is the topic whose partition the caller owns; raises as `insert` does where it does not any more.
+        """
 
     def watermarks(self, tables: Sequence[str], partitions: Collection[int]) -> dict[str, Watermark]:
         """Return, per table and partition, the highest offset that it has."""
+
+    def logs(self, partitions: Collection[int]) -> dict[int, str]:
+        """Return the log of each partition's latest delivery, empty where it was not noted."""
 
     def newest_us(self, partitions: Collection[int]) -> int | None:
         """Return the latest event time of handles of these partitions, None without any."""

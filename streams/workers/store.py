@@ -21,9 +21,9 @@ from streams.faults import boundary
 from streams.remodel import evidence_parameters, evidence_sql
 from streams.store import INSERT_SETTINGS, ClickHouse, ids_of, to_ipc
 from streams.workers.fence import Fence, asking
-from streams.workers.messages import DONE, Control
+from streams.workers.messages import DONE, Control, Message
 from streams.workers.poison import NOT_A_FRAME
-from streams.workers.ports import FencedError, StoreError
+from streams.workers.ports import FencedError, StoreError, Tenure
 
 __all__ = ["ServerStore"]
 
@@ -32,6 +32,7 @@ _BETWEEN = (
 )
 _INSERT_LIMIT_S = 60
 _RECOMPUTE_LIMIT_S = 3_600
+_ASKED = 4_000  # handles in one question: a server takes 128 KiB of parameters
 _CHUNK = 200_000  # handles whose evidence is one block
 
 _SETTINGS: dict[str, Any] = INSERT_SETTINGS | {
@@ -91,6 +92,14 @@ class ServerStore:
     def held(self, topic: str, partitions: Collection[int]) -> set[int]:
         """Return those of these partitions that nobody else has taken since."""
         return self._fence.held(topic, partitions)
+
+    def tenure(self, topic: str) -> dict[int, Tenure]:
+        """Return under what this connection owns each of its partitions."""
+        return self._fence.tenure(topic)
+
+    def owners(self, topic: str) -> dict[int, Tenure]:
+        """Return who owns each partition now."""
+        return self._fence.owners(topic)
 
     def settle(self, topic: str, partitions: Collection[int]) -> None:
         """Put an end to inserts for these partitions that were not answered, wherever they are."""
@@ -189,8 +198,9 @@ class ServerStore:
         types = {str(name): str(kind) for name, kind in rows}
         return ", ".join(f"{name} {types[name]}" for name in names).replace("\\", "\\\\").replace("'", "\\'")
 
-    def keep_poison(self, topic: str, partition: int, offset: int, detail: str, at_us: int) -> None:
+    def keep_poison(self, owned: str, message: Message, detail: str, at_us: int) -> None:
         """Write a dead letter, and its delivery, for an unreadable record unless they are there already."""
+        topic, partition, offset = message.topic, message.partition, message.offset - 1
         place = {"topic": topic, "partition": partition, "offset": offset}
         known = self._query(
             "SELECT count() FROM dead_letters WHERE topic = {topic:String} AND topic_partition = {partition:UInt32}"
@@ -203,7 +213,7 @@ class ServerStore:
                 "reason": NOT_A_FRAME, "detail": detail, "topic": topic, "topic_partition": partition,
                 "topic_offset": offset, "received": at, "_partition": _BETWEEN, "_offset": offset,
             }  # fmt: skip
-            self._insert(topic, [partition], "dead_letters", pa.Table.from_pylist([letter], _LETTER))
+            self._insert(owned, [partition], "dead_letters", pa.Table.from_pylist([letter], _LETTER))
         booked = self._query(
             "SELECT count() FROM deliveries WHERE topic = {name:String} AND _offset = {offset:UInt64}",
             {"name": f"{topic}[{partition}]", "offset": offset},
@@ -213,7 +223,7 @@ class ServerStore:
                 "topic": f"{topic}[{partition}]", "received": 1, "dead_letters": 1, "received_at": at,
                 "_partition": _BETWEEN, "_offset": offset,
             }  # fmt: skip
-            self._insert(topic, [partition], "deliveries", pa.Table.from_pylist([delivery], _DELIVERY))
+            self._insert(owned, [partition], "deliveries", pa.Table.from_pylist([delivery], _DELIVERY))
 
     def watermarks(self, tables: Sequence[str], partitions: Collection[int]) -> dict[str, Watermark]:
         """Return, per table and partition, the highest offset that it has."""
@@ -228,6 +238,15 @@ class ServerStore:
             }
             for table in tables
         }
+
+    def logs(self, partitions: Collection[int]) -> dict[int, str]:
+        """Return the log of each partition's latest delivery, empty where it was not noted."""
+        rows = self._query(
+            "SELECT _partition, argMax(log, _offset) FROM deliveries"
+            " WHERE _partition IN {partitions:Array(UInt16)} GROUP BY _partition",
+            {"partitions": sorted(partitions)},
+        )
+        return {int(partition): str(log) for partition, log in rows}
 
     def newest_us(self, partitions: Collection[int]) -> int | None:
         """Return the latest event time of handles of these partitions, None without any."""
@@ -261,6 +280,17 @@ class ServerStore:
             "SELECT handle, any(kind) AS kind, argMax(m.customer, m.version) AS customer, max(m.version) AS version"
             f" FROM identity_map AS m WHERE {self._of('handle')} GROUP BY handle",
             {"partitions": sorted(partitions)},
+        )
+
+    def customers_of(self, handles: NDArray[np.uint64]) -> pa.Table:
+        """Return handle, customer, version of those of these handles that the map has."""
+        return pa.concat_tables(
+            self._arrow(
+                "SELECT handle, argMax(m.customer, m.version) AS customer, max(m.version) AS version"
+                " FROM identity_map AS m WHERE handle IN {handles:Array(UInt64)} GROUP BY handle",
+                {"handles": handles[first : first + _ASKED].tolist()},
+            )
+            for first in range(0, max(len(handles), 1), _ASKED)
         )
 
     def evidence_of_handles(self, model: str, partitions: Collection[int]) -> pa.Table:

@@ -63,6 +63,8 @@ def test_topics_that_were_made_anew_are_taken_up_when_the_old_partitions_have_be
         comments = store.query(COMMENTS, {})
         for round_, shift in enumerate((10_000, 20_000)):
             lose_topics(deployment)
+            if round_:  # the new topic goes further than the tables already
+                deployment.publish(sent[:half], size=3)
             see_refusal(deployment)
             for _ in range(2):  # as if the first time had been interrupted at its end
                 retire(store.client, shift)
@@ -72,5 +74,5 @@ def test_topics_that_were_made_anew_are_taken_up_when_the_old_partitions_have_be
             deployment.run("verify")
         ((events, ids, received, duplicates),) = store.query(BOOKS, {})
         assert store.query(COMMENTS, {}) == comments
-    assert received == 3 * half + len(sent) - half
+    assert received == 3 * half + len(sent)
     assert events == ids == received - duplicates

@@ -12,6 +12,20 @@ from streams.workers.owner import Owner
 from tests.laws.cluster import Connection, Node
 
 BUGS = {}
+# Seeds that caught each when they were last looked for: they save the search, where they still do.
+SEEDS_THAT_CAUGHT = {
+    "what is in doubt is not settled before it is asked for": 25,
+    "a failed insert is repeated without looking": 13,
+    "a frame that was dealt with is taken again": 10,
+    "the customer that a handle leaves is not told": 35,
+    "the customer that a handle comes to is not told": 2,
+    "the customers of handles are not restored": 1,
+    "a pair that was sent before is not sent again, whatever was decided": 1,
+    "pairs are remembered as sent although sending failed": 203,
+    "versions of evidence are ignored": 60,
+    "versions of the map are ignored": 6,
+    "the evidence of a handle that has left is kept": 35,
+}
 
 
 def bug(name: str):
@@ -131,17 +145,6 @@ def _(patch):
     patch.setattr(IntakeWorker, "_send_moved", lambda *_: [])
 
 
-@bug("intake believes the last word on a handle, not the newest")
-def _(patch):
-    original = IntakeWorker._told
-
-    def told(self, moves):
-        self._version.data[:] = 0
-        return original(self, moves)
-
-    patch.setattr(IntakeWorker, "_told", told)
-
-
 @bug("the customers of handles are not restored")
 def _(patch):
     original = Connection.handles
@@ -225,18 +228,6 @@ def _(patch):
     )
 
 
-@bug("restored evidence has no version")
-def _(patch):
-    original = Connection.evidence_of_customers
-
-    def evidence_of_customers(self, *arguments):
-        rows = original(self, *arguments)
-        column = rows.schema.get_field_index("version")
-        return rows.set_column(column, "version", intake.pa.array(np.zeros(len(rows), np.uint64)))
-
-    patch.setattr(Connection, "evidence_of_customers", evidence_of_customers)
-
-
 @bug("announcements are not restored")
 def _(patch):
     original = Connection.announced
@@ -263,27 +254,6 @@ def _(patch):
     patch.setattr(Connection, "last_sequence", last_sequence)
 
 
-@bug("numbers go on from the partitions that are owned, not from all")
-def _(patch):
-    original = Connection.last_sequence
-    patch.setattr(
-        JourneyWorker,
-        "_restore",
-        _with_sequence_of(
-            JourneyWorker._restore, lambda store, partitions: original(store, "stage_changes", partitions)
-        ),
-    )
-
-
-def _with_sequence_of(restore, number):
-    def restored(self, partitions):
-        before = self._sequence
-        restore(self, partitions)
-        self._sequence = max(before, number(self._store, partitions))
-
-    return restored
-
-
 @bug("after a restart nobody is compared with what was announced")
 def _(patch):
     original = JourneyWorker._restore
@@ -306,17 +276,6 @@ def _(patch):
     patch.setattr(IdentityWorker, "_restore", restore)
 
 
-@bug("the last write of the map is not sent again by the next owner")
-def _(patch):
-    original = IdentityWorker._restore
-
-    def restore(self, partitions):
-        original(self, partitions)
-        self._unsent = None
-
-    patch.setattr(IdentityWorker, "_restore", restore)
-
-
 @bug("links are not restored")
 def _(patch):
     original = Connection.links
@@ -331,11 +290,6 @@ def _(patch):
 @bug("a model is switched to without its evidence")
 def _(patch):
     patch.setattr(Connection, "recompute", lambda *_: None)
-
-
-@bug("a change of the model is forgotten when a partition is taken over")
-def _(patch):
-    patch.setattr(Connection, "prepared", lambda *_: {})
 
 
 @bug("the workers do not go over to the model in force")

@@ -15,7 +15,8 @@ AT = "'2026-11-15 00:00:00'"
 
 
 def made(name):
-    return [sql for sql in statements() if sql.split()[2] in {name, f"{name}_local"}]
+    ours = (sql for sql in statements() if sql.startswith("CREATE TABLE "))
+    return [sql for sql in ours if sql.split()[2] in {name, f"{name}_local"}]
 
 
 def test_every_statement_for_a_cluster_can_be_read_by_clickhouse(clickhouse):
@@ -45,6 +46,13 @@ def test_an_index_stays_with_the_rows():
     inner, outer = made("interactions")
     assert "INDEX handle_bloom" in inner
     assert "INDEX" not in outer
+
+
+def test_a_new_column_comes_to_the_rows_first_and_then_to_what_reaches_them():
+    added = [sql for sql in statements() if "ADD COLUMN" in sql]
+    assert [sql.splitlines()[0] for sql in added] == [
+        f"ALTER TABLE {name} ON CLUSTER 'main'" for name in ("deliveries_local", "deliveries")
+    ]
 
 
 def test_each_table_that_a_batch_writes_is_spread_by_partition_and_each_other_is_whole_everywhere():

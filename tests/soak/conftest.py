@@ -2,5 +2,9 @@
 
 import os
 
+from tests.cluster.conftest import deploy
+
+__all__ = ["SOAK", "deploy"]
+
 SOAK = int(os.environ.get("JOURNEY_SOAK", "0"))
 collect_ignore_glob = [] if SOAK else ["test_*.py"]
