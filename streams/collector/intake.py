@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +20,14 @@ from streams.collector.asking import Networks, address_of, presented
 from streams.collector.bodies import decompressed, depth, received
 from streams.collector.committer import Busy, Committer, Outcome, Submission
 from streams.collector.keys import Keyring, WriteKey
-from streams.collector.limits import ADDRESSES_REMEMBERED, MAX_DEPTH, MAX_ITEMS, OUTCOME_S, REQUESTS
+from streams.collector.limits import (
+    ADDRESS_REQUESTS,
+    ADDRESSES_REMEMBERED,
+    MAX_DEPTH,
+    MAX_ITEMS,
+    OUTCOME_S,
+    REQUESTS,
+)
 from streams.collector.problems import Problem
 from streams.collector.rates import Rates
 from streams.collector.results import Result, Status, body_of, results_of, told
@@ -56,14 +64,14 @@ class Intake:
         self.keyring, self.committer, self.state = keyring, committer, committer.state
         self._policy, self._clock = policy, clock
         self._of_keys, self._of_addresses = Rates(ADDRESSES_REMEMBERED), Rates(ADDRESSES_REMEMBERED)
-        self._at_work = 0
+        self._at_work = Counter[str]()
 
     async def take(self, http: HttpRequest, adapter: Adapter | None = None) -> Response:
         """Answer a request that brings events: as CloudEvents, or as an adapter reads them."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in http.headers.raw}
         origin = headers.get("origin", "")
         try:
-            with self._room():
+            with self._room(self._address(http, headers)):
                 answer = await self._taken(http, headers, adapter)
         except Problem as problem:
             answer = Response(problem.body, int(problem.status), dict(problem.headers))
@@ -80,20 +88,22 @@ class Intake:
         return CORS | ({"access-control-allow-origin": origin} if origin in origins or "*" in origins else {})
 
     @contextmanager
-    def _room(self) -> Iterator[None]:
-        """Count a request that is at work, unless there are too many."""
-        if self._at_work >= REQUESTS:
+    def _room(self, address: str) -> Iterator[None]:
+        """Count a request that is at work, unless there are too many, or too many of its address."""
+        if self._at_work.total() >= REQUESTS:
             raise Problem("busy", "too many requests at once", retry_s=1)
-        self._at_work += 1
+        if self._policy.requests_per_s and self._at_work[address] >= ADDRESS_REQUESTS:
+            raise Problem("rate", "too many requests at once from this address", retry_s=1)
+        self._at_work[address] += 1
         try:
             yield
         finally:
-            self._at_work -= 1
+            self._at_work[address] -= 1
+            self._at_work += Counter()  # forgets addresses with none
 
     async def _taken(
         self, http: HttpRequest, headers: Mapping[str, str], adapter: Adapter | None
     ) -> Response:
-        self._limit_address(http, headers)
         request = Request(
             http.url.path, http.method, headers, dict(http.query_params), b"", "", self._clock()
         )
@@ -119,12 +129,14 @@ class Intake:
             adapter.settle(request)
         return _answer(results, adapter)
 
-    def _limit_address(self, http: HttpRequest, headers: Mapping[str, str]) -> None:
+    def _address(self, http: HttpRequest, headers: Mapping[str, str]) -> str:
+        """Return the client's address, unless it has sent too much."""
         peer = http.client.host if http.client else ""
         address = address_of(peer, headers.get("x-forwarded-for", ""), self._policy.proxies)
         wait_s = self._of_addresses.take(address, 1, self._policy.requests_per_s, time.monotonic())
         if wait_s:
             raise Problem("rate", "too many requests from this address", retry_s=wait_s)
+        return address
 
     def _key(self, secret: str, headers: Mapping[str, str]) -> WriteKey:
         found = self.keyring.find(secret) if secret else None

@@ -6,6 +6,7 @@ from schemas.event import MAX_EVENT_BYTES, MAX_HANDLES, MAX_NAME, MAX_PROPERTIES
 
 __all__ = [
     "ADDRESSES_REMEMBERED",
+    "ADDRESS_REQUESTS",
     "BODY_S",
     "CONNECTIONS",
     "EVENTS_REMEMBERED",
@@ -31,6 +32,7 @@ BODY_S = 20.0
 OUTCOME_S = 30.0
 CONNECTIONS = 2_000
 REQUESTS = 256
+ADDRESS_REQUESTS = REQUESTS // 4
 WAITING_BYTES = 32 * 2**20
 LOG_FRAMES = 20_000
 EVENTS_REMEMBERED = 200_000
@@ -59,6 +61,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("time for the body", f"{BODY_S:g} s", "408, connection closed"),
     Limit("connections", f"{CONNECTIONS:,}", "closed at once"),
     Limit("requests at work", f"{REQUESTS}", "503 with Retry-After"),
+    Limit("requests at work of one address, where its rate is limited", f"{ADDRESS_REQUESTS}", "429 with Retry-After"),
     Limit("bytes of events that wait for the log", f"{WAITING_BYTES // 2**20} MiB", "503 with Retry-After"),
     Limit("frames in the log that are not processed yet (`journey up`)", f"{LOG_FRAMES:,}", "503 with Retry-After"),
     Limit("time until the log has answered", f"{OUTCOME_S:g} s", "503 with Retry-After: sending again is harmless"),

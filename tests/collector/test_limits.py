@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from streams.collector.limits import HEAD_BYTES, MAX_BODY_BYTES, MAX_ITEMS
-from tests.collector.server import BATCH, LINES, event, lines_of
+from tests.collector.server import BATCH, LINES, Collector, event, lines_of
 
 
 def memory_mb(pid):
@@ -165,3 +165,23 @@ def test_slow_clients_are_cut_off_and_keep_nobody_waiting(shared, key):
         connection.close()
     assert 8 < time.monotonic() - started_s < 40
     assert shared.send(event("after"), key).status == 202
+
+
+def test_slow_bodies_of_one_address_do_not_take_all_the_room(tmp_path):
+    collector = Collector(
+        tmp_path, "collector", JOURNEY_COLLECTOR_ADDRESS_RATE="1000", JOURNEY_COLLECTOR_PROXIES="127.0.0.1"
+    )
+    slow = b"POST /v1/track HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\ncontent-length: 100\r\n\r\n{"
+    opened = []
+    try:
+        key = collector.key("shop")
+        collector.start()
+        for _ in range(300):
+            opened.append(socket.create_connection(("127.0.0.1", collector.port), 10))
+            opened[-1].sendall(slow)
+        assert collector.send(event("other"), key, x_forwarded_for="192.0.2.2").status == 202
+        assert collector.send(event("same"), key, x_forwarded_for="192.0.2.1").status == 429
+    finally:
+        for connection in opened:
+            connection.close()
+        collector.kill()
