@@ -37,6 +37,7 @@ _GROUPS = {
     "topics": ("kafka", "The Kafka topics."),
     "schema": ("schema", "The event contract and the tables."),
     "keys": ("keys", "Keys that clients use."),
+    "spikes": ("spikes", "Spikes in counts, and how they are found."),
 }
 
 # What is told in one line, by the module that raises it; none is raised of a module that was not imported.
@@ -44,6 +45,7 @@ _TOLD = {
     "builtins": ("OSError",),
     "schemas.apath": ("ModelError",),
     "streams.cli.options": ("UsageError",),
+    "streams.counts": ("CountsError",),
     "streams.embedded": ("BusyError",),
     "streams.kafka.errors": ("BrokerError",),
     "streams.links": ("HandleError",),

@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks import breakdown, load, restore
+from tests.benchmarks.spikes import bench as spikes
 
-ALL = ("load", "breakdown", "restore", "collector", "cluster", "latency")
+ALL = ("load", "breakdown", "restore", "spikes", "collector", "cluster", "latency")
 
 
 def main() -> None:
@@ -46,6 +47,8 @@ def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) ->
         breakdown.run(folder, month)
     if "restore" in chosen:
         restore.run(folder)
+    if "spikes" in chosen:
+        spikes.run()
 
 
 def _distributed(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:

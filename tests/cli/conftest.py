@@ -28,7 +28,8 @@ class Journey:
     def __call__(self, *words: str, code: int = 0) -> str:
         """Run a command, assert its exit code, return what it printed."""
         self._capfd.readouterr()
-        store = [] if words[0] in {"simulate", "schema"} else ["--data", str(self.data)]
+        alone = words[0] in {"simulate", "schema"} or words[:2] == ("spikes", "score")
+        store = [] if alone else ["--data", str(self.data)]
         self._monkeypatch.setattr(sys, "argv", ["journey", *words, *store])
         with pytest.raises(SystemExit) as stopped:
             run()

@@ -1,0 +1,114 @@
+"""What count to expect in a bucket: a level that fades, times a rhythm of the day and of the week."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from math import exp, log, sqrt
+
+from journey.spikes.policy import Policy
+
+__all__ = ["Baseline"]
+
+_HOUR_S = 3600
+_DAY, _WEEK = 24, 168
+_ENOUGH_S = 1200  # seconds of an hour that must have been seen for it to count as a visit
+_PSEUDO = 2.0  # counts added to both sides of an hour's ratio
+_FACTOR = 3.0  # bound of a factor's logarithm: twenty times above or below
+_FASTER = 8.0
+_GROSS = 10.0  # a count enters the daily sums up to so many times the expected
+
+
+class Baseline:
+    """Gamma-Poisson rate with forgetting, and factors per hour of the day and of the week. State, 1 kB.
+
+    The rate is Σ count / Σ factor, both faded; counts are cut at a few standard deviations first. A factor is the mean
+    logarithm of (count / level) over the last visits of its hour, shrunk towards none by how few they were. Hours
+    are counted from 1970, so a rhythm is learned in any time zone.
+    """
+
+    __slots__ = (
+        "_ahead",
+        "_day",
+        "_days",
+        "_fade",
+        "_fast",
+        "_numbers",
+        "_policy",
+        "_week",
+        "_weeks",
+        "_width_s",
+    )
+
+    def __init__(self, policy: Policy, width_s: float) -> None:
+        self._policy, self._width_s = policy, width_s
+        self._fade = exp(-width_s / policy.level_memory.total_seconds())
+        self._fast = self._fade**_FASTER
+        self._ahead = exp(-width_s / (_DAY * _HOUR_S))
+        # counts, exposure, this hour, its factor, its counts, its level, its buckets, a day's counts, a day's expected
+        self._numbers = array("d", [0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+        self._day, self._week = array("f", [0.0] * _DAY), array("f", [0.0] * _WEEK)
+        self._days, self._weeks = array("f", [0.0] * _DAY), array("f", [0.0] * _WEEK)
+
+    def expected(self, at_s: float) -> float | None:
+        """Return the count to expect in the bucket that starts then; None while none was seen."""
+        numbers = self._numbers
+        hour = at_s // _HOUR_S
+        if hour != numbers[2]:
+            self._turn(hour)
+        return numbers[0] / numbers[1] * numbers[3] if numbers[1] else None
+
+    def learn(self, count: float, expected: float) -> None:
+        """Take the count of the bucket that was asked for last."""
+        numbers, policy = self._numbers, self._policy
+        level = numbers[0] / numbers[1] if numbers[1] else expected
+        cut = expected + policy.winsor * sqrt(expected + expected * expected / policy.dispersion) + 1
+        kept = min(count, cut)
+        numbers[4] += kept
+        numbers[5] += level
+        numbers[6] += 1
+        numbers[7] = numbers[7] * self._ahead + min(count, _GROSS * (expected + 1))
+        numbers[8] = numbers[8] * self._ahead + expected
+        fade = self._fast if self.shifted else self._fade
+        numbers[0] = numbers[0] * fade + kept
+        numbers[1] = numbers[1] * fade + numbers[3]
+
+    @property
+    def shifted(self) -> bool:
+        """Whether a day's counts are so far from what was expected that the level must be another."""
+        seen, expected = self._numbers[7], self._numbers[8]
+        ratio, slack = self._policy.shift_ratio, _GROSS
+        return seen > ratio * expected + slack or expected > ratio * seen + slack
+
+    def _turn(self, hour: float) -> None:
+        """Close the hour that was, and look up the factor of the one that begins."""
+        numbers, policy = self._numbers, self._policy
+        if numbers[6] * self._width_s >= _ENOUGH_S:
+            self._visit(int(numbers[2]), log((numbers[4] + _PSEUDO) / (numbers[5] + _PSEUDO)))
+        day, week = int(hour) % _DAY, int(hour) % _WEEK
+        seen, weekly = self._days[day], self._weeks[week]
+        factor = self._day[day] * seen / (seen + policy.day_shrinkage)
+        factor += self._week[week] * weekly / (weekly + policy.week_shrinkage)
+        numbers[2], numbers[3] = hour, exp(factor)
+        numbers[4] = numbers[5] = numbers[6] = 0.0
+
+    def _visit(self, hour: int, ratio: float) -> None:
+        ratio = max(-_FACTOR, min(_FACTOR, ratio))
+        day, week, most = hour % _DAY, hour % _WEEK, self._policy.rhythm_visits
+        self._days[day] = min(self._days[day] + 1, most)
+        self._weeks[week] = min(self._weeks[week] + 1, most)
+        self._day[day] += (ratio - self._day[day]) / self._days[day]
+        self._week[week] += (ratio - self._day[day] - self._week[week]) / self._weeks[week]
+
+    def numbers(self) -> Iterator[float]:
+        """Yield the state, always as many numbers."""
+        return chain.from_iterable(self._columns())
+
+    def restore(self, numbers: Sequence[float]) -> Sequence[float]:
+        """Take the state back from `numbers`; return those that are left."""
+        for column in self._columns():
+            column[:] = array(column.typecode, numbers[: len(column)])
+            numbers = numbers[len(column) :]
+        return numbers
+
+    def _columns(self) -> tuple["array[float]", ...]:
+        return self._numbers, self._day, self._week, self._days, self._weeks

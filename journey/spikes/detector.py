@@ -1,0 +1,151 @@
+"""The detector of one series: counts of buckets in, expectation, probability and score out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
+from math import isfinite, log10
+from typing import Protocol
+
+from journey.spikes.baseline import Baseline
+from journey.spikes.event import Event
+from journey.spikes.policy import Policy
+from journey.spikes.surprise import Surprise
+from journey.spikes.tail import Tails
+
+__all__ = ["THRESHOLD", "Detector", "Reading", "SeriesError", "check"]
+
+THRESHOLD = 0.5  # of a score: there as many alarms are to be expected in a quiet month as the policy allows
+_HELD = 0.49  # the most that a bucket scores which belongs to an event that has had its alarm
+_MONTH_DAYS = 30
+_DAY_S = 86_400
+_US = 1_000_000
+_HIGHEST = 300.0  # decades; beyond, a probability is no float
+
+
+class _Part(Protocol):
+    def numbers(self) -> Iterator[float]: ...
+
+    def restore(self, numbers: Sequence[float]) -> Sequence[float]: ...
+
+
+class SeriesError(ValueError):
+    """A bucket that does not continue its series; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one bucket says."""
+
+    at_us: int
+    count: float
+    expected: float | None
+    """Count that was to be expected in this bucket; None for the first."""
+    probability: float
+    """Of so much surprise over all spans together, per look, in a quiet series of its kind; 1 below its usual peaks."""
+    score: float
+    """0 to 1; an alarm from THRESHOLD on. 1 / (1 + alarms of this height in a quiet month / alarms that are allowed)."""
+    span: timedelta | None
+    """Over which the counts are most surprising; None while the width of a bucket is not known."""
+    alarm: bool
+    """This bucket begins an event."""
+    under_way: bool
+    """This bucket belongs to an event."""
+
+
+def check(at_us: int, count: float, last_us: int | None) -> None:
+    """Raise SeriesError for a bucket not after the last one, or a count that is negative or no number."""
+    if not (isfinite(count) and count >= 0):
+        raise SeriesError(f"a count of {count}: must be a number from 0 on")
+    if last_us is not None and at_us <= last_us:
+        raise SeriesError("a bucket that does not start after the one before")
+
+
+class Detector:
+    """Finds upward spikes in the counts of one series, bucket by bucket. State, of fixed size.
+
+    A reading uses nothing after its bucket. A bucket that is left out is unknown, not zero: zeros are to be fed.
+    """
+
+    def __init__(self, width: timedelta, policy: Policy | None = None) -> None:
+        """Make a detector of buckets of `width`."""
+        if width <= timedelta(0):
+            raise SeriesError(f"a bucket of {width}: must be longer than nothing")
+        self.policy, self.width = policy or Policy(), width
+        self._width_s = width.total_seconds()
+        self.spans = (width, *(span for span in self.policy.scales if span > width))
+        self._baseline = Baseline(self.policy, self._width_s)
+        self._event = Event(self.policy)
+        self._surprises = [
+            Surprise(span.total_seconds(), self._width_s, self.policy.dispersion) for span in self.spans
+        ]
+        self._tails = Tails(self.policy, self._width_s, len(self.spans))
+        self._last_us: int | None = None
+        self._rows = 0
+        looks = _MONTH_DAYS * min(self.policy.looks_per_day, _DAY_S / self._width_s)
+        self._allowed = log10(looks / self.policy.alarms_per_month)
+        self._warm_rows = self.policy.warm_up.total_seconds() / self._width_s
+
+    def feed(self, at_us: int, count: float) -> Reading:
+        """Take the next bucket, by its start in microseconds since 1970, and return what it says.
+
+        Raises SeriesError as `check` does.
+        """
+        check(at_us, count, self._last_us)
+        self._pass(at_us)
+        at_s = at_us / _US
+        expected = self._baseline.expected(at_s)
+        mean = count if expected is None else expected
+        surprises = [surprise.add(count, mean) for surprise in self._surprises]
+        evidences = [tail.evidence(much) for tail, much in zip(self._tails.each, surprises, strict=True)]
+        self._baseline.learn(count, mean)
+        self._tails.learn(surprises, self._rows, shifted=self._baseline.shifted)
+        self._last_us, self._rows = at_us, self._rows + 1
+        return self._reading(at_us, count, expected, evidences)
+
+    def _pass(self, at_us: int) -> None:
+        if self._last_us is None:
+            return
+        missing = round((at_us - self._last_us) / _US / self._width_s) - 1
+        if missing > 0:
+            for surprise in self._surprises:
+                surprise.skip(missing)
+
+    def _reading(self, at_us: int, count: float, expected: float | None, evidences: list[float]) -> Reading:
+        evidence = min(sum(evidences) / len(evidences), _HIGHEST)
+        warm = self._rows > self._warm_rows
+        score = 1 / (1 + 10 ** (self._allowed - evidence)) if warm and evidence > 0 else 0.0
+        alarm, at_s = False, at_us / _US
+        if score >= THRESHOLD:
+            alarm = self._event.take(at_s, evidence)
+            score = score if alarm else _HELD
+        return Reading(
+            at_us=at_us,
+            count=count,
+            expected=expected,
+            probability=10**-evidence,
+            score=score,
+            span=self.spans[max(range(len(evidences)), key=evidences.__getitem__)],
+            alarm=alarm,
+            under_way=self._event.under_way(at_s),
+        )
+
+    def snapshot(self) -> list[float]:
+        """Return the state as plain numbers, always as many for the same width and policy."""
+        return [
+            float(self._last_us or 0),
+            float(self._rows),
+            *chain.from_iterable(part.numbers() for part in self._parts()),
+        ]
+
+    def restore(self, numbers: Sequence[float]) -> None:
+        """Go on from a snapshot of a detector of the same width and policy; raises SeriesError for another's."""
+        if len(numbers) != len(self.snapshot()):
+            raise SeriesError(f"{len(numbers)} numbers: must be {len(self.snapshot())}, from the same policy")
+        self._last_us, self._rows = (int(numbers[0]) if numbers[1] else None), int(numbers[1])
+        left = numbers[2:]
+        for part in self._parts():
+            left = part.restore(left)
+
+    def _parts(self) -> tuple[_Part, ...]:
+        return (self._baseline, self._event, *self._surprises, self._tails)

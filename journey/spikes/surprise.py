@@ -1,0 +1,49 @@
+"""How far recent counts stand above what was expected, over one span of time."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from math import asinh, sqrt
+
+__all__ = ["Surprise"]
+
+_ANSCOMBE = 0.375
+
+
+class Surprise:
+    """Difference of recent counts and their expectation, both fading over `span_s`, on a scale of even noise.
+
+    The scale is Anscombe's for negative-binomial counts, 2√r · asinh √((x + ⅜) / (r − ¾)) (Anscombe 1948): a standard
+    deviation of a Poisson count is 1 where counts are small, and a ratio counts alike where they are large.
+    """
+
+    __slots__ = ("_fade", "_numbers", "_size", "_unit")
+
+    def __init__(self, span_s: float, width_s: float, dispersion: float) -> None:
+        self._fade = 1 - width_s / span_s
+        self._unit, self._size = 2 * sqrt(dispersion), dispersion - 0.75
+        self._numbers = array("d", [0.0, 0.0])
+
+    def add(self, count: float, expected: float) -> float:
+        """Take a bucket; return the surprise with it, in standard deviations of a Poisson count."""
+        numbers = self._numbers
+        numbers[0] = numbers[0] * self._fade + count
+        numbers[1] = numbers[1] * self._fade + expected
+        return self._unit * (
+            asinh(sqrt((numbers[0] + _ANSCOMBE) / self._size))
+            - asinh(sqrt((numbers[1] + _ANSCOMBE) / self._size))
+        )
+
+    def skip(self, buckets: int) -> None:
+        """Let buckets pass of which nothing is known."""
+        fade = self._fade**buckets
+        self._numbers[0] *= fade
+        self._numbers[1] *= fade
+
+    def numbers(self) -> Iterator[float]:
+        """Yield the state."""
+        return iter(self._numbers)
+
+    def restore(self, numbers: Sequence[float]) -> Sequence[float]:
+        """Take the state back from `numbers`; return those that are left."""
+        self._numbers[:] = array("d", numbers[:2])
+        return numbers[2:]

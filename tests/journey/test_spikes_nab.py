@@ -1,0 +1,50 @@
+"""The Twitter volumes of the Numenta benchmark: one threshold, nothing chosen per series."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from journey.spikes import THRESHOLD, Detector, Policy
+from tests import nab
+
+pytestmark = pytest.mark.skipif(not nab.NAMES, reason="the benchmark's series are not beside the repository")
+
+FIVE = timedelta(minutes=5)
+
+
+def scores(name, policy=None, start=0):
+    """Score a series from one of its rows on; the rows before it score 0."""
+    times, counts = nab.series(name)
+    detector = Detector(FIVE, policy)
+    found = [0.0] * start
+    for time, count in zip(times[start:], counts[start:], strict=True):
+        at = datetime.fromisoformat(time).replace(tzinfo=UTC)
+        found.append(detector.feed(int(at.timestamp()) * 1_000_000, count).score)
+    return found
+
+
+def score(policy=None, start=0):
+    return nab.total([nab.points(name, scores(name, policy, start)) for name in nab.NAMES], THRESHOLD)
+
+
+@pytest.mark.parametrize("alarms", [4, 6])
+def test_the_knob_may_be_turned_and_it_is_still_above_82(alarms):
+    assert score(Policy(alarms_per_month=alarms)) >= 82
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"dispersion": 5.6, "level_memory": timedelta(days=9)},
+        {"dispersion": 10.4, "tail": 0.0065},
+        {"tail_memory": timedelta(days=13), "shift_ratio": 5.2},
+    ],
+    ids=str,
+)
+def test_no_setting_carries_it(changed):
+    assert score(replace(Policy(), **changed)) >= 82
+
+
+def test_a_series_that_begins_a_few_hours_later_is_scored_about_as_well():
+    assert score(start=50) >= 82
