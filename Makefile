@@ -51,11 +51,11 @@ soak: $(VENV)/.test
 # Locked with hashes, for every platform; run after a change of dependencies.
 lock:
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  --extra embedded --extra kafka pyproject.toml requirements/build.in -o requirements/run.txt
+	  --extra embedded --extra collector --extra kafka pyproject.toml requirements/build.in -o requirements/run.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  --extra embedded --extra kafka --group dev pyproject.toml requirements/build.in -c requirements/run.txt -o requirements/dev.txt
+	  --extra embedded --extra collector --extra kafka --group dev pyproject.toml requirements/build.in -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  --extra kafka pyproject.toml -c requirements/run.txt -o requirements/server.txt
+	  --extra collector --extra kafka pyproject.toml -c requirements/run.txt -o requirements/server.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
 	  requirements/build.in -c requirements/run.txt -o requirements/build.txt
 

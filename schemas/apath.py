@@ -22,11 +22,11 @@ from journey.channel import IDENTITY_AREA
 from journey.handle import KINDS
 from journey.model import DEFAULT_CAPS, IdentityPolicy, Model, Range, Rule, StagePolicy
 from journey.stage import STAGE_NAMES, STAGES
+from schemas.explain import explain
 
 __all__ = ["ModelError", "default_model", "default_model_text", "model_json_schema", "parse_model"]
 
 _DAY_US = 86_400_000_000
-_SHOWN = 60  # characters of a wrong value in an error
 
 
 def _is_channel(area: str) -> str:
@@ -167,22 +167,8 @@ def parse_model(text: str, *, name: str = "model") -> Model:
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"{name} is not TOML: {error}") from error
     except ValidationError as error:
-        raise ModelError(f"{name} cannot be used:\n{_explain(error)}") from error
+        raise ModelError(f"{name} cannot be used:\n{explain(error)}") from error
     return _to_model(parsed)
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "(file)"
-        value = "" if problem["type"] == "missing" else f" = {_short(problem['input'])}"
-        lines.append(f"  {key}{value}: {problem['msg']}")
-    return "\n".join(lines)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 def _to_model(parsed: _File) -> Model:

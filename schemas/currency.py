@@ -1,6 +1,6 @@
 """ISO 4217: the active alphabetic codes of national currencies; precious metals, funds and test codes are left out."""
 
-__all__ = ["CURRENCIES"]
+__all__ = ["CURRENCIES", "minor_digits"]
 
 CURRENCIES: frozenset[str] = frozenset(
     """
@@ -13,3 +13,15 @@ CURRENCIES: frozenset[str] = frozenset(
     ZWG
     """.split()  # noqa: SIM905 - a table is read more easily than 170 quoted words
 )
+
+_WITHOUT = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())  # noqa: SIM905
+_THOUSANDTHS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
+
+
+def minor_digits(currency: str) -> int:
+    """Return how many decimals ISO 4217 gives a currency.
+
+    >>> [minor_digits(currency) for currency in ("EUR", "JPY", "KWD")]
+    [2, 0, 3]
+    """
+    return 0 if currency in _WITHOUT else 3 if currency in _THOUSANDTHS else 2

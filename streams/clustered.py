@@ -18,7 +18,7 @@ import re
 
 __all__ = ["EVERYWHERE", "clustered", "local"]
 
-# Whole on every server: what views weigh by, what people write, the book, the fences.
+# Whole on every server: what views weigh by, what people write, the book, the fences, the write keys.
 EVERYWHERE = frozenset(
     {
         "dead_letter_replays",
@@ -29,6 +29,7 @@ EVERYWHERE = frozenset(
         "model_weights",
         "models",
         "targets",
+        "write_keys",
     }
 )
 _TABLE = re.compile(

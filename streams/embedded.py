@@ -23,10 +23,11 @@ from streams.log import PARTITION, Log
 from streams.settings import Settings, SettingsError
 from streams.store import ClickHouse
 
-__all__ = ["BusyError", "Embedded"]
+__all__ = ["BusyError", "Embedded", "key_file", "lock"]
 
 _KEY_BYTES = 32
 _UNMERGED_BATCHES = 32  # parts of each table; ClickHouse slows inserts down at 1,000
+_SMALL_BYTES = 2 * 2**20  # of frames from single requests: no more events than in a batch of full ones
 _log = logging.getLogger(__name__)
 
 
@@ -61,8 +62,8 @@ class Embedded:
 
     def _open(self, settings: Settings) -> None:
         settings.data.mkdir(parents=True, exist_ok=True)
-        _lock(settings.data, self._stack)
-        self.key = settings.handle_key or _key_file(settings.data / "handle.key")
+        lock(settings.data, self._stack)
+        self.key = settings.handle_key or key_file(settings.data / "handle.key")
         self.log = self._stack.enter_context(Log(settings.data / "log.sqlite", durable=settings.durable))
         self.store = ClickHouse(f"chdb://{(settings.data / 'clickhouse').resolve()}")
         self._stack.callback(self.store.close)
@@ -129,19 +130,27 @@ class Embedded:
     def drain(self) -> Outcome:
         """Process every frame that waits in the log."""
         outcome = Outcome()
-        while records := self._waiting():
-            with self._state_in_step():
-                outcome.add(self.engine.step(records, self.clock()))
-            self._position = records[-1].offset
-            self.log.commit(self._position)
-            self._fresh = []
+        while (done := self.step()) is not None:
+            outcome.add(done)
+        return outcome
+
+    def step(self) -> Outcome | None:
+        """Process the next frames that wait in the log, as many as make a batch; None where there are none."""
+        records = self._waiting()
+        if not records:
+            return None
+        with self._state_in_step():
+            outcome = self.engine.step(records, self.clock())
+        self._position = records[-1].offset
+        self.log.commit(self._position)
+        self._fresh = []
         return outcome
 
     def _waiting(self) -> Sequence[Record]:
         """Return the next frames: as they are in memory where none is missing there, else from the log."""
         if self._fresh and self._fresh[0].offset == self._position + 1:
             return self._fresh
-        waiting = self.log.read(self._position, MAX_BATCH_FRAMES)
+        waiting = self.log.read(self._position, MAX_BATCH_FRAMES, _SMALL_BYTES)
         return [Record(PARTITION, offset, decode(data)) for offset, data in waiting]
 
     def tick(self) -> Outcome:
@@ -178,7 +187,8 @@ class Embedded:
         self.close()
 
 
-def _lock(data: Path, stack: ExitStack) -> None:
+def lock(data: Path, stack: ExitStack) -> None:
+    """Keep other processes out of a data directory until the stack ends. Raises BusyError."""
     file = stack.enter_context((data / "lock").open("a+", encoding="utf-8"))
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -193,7 +203,7 @@ def _lock(data: Path, stack: ExitStack) -> None:
     file.flush()
 
 
-def _key_file(path: Path) -> bytes:
+def key_file(path: Path) -> bytes:
     """Return the key of this data directory; made on first use, readable by its owner only."""
     if not path.exists():
         with boundary("key.write"):

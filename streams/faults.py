@@ -10,6 +10,8 @@ __all__ = ["BOUNDARIES", "arm", "arm_by", "boundary", "points"]
 # Every write that the engine makes stands in a `with boundary(...)` of one of these names; a test walks the code.
 BOUNDARIES: tuple[str, ...] = (
     "key.write",
+    "keys.open",
+    "keys.write",
     "log.open",
     "log.skip",
     "log.append",

@@ -20,6 +20,8 @@ _OPEN = """
         ON r.letter_partition = d._partition AND r.letter_offset = d._offset AND r.letter_index = d._index
     WHERE {reason:String} IN ('', d.reason)
 """
+# What somebody had no right to say is sent again only by who asks for just that.
+_GRANTED = " AND ({reason:String} != '' OR d.reason != 'not_granted')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def replay(shell: Shell, reason: str = "") -> Replay:
     again stays. Interrupted, it can be run again.
     """
     letters = shell.store.rows(
-        f"SELECT _partition, _offset, _index, bytes {_OPEN} ORDER BY _partition, _offset, _index",
+        f"SELECT _partition, _offset, _index, bytes {_OPEN} {_GRANTED} ORDER BY _partition, _offset, _index",
         {"reason": reason},
     )
     total, refused = Outcome(), 0

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -46,10 +47,21 @@ class Log:
             raise LogError(f"the log did not take a frame of {len(frame)} bytes: {error}") from error
         return int(done.lastrowid or 0)
 
-    def read(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return up to `limit` (offset, frame) with offset > `after`, in order."""
+    def read(self, after: int, limit: int, small_bytes: int = 0) -> Sequence[tuple[int, bytes]]:
+        """Return up to `limit` (offset, frame) with offset > `after`, in order.
+
+        Of small frames ten times as many, as long as all of them together have no more than `small_bytes`.
+        """
         query = "SELECT offset, frame FROM frames WHERE offset > ? ORDER BY offset LIMIT ?"
-        return self._db.execute(query, (after, limit)).fetchall()
+        found: list[tuple[int, bytes]] = []
+        size = 0
+        with closing(self._db.execute(query, (after, limit * 10 if small_bytes else limit))) as rows:
+            for offset, frame in rows:
+                size += len(frame)
+                if len(found) >= limit and size > small_bytes:
+                    break
+                found.append((offset, frame))
+        return found
 
     @property
     def committed(self) -> int:

@@ -2,11 +2,22 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
-__all__ = ["DEFAULT_DATA", "ENVIRONMENT", "KafkaSettings", "Settings", "SettingsError", "WorkerSettings"]
+__all__ = [
+    "DEFAULT_DATA",
+    "ENVIRONMENT",
+    "AdapterSettings",
+    "CollectorSettings",
+    "KafkaSettings",
+    "Settings",
+    "SettingsError",
+    "WorkerSettings",
+]
 
 DEFAULT_DATA = Path(".journey")
 _SCHEME = "chdb://"
@@ -15,6 +26,7 @@ _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _HIGHEST_PORT = 65_535
 _LONGEST_SECONDS = 86_400
+_HIGHEST_RATE = 1_000_000
 
 ENVIRONMENT: dict[str, str] = {
     "JOURNEY_STORE": "where the data are, as a DSN: chdb:///absolute/path (the same as --data), or a server: "
@@ -33,15 +45,30 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_TOPIC_PREFIX": "put before the name of every topic and consumer group, to share a Kafka cluster",
     "JOURNEY_WEB_HOST": "address of a worker's or gateway's /health, /ready and /metrics (127.0.0.1)",
     "JOURNEY_WEB_PORT": "port of them (6066; 0 is any free one)",
+    "JOURNEY_COLLECTOR_HOST": "address on which events are taken over HTTP (127.0.0.1); another one than loopback needs "
+    "a certificate, or proxies in front that end TLS",
+    "JOURNEY_COLLECTOR_PORT": "port of it (8080; 0 is any free one)",
+    "JOURNEY_COLLECTOR_CERTIFICATE": "file of the collector's certificate chain, for HTTPS",
+    "JOURNEY_COLLECTOR_CERTIFICATE_KEY": "file of the certificate's key",
+    "JOURNEY_COLLECTOR_PROXIES": "networks of the proxies in front, 10.0.0.0/8,…: they end TLS, and their "
+    "X-Forwarded-For is believed",
+    "JOURNEY_COLLECTOR_ADDRESS_RATE": "requests a second that one address may send (200; 0 is without limit)",
     "JOURNEY_BATCH_SECONDS": "longest time that a worker gathers frames for one batch (0.2)",
     "JOURNEY_SESSION_SECONDS": "silence after which Kafka gives a worker's partitions to others (10)",
     "JOURNEY_STALL_SECONDS": "a worker whose lag does not fall for so long says so on /health and exits (120)",
+    "JOURNEY_SEGMENT": "file of the mapping of Segment's calls; else the bundled one (schemas/segment.toml)",
+    "JOURNEY_WEBHOOKS": "folder of webhook mappings, NAME.toml, besides the bundled ones",
+    "JOURNEY_WEBHOOK_NAME_SECRET": "what the provider of webhook NAME (in capitals, _ for -) signs with; several, with "
+    "spaces between, while it is changed",
+    "JOURNEY_WEBHOOK_NAME_SECRET_FILE": "the same from a file",
+    "JOURNEY_WEBHOOK_NAME_URL": "address of webhook NAME as its provider knows it, where that is signed too (Square)",
     "JOURNEY_LOG": "text (default) or json: how workers and the gateway log",
     "JOURNEY_HANDLE_KEY": "64 hex digits: the key that handles are hashed with; else the file handle.key is made",
     "JOURNEY_DURABLE": "1: survive power cuts too (fsync of each frame and insert), not only crashes of the process",
     "JOURNEY_ID_WINDOW_DAYS": "days of event time for which ids are remembered; older repeats are looked up (7)",
     "JOURNEY_FAULT": "POINT or POINT:N, for tests: kill the process at a named write boundary",
 }
+_WEBHOOK = re.compile(r"JOURNEY_WEBHOOK_([A-Z0-9_]+?)_(SECRET|SECRET_FILE|URL)")
 _KEY_BYTES = 32
 _LONGEST_WINDOW = 366  # days; a year of ids in memory is enough
 
@@ -78,6 +105,28 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectorSettings:
+    """Where and from whom the collector takes events. Files are paths, "" for none."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    certificate: str = ""
+    certificate_key: str = ""
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    address_rate: float = 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSettings:
+    """Mappings of other protocols, None for the bundled ones; secrets and addresses of webhooks by name in capitals."""
+
+    segment: Path | None = None
+    webhooks: Path | None = None
+    secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of every shell: `store` is the DSN of a server, "" for the embedded engine in `data`."""
 
@@ -92,6 +141,8 @@ class Settings:
     cluster: str = ""
     kafka: KafkaSettings = KafkaSettings()
     worker: WorkerSettings = WorkerSettings()
+    collector: CollectorSettings = CollectorSettings()
+    adapters: AdapterSettings = field(default_factory=AdapterSettings)
 
     @classmethod
     def read(cls, data: Path | None = None) -> "Settings":
@@ -110,6 +161,8 @@ class Settings:
             cluster=_name("JOURNEY_CLUSTER"),
             kafka=_kafka(),
             worker=_worker(),
+            collector=_collector(),
+            adapters=_adapters(),
             handle_key=_key(os.environ.get("JOURNEY_HANDLE_KEY", "")),
             durable=_flag("JOURNEY_DURABLE"),
             id_window=_days("JOURNEY_ID_WINDOW_DAYS", default=7),
@@ -148,13 +201,95 @@ def _kafka() -> KafkaSettings:
     )
 
 
-def _worker() -> WorkerSettings:
-    port = os.environ.get("JOURNEY_WEB_PORT", "6066")
+def _port(name: str, default: int) -> int:
+    port = os.environ.get(name, str(default))
     if not port.isdigit() or int(port) > _HIGHEST_PORT:
-        raise SettingsError(f"JOURNEY_WEB_PORT = {port!r}: must be a port, 0 to {_HIGHEST_PORT}")
+        raise SettingsError(f"{name} = {port!r}: must be a port, 0 to {_HIGHEST_PORT}")
+    return int(port)
+
+
+def _collector() -> CollectorSettings:
+    settings = CollectorSettings(
+        host=os.environ.get("JOURNEY_COLLECTOR_HOST", "127.0.0.1"),
+        port=_port("JOURNEY_COLLECTOR_PORT", 8080),
+        certificate=os.environ.get("JOURNEY_COLLECTOR_CERTIFICATE", ""),
+        certificate_key=os.environ.get("JOURNEY_COLLECTOR_CERTIFICATE_KEY", ""),
+        proxies=_networks("JOURNEY_COLLECTOR_PROXIES"),
+        address_rate=_rate("JOURNEY_COLLECTOR_ADDRESS_RATE", 200.0),
+    )
+    if not (settings.certificate or settings.proxies or _is_loopback(settings.host)):
+        raise SettingsError(
+            f"JOURNEY_COLLECTOR_HOST = {settings.host!r}: write keys would cross the network in the clear; set "
+            "JOURNEY_COLLECTOR_CERTIFICATE and JOURNEY_COLLECTOR_CERTIFICATE_KEY, or JOURNEY_COLLECTOR_PROXIES to the "
+            "networks of the proxies that end TLS in front, or listen on 127.0.0.1"
+        )
+    if bool(settings.certificate) != bool(settings.certificate_key):
+        raise SettingsError(
+            "JOURNEY_COLLECTOR_CERTIFICATE and JOURNEY_COLLECTOR_CERTIFICATE_KEY belong together"
+        )
+    return settings
+
+
+def _adapters() -> AdapterSettings:
+    given = ((_WEBHOOK.fullmatch(name), value) for name, value in os.environ.items())
+    webhooks = [(found[1], found[2], value) for found, value in given if found and value]
+    secrets = {
+        name: tuple((value if what == "SECRET" else _file(name, value)).split())
+        for name, what, value in sorted(webhooks)
+        if what != "URL"
+    }
+    return AdapterSettings(
+        segment=_path("JOURNEY_SEGMENT"),
+        webhooks=_path("JOURNEY_WEBHOOKS"),
+        secrets=secrets,
+        urls={name: value for name, what, value in webhooks if what == "URL"},
+    )
+
+
+def _path(name: str) -> Path | None:
+    value = os.environ.get(name, "")
+    return Path(value) if value else None
+
+
+def _file(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"JOURNEY_WEBHOOK_{name}_SECRET_FILE = {path!r}: cannot be read: {error}"
+        ) from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    parts = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+    try:
+        return tuple(ip_network(part) for part in parts)
+    except ValueError as error:
+        raise SettingsError(f"{name}: must be networks such as 10.0.0.0/8,192.168.1.5: {error}") from error
+
+
+def _rate(name: str, default: float) -> float:
+    value = os.environ.get(name, str(default))
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= _HIGHEST_RATE:
+        raise SettingsError(f"{name} = {value!r}: must be a number from 0 to {_HIGHEST_RATE:,}")
+    return rate
+
+
+def _worker() -> WorkerSettings:
     return WorkerSettings(
         web_host=os.environ.get("JOURNEY_WEB_HOST", "127.0.0.1"),
-        web_port=int(port),
+        web_port=_port("JOURNEY_WEB_PORT", 6066),
         batch_s=_seconds("JOURNEY_BATCH_SECONDS", default=0.2),
         session_s=_seconds("JOURNEY_SESSION_SECONDS", default=10.0),
         stall_s=_seconds("JOURNEY_STALL_SECONDS", default=120.0),

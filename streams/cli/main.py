@@ -27,6 +27,8 @@ _COMMANDS = {
     "publish": "kafka",
     "gateway": "kafka",
     "worker": "worker",
+    "collector": "collector",
+    "up": "collector",
 }
 _GROUPS = {
     "model": ("model", "The A-Path model in force."),
@@ -34,6 +36,7 @@ _GROUPS = {
     "dead-letters": ("letters", "Events that were refused."),
     "topics": ("kafka", "The Kafka topics."),
     "schema": ("schema", "The event contract and the tables."),
+    "keys": ("keys", "Keys that clients use."),
     "spikes": ("spikes", "Spikes in counts, and how they are found."),
 }
 

@@ -1,6 +1,6 @@
 """One line in, one row out: validate, hash, put into columns; what is no event becomes a dead letter."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from streams.edge.redact import redact
 from streams.edge.times import parsed
 from streams.frames import LETTERS, Frame
 
-__all__ = ["Edge"]
+__all__ = ["Edge", "Letters", "Rows", "Screen"]
 
 _EARLIEST_US = -2_208_988_800_000_000  # 1900-01-01, where DateTime64 begins
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,6 +31,7 @@ _OLD = ("time_too_old", "/time: before 1900")
 _validated = event_v1.validator.validate_json
 
 Letters = list[tuple[int, Refused]]  # by the place of the line
+Screen = Callable[[Rows], Letters]  # tells which events the sender had no right to say
 
 
 class Edge:
@@ -42,8 +43,16 @@ class Edge:
         self._properties = Properties()
         self._keys = Keys()
 
-    def pack(
-        self, lines: Sequence[bytes], *, topic: str, now_us: int, partition: int = 0, first_offset: int = 1
+    def pack(  # noqa: PLR0913 - keywords, each once
+        self,
+        lines: Sequence[bytes],
+        *,
+        topic: str,
+        now_us: int,
+        partition: int = 0,
+        first_offset: int = 1,
+        refused: Mapping[int, Refused] | None = None,
+        screen: Screen | None = None,
     ) -> Frame:
         """Return a frame of all these lines: `received` of it equals their number.
 
@@ -55,15 +64,25 @@ class Edge:
             Where they came from, for the dead letters: a file and its line numbers, or a Kafka topic.
         now_us
             The clock; event times more than a day ahead of it are refused.
+        refused
+            Lines, by their place, that are dead letters already, and why; they are not read.
+        screen
+            Asked of the events that the contract takes.
         """
         rows = self._plain(lines)
-        letters: Letters = []
-        if len(rows) < len(lines):
-            others, letters = self._by_contract(lines, sorted(set(range(len(lines))).difference(rows.places)))
-            rows = rows.with_others(others)
+        letters = [*(refused or {}).items()]
+        if refused:
+            rows = rows.keep(_others(rows, letters))
+        if len(rows) + len(letters) < len(lines):
+            unread = set(range(len(lines))).difference(rows.places, refused or ())
+            others, wrong = self._by_contract(lines, sorted(unread))
+            rows, letters = rows.with_others(others), letters + wrong
         timely, late = _check_time(rows, now_us)
-        letters = sorted(letters + late, key=lambda letter: letter[0])
-        events = batch(rows.keep(timely), self._keys)
+        rows, letters = rows.keep(timely), letters + late
+        if screen is not None and (barred := screen(rows)):
+            rows, letters = rows.keep(_others(rows, barred)), letters + barred
+        letters.sort(key=lambda letter: letter[0])
+        events = batch(rows, self._keys)
         return Frame(events, self._letters(letters, lines, partition, first_offset), topic, now_us)
 
     def check(self, line: bytes, now_us: int) -> None:
@@ -139,6 +158,11 @@ class Edge:
 
     def _redacted(self, line: bytes) -> bytes:
         return redact(line[:MAX_EVENT_BYTES], self._key, self._naming.nobody, trusted=self._naming.trusted)
+
+
+def _others(rows: Rows, letters: Letters) -> NDArray[np.bool_]:
+    """Return which rows are none of these."""
+    return ~np.isin(rows.places, [place for place, _ in letters])
 
 
 def _check_time(rows: Rows, now_us: int) -> tuple[NDArray[np.bool_], Letters]:

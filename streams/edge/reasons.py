@@ -20,6 +20,7 @@ REASONS: dict[str, str] = {
     "no_handle": "every handle names nobody (null, anonymous, zeros, ...)",
     "too_many_handles": "more than 8 handles",
     "no_currency": "an amount without a currency",
+    "not_granted": "the write key may not say this: another brand, channel or source than it was given",
 }
 
 _BY_ERROR = {

@@ -2,13 +2,14 @@
 
 from contextlib import closing
 
+from journey.model import Model
 from schemas.apath import default_model, parse_model
 from streams.edge import Edge
 from streams.models import in_force
 from streams.settings import Settings, SettingsError
 from streams.store import ClickHouse, QueryError
 
-__all__ = ["edge_of", "key_of"]
+__all__ = ["edge_of", "key_of", "model_of"]
 
 _NOT_YET = (
     "UNKNOWN_DATABASE",
@@ -36,16 +37,15 @@ def edge_of(settings: Settings) -> Edge:
     StoreError
         JOURNEY_STORE names a server, and it does not answer.
     """
-    return Edge(key_of(settings), nobody(settings))
+    return Edge(key_of(settings), model_of(settings).identity.nobody)
 
 
-def nobody(settings: Settings) -> frozenset[str]:
-    """Return the values of handles that name no one, besides those that never do."""
+def model_of(settings: Settings) -> Model:
+    """Return the model in force in the store; the bundled one, where there is none. Raises StoreError."""
     found = _in_force(settings) if settings.store else None
-    model = (
-        default_model() if found is None else parse_model(found[1], name=f"the model in force ({found[0]})")
-    )
-    return model.identity.nobody
+    if found is None:
+        return default_model()
+    return parse_model(found[1], name=f"the model in force ({found[0]})")
 
 
 def _in_force(settings: Settings) -> tuple[str, str] | None:

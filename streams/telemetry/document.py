@@ -9,7 +9,7 @@ __all__ = ["table"]
 _HEAD = """\
 # Metrics
 
-`GET /metrics` of every worker and gateway, on `JOURNEY_WEB_HOST`:`JOURNEY_WEB_PORT` (127.0.0.1:6066 by default).
+`GET /metrics` of every worker, gateway and collector, on `JOURNEY_WEB_HOST`:`JOURNEY_WEB_PORT` (127.0.0.1:6066 by default).
 Written by `python -m streams.telemetry.document`, from the declarations in `streams/telemetry/metrics.py`.
 Scrape configuration and alerts: [`prometheus`](prometheus); what to do about each alert: [`alerts.md`](alerts.md).
 
@@ -21,6 +21,8 @@ _TITLES = {
     ("worker",): "Workers",
     ("worker", "gateway"): "Workers and gateways",
     ("gateway",): "Gateways",
+    ("collector",): "Collectors",
+    ("worker", "gateway", "collector"): "All of them",
 }
 
 

@@ -27,6 +27,7 @@ _LEVELS = {
     "kafka": "ERROR",
     "clickhouse_connect": "CRITICAL",
     "asyncio": "WARNING",
+    "uvicorn": "ERROR",
 }
 
 

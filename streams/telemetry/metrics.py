@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 __all__ = ["CONTENT_TYPE", "METRICS", "Metric", "Metrics", "Sample", "Shell"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-Shell = Literal["worker", "gateway"]
+Shell = Literal["worker", "gateway", "collector"]
 Sample = tuple[str, tuple[str, ...], float]  # name of a metric, values of its labels, value
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -70,7 +70,12 @@ def _gateway(name: str, unit: str, text: str, *labels: str) -> Metric:
     return Metric(name, "counter", unit, text, labels, shells=("gateway",), read=True)
 
 
-_ALL: tuple[Shell, ...] = ("worker", "gateway")
+def _collector(kind: Literal["counter", "gauge"], name: str, unit: str, text: str, *labels: str) -> Metric:
+    return Metric(name, kind, unit, text, labels, shells=("collector",), read=True)
+
+
+_KAFKA: tuple[Shell, ...] = ("worker", "gateway")
+_ALL: tuple[Shell, ...] = ("worker", "gateway", "collector")
 
 METRICS: tuple[Metric, ...] = (
     _counter("journey_events_received_total", "events", "Events in frames that every table has; stored + duplicates + dead letters. After a failure, repeats count again."),
@@ -91,20 +96,30 @@ METRICS: tuple[Metric, ...] = (
     _counter("journey_insert_errors_total", "failures", "Inserts that failed or whose outcome is unknown; each is looked into, and tried again.", "table"),
     _counter("journey_send_errors_total", "failures", "Times that Kafka did not acknowledge what a processor sent.", "processor"),
     _counter("journey_fences_lost_total", "failures", "Times that a processor found its partitions taken by another worker.", "processor"),
-    _gauge("journey_lag_records", "records", "Records between what is acknowledged and the end of the partition, as the broker tells it.", "topic", "partition", shells=_ALL),
-    _gauge("journey_acknowledged_offset", "offset", "Offset up to which every table has the partition (Kafka's next offset to read).", "topic", "partition", shells=_ALL),
+    _gauge("journey_lag_records", "records", "Records between what is acknowledged and the end of the partition, as the broker tells it.", "topic", "partition", shells=_KAFKA),
+    _gauge("journey_acknowledged_offset", "offset", "Offset up to which every table has the partition (Kafka's next offset to read).", "topic", "partition", shells=_KAFKA),
     _gauge("journey_table_offset", "offset", "Offset up to which a table has the partition's events, as last written by this worker.", "table", "partition"),
     _gauge("journey_partitions", "partitions", "Partitions that are assigned to a processor.", "processor"),
     _gauge("journey_handles", "handles", "Handles in the state of a processor; for journey, with the customers that they belong to.", "processor"),
-    _gauge("journey_ready", "0 or 1", "1 while the state of all assigned partitions is there; for a gateway, while it has clients that work.", "processor", shells=_ALL),
+    _gauge("journey_ready", "0 or 1", "1 while the state of all assigned partitions is there; for a gateway, while it has clients that work; for a collector, while its log takes events.", "processor", shells=_ALL),
     _gauge("journey_waiting", "0 or 1", "1 while a processor waits for that: store, kafka, or assignment.", "processor", "reason"),
-    _gauge("journey_standstill_seconds", "seconds", "For how long a processor that is behind, and waits for nothing, has acknowledged nothing. At JOURNEY_STALL_SECONDS the process exits.", "processor", shells=_ALL),
-    _gauge("journey_broker_answers", "0 or 1", "1 while Kafka answers.", shells=_ALL),
+    _gauge("journey_standstill_seconds", "seconds", "For how long a processor that is behind, and waits for nothing, has acknowledged nothing. At JOURNEY_STALL_SECONDS the process exits.", "processor", shells=_KAFKA),
+    _gauge("journey_broker_answers", "0 or 1", "1 while Kafka answers.", shells=_KAFKA),
     _gateway("journey_gateway_events_total", "events", "Events that are in interactions; repeats count again."),
     _gateway("journey_gateway_refused_total", "events", "Records refused, which are in interactions as dead letters, by reason.", "reason"),
     _gateway("journey_gateway_frames_total", "frames", "Frames that Kafka has acknowledged."),
     _gateway("journey_gateway_sessions_total", "sessions", "Times that clients were made; more than one means that something failed."),
     Metric("journey_gateway_seconds", "histogram", "seconds", "From the time of the oldest record of a poll until its frame was acknowledged.", buckets=_LONG_SECONDS, shells=("gateway",)),
+    _collector("counter", "journey_collector_accepted_total", "events", "Events that the log has; noticed repeats are not among them."),
+    _collector("counter", "journey_collector_duplicates_total", "events", "Events that the log has although they were accepted not long before."),
+    _collector("counter", "journey_collector_rejected_total", "items", "Items that were rejected, by reason; the log has them as dead letters.", "reason"),
+    _collector("counter", "journey_collector_frames_total", "frames", "Frames that the log has: one for each group of requests."),
+    _collector("counter", "journey_collector_answers_total", "answers", "Answers to requests that bring events, by status.", "status"),
+    _collector("gauge", "journey_collector_waiting_bytes", "bytes", "Events that wait for the log."),
+    _collector("gauge", "journey_collector_lag_frames", "frames", "Frames in the log of the data directory that are not processed yet."),
+    _collector("gauge", "journey_collector_write_keys", "keys", "Write keys that may be used."),
+    _collector("gauge", "journey_collector_log_answers", "0 or 1", "1 while the log takes events."),
+    Metric("journey_collector_commit_seconds", "histogram", "seconds", "From the packing of a group of requests until the log has it.", buckets=_SECONDS, shells=("collector",)),
     _gauge("journey_threads", "threads", "Threads of the process.", shells=_ALL),
     _gauge("journey_build_info", "always 1", "Version of this program and of Python.", "version", "python", shells=_ALL),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.benchmarks import breakdown, load, restore
 from tests.benchmarks.spikes import bench as spikes
 
-ALL = ("load", "breakdown", "restore", "spikes", "cluster", "latency")
+ALL = ("load", "breakdown", "restore", "spikes", "collector", "cluster", "latency")
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
         "--customers", type=int, default=36_500, help="people in the simulated month (about 28 events each)"
     )
     parser.add_argument("--runs", type=int, default=3, help="pairs of runs")
+    parser.add_argument("--for-s", type=float, default=8, help="seconds for each size of batch (collector)")
     cluster = parser.add_argument_group("cluster and latency, on servers of their own")
     cluster.add_argument("--people", type=int, default=12_000, help="in the month that the worker is given")
     cluster.add_argument("--rounds", type=int, default=1, help="of all programs, one after the other")
@@ -30,6 +31,10 @@ def main() -> None:
     chosen = arguments.only or ALL
     with tempfile.TemporaryDirectory(prefix="journey-bench-") as folder:
         _embedded(Path(folder), chosen, arguments)
+        if "collector" in chosen:
+            from tests.benchmarks.collector import run as collector  # noqa: PLC0415 — with its extra
+
+            collector.run(Path(folder), arguments.for_s)
         _distributed(Path(folder), chosen, arguments)
 
 

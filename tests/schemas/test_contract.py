@@ -94,7 +94,7 @@ def test_export_writes_every_file_and_says_which(tmp_path):
         assert path.read_bytes().endswith(b"}\n")
 
 
-@pytest.mark.parametrize("name", artefacts())
+@pytest.mark.parametrize("name", [name for name in artefacts() if name.endswith(".schema.json")])
 def test_the_committed_schemas_are_json_schema_2020_12(name):
     assert schema(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     Draft202012Validator.check_schema(schema(name))
@@ -140,7 +140,7 @@ def test_json_schema_refuses_what_it_can_say(path):
 
 def test_every_reason_has_an_example_and_bad_value_has_many():
     reasons = [read(path)["reason"] for path in INVALID]
-    assert set(reasons) == set(REASONS)
+    assert set(reasons) == set(REASONS) - {"not_granted"}  # that one is about the sender
     assert reasons.count("bad_value") >= 10
 
 

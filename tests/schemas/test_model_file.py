@@ -23,26 +23,30 @@ ANY = (-math.inf, math.inf)
 TABLE = {
     Stage.ATTENTION: (30, 1, [
         ("social.impression", 0.2, *ANY), ("web.page_view", 0.3, *ANY), ("store.walk_by", 0.3, *ANY),
-        ("campaign.delivered", 0.3, *ANY),
+        ("campaign.delivered", 0.3, *ANY), ("social.unimpression", -0.2, *ANY),
     ]),
     Stage.ATTRACTION: (30, 1, [
         ("web.click", 0.5, *ANY), ("web.search", 0.5, *ANY), ("web.product_view", 0.4, *ANY),
         ("social.follow", 1, *ANY), ("store.check_in", 1, *ANY), ("campaign.opened", 0.5, *ANY),
-        ("social.unfollow", -1, *ANY),
+        ("social.unfollow", -1, *ANY), ("store.undo_check_in", -1, *ANY),
     ]),
     Stage.AFFINITY: (60, 2, [
         ("social.like", 0.5, *ANY), ("social.comment", 1, *ANY), ("*.purchase", 1.5, *ANY),
         ("*.coupon_redeemed", 1, *ANY), ("support.csat", 1, 4, math.inf), ("*.return_visit", 0.5, *ANY),
         ("*.refund", -1.5, *ANY), ("support.csat", -1, -math.inf, 2),
+        ("social.unlike", -0.5, *ANY), ("social.uncomment", -1, *ANY),
     ]),
     Stage.AUDIENCE: (90, 2, [
         ("web.sign_up", 2, *ANY), ("web.subscribe", 2, *ANY), ("store.loyalty_join", 2, *ANY),
-        ("community.post", 1, *ANY), ("*.profile_completed", 1, *ANY), ("web.unsubscribe", -2, *ANY),
+        ("community.join", 1, *ANY), ("community.post", 1, *ANY), ("*.profile_completed", 1, *ANY),
+        ("web.unsubscribe", -2, *ANY), ("community.leave", -1, *ANY),
     ]),
     Stage.ADVOCACY: (60, 1, [
         ("social.share", 1, *ANY), ("*.review", 1.5, 4, math.inf), ("*.user_content", 1.5, *ANY),
         ("*.referral_converted", 2, *ANY), ("*.answer", 1, *ANY), ("*.nps", 1, 9, math.inf),
         ("*.review", -1.5, -math.inf, 2), ("*.nps", -1, -math.inf, 6),
+        ("social.unshare", -1, *ANY), ("*.withdrawn_content", -1.5, *ANY),
+        ("*.unreview", -1.5, 4, math.inf), ("*.unreview", 1.5, -math.inf, 2),
     ]),
 }  # fmt: skip
 
@@ -98,7 +102,7 @@ MISTAKES = {
     "name empty": ("(?m)^name = .*$", "name = ''", "name = ''"),
     "text for a number": ("threshold = 1\n", "threshold = 'one'\n", "stages.attention.threshold = 'one'"),
     "boolean for a number": ("weight = 0.2", "weight = true", "stages.attention.evidence.0.weight = True"),
-    "number for a list": (r"neutral = \[.*\]", "neutral = 3", "neutral = 3"),
+    "number for a list": (r"(?s)neutral = \[.*?\]", "neutral = 3", "neutral = 3"),
     "number for a table": (r"(?s)\[stages\.attention\].*?(?=\[stages\.attraction\])", "[stages]\nattention = 3\n", "stages.attention = 3"),
     "threshold negative": ("threshold = 1\n", "threshold = -1\n", "stages.attention.threshold = -1"),
     "threshold zero": ("threshold = 1\n", "threshold = 0\n", "stages.attention.threshold = 0"),

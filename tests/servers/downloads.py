@@ -1,4 +1,4 @@
-"""Kafka from Maven Central and ClickHouse's library from npm, kept outside the repository."""
+"""Kafka from Maven Central, ClickHouse's library and JavaScript clients from npm, kept outside the repository."""
 
 import fcntl
 import hashlib
@@ -16,12 +16,13 @@ from pathlib import Path
 
 from tests.servers.process import ServerError
 
-__all__ = ["Unavailable", "clickhouse_library", "kafka_jars"]
+__all__ = ["Unavailable", "clickhouse_library", "kafka_jars", "node_packages"]
 
 _POM = Path(__file__).with_name("pom.xml")
 _ENGINE = "@chdb/lib-linux-x64-gnu"
 _ENGINE_VERSION = "26.7.3-stable.1"
 _ENGINE_SHA256 = "c0d32b129e988f2b9a9a31c9141aecf5e1e2453f9a079efc4d36ab8e3f92b2ad"
+_NODE = Path(__file__).parents[1] / "clients"  # where package.json and its lock are
 _LONGEST_S = 400.0
 
 
@@ -42,6 +43,13 @@ def clickhouse_library() -> Path:
     if platform.machine() != "x86_64":
         raise Unavailable(f"ClickHouse's server: no library is known for {platform.machine()}")
     return _kept(f"chdb-{_ENGINE_VERSION}", _fetch_engine) / "libchdb.so"
+
+
+def node_packages() -> Path:
+    """Return the folder node_modules of the clients that tests run, fetched by npm the first time, by its lock."""
+    _need("a JavaScript client", "node", "npm")
+    locked = hashlib.sha256((_NODE / "package-lock.json").read_bytes()).hexdigest()[:16]
+    return _kept(f"node-{locked}", _fetch_node) / "node_modules"
 
 
 def _need(what: str, *commands: str) -> None:
@@ -71,6 +79,12 @@ def _fetch_engine(folder: Path) -> None:
             raise ServerError(f"{_ENGINE}@{_ENGINE_VERSION} has no libchdb.so")
         shutil.copyfileobj(source, library, 2**20)
     archive.unlink()
+
+
+def _fetch_node(folder: Path) -> None:
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(_NODE / name, folder)
+    _run(["npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -220,7 +220,7 @@ def run(count, seed):
 def test_20_000_malformed_lines_break_nothing_and_each_is_in_the_books():
     accepted, reasons = run(20_000, seed=8)
     # The mutations have to be worth something: every reason occurs, and some lines stay events.
-    assert set(reasons) == set(REASONS)
+    assert set(reasons) == set(REASONS) - {"not_granted"}  # that one is about the sender
     assert 1_000 < accepted < 10_000
 
 

@@ -1,0 +1,102 @@
+"""The Kafka topics as AsyncAPI 3, from `topics.toml` and the event contract."""
+
+from typing import Any
+
+from schemas.event import event_json_schema
+from schemas.topics import EVENTS_IN, Topic, topics
+
+__all__ = ["asyncapi"]
+
+_KAFKA_BINDING = "0.5.0"
+_FRAME = "application/vnd.journey.frame.v1"  # streams.frames: a checksum and Arrow IPC, read by our own processes only
+
+
+def asyncapi() -> dict[str, Any]:
+    """Return the document; `prefix` is that of JOURNEY_TOPIC_PREFIX."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Customer Journey Engine: topics",
+            "version": "1",
+            "description": "Applications send to events.in; all other topics are between our own processes.",
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {topic.name: _channel(topic) for topic in topics()},
+        "operations": {
+            f"{action}.{topic.name}": {
+                "action": action,
+                "channel": {"$ref": f"#/channels/{_escaped(topic.name)}"},
+                "summary": f"By {who}",
+            }
+            for topic in topics()
+            for action, who in (("send", ", ".join(topic.writers)), ("receive", topic.reader))
+        },
+        "components": {"messages": _messages()},
+    }
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    kafka: dict[str, Any] = {
+        "topic": topic.name,
+        "topicConfiguration": {name: _configured(name, value) for name, value in topic.config.items()},
+        "bindingVersion": _KAFKA_BINDING,
+    }
+    if topic.partitions is not None:
+        kafka["partitions"] = topic.partitions
+    structured, frame = "#/components/messages/event", "#/components/messages/frame"
+    messages = (
+        {"event": {"$ref": structured}, "binaryEvent": {"$ref": "#/components/messages/binaryEvent"}}
+        if topic.name == EVENTS_IN
+        else {"frame": {"$ref": frame}}
+    )
+    return {
+        "address": topic.name,
+        "description": f"{topic.about}. Key: {topic.key}.",
+        "messages": messages,
+        "bindings": {"kafka": kafka},
+    }
+
+
+def _configured(name: str, value: str) -> Any:
+    """Return a setting of a topic as the binding has it: numbers as numbers, policies as a list."""
+    if name == "cleanup.policy":
+        return value.split(",")
+    return int(value) if value.lstrip("-").isdigit() else value
+
+
+def _messages() -> dict[str, Any]:
+    event = event_json_schema()
+    data = event["$defs"]["InteractionV1"]
+    return {
+        "event": {
+            "name": "event",
+            "title": "An event, CloudEvents structured mode",
+            "contentType": "application/cloudevents+json",
+            "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": event},
+        },
+        "binaryEvent": {
+            "name": "binaryEvent",
+            "title": "An event, CloudEvents binary mode: headers ce_… are its attributes",
+            "contentType": "application/json",
+            "headers": {
+                "type": "object",
+                "required": ["ce_id", "ce_source", "ce_type", "ce_time"],
+                "properties": {
+                    f"ce_{name}": {"type": "string"}
+                    for name in ("specversion", "id", "source", "type", "time")
+                },
+            },
+            "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": data},
+        },
+        "frame": {
+            "name": "frame",
+            "title": "Rows behind the edge, of one partition",
+            "contentType": _FRAME,
+            "payload": {"type": "string", "format": "binary"},
+        },
+    }

@@ -1,0 +1,95 @@
+"""The engine behind a collector in the same process: a thread that drains the log into the tables, batch by batch."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+
+from streams.clock import Clock, system_clock
+from streams.collector.problems import place_of
+from streams.embedded import Embedded
+from streams.log import LogError
+from streams.ports import StoreError
+from streams.settings import Settings
+
+__all__ = ["Pump"]
+
+_TICK_S = 10.0  # between looks for stages that lapsed
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_log = logging.getLogger(__name__)
+
+
+class Pump:
+    """Opens a data directory in a thread of its own, which alone touches it: the engine in this process serves one.
+
+    Parameters
+    ----------
+    settings
+        Batches begin at least `worker.batch_s` apart, so that few frames are not many inserts.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._stopping, self._opened = threading.Event(), threading.Event()
+        self._failed: BaseException | None = None
+        self._embedded: Embedded | None = None
+        self._error = ""
+        self._thread = threading.Thread(target=self._run, name="engine")
+
+    def start(self) -> Embedded:
+        """Open the directory and finish what a crash left in its log; return it, for its key and model.
+
+        Raises
+        ------
+        BusyError
+            Another process has it open.
+        """
+        self._thread.start()
+        self._opened.wait()
+        if self._failed is not None:
+            raise self._failed
+        assert self._embedded is not None  # noqa: S101 - opened, and nothing failed
+        return self._embedded
+
+    def stop(self) -> None:
+        """Process what the log has, and close the directory."""
+        self._stopping.set()
+        self._thread.join()
+
+    def trouble(self) -> Sequence[str]:
+        """Return why the log is not drained, nothing while it is."""
+        return [f"the engine processes nothing: {self._error}"] if self._error else []
+
+    def _run(self) -> None:
+        try:
+            embedded = Embedded(self._settings, clock=self._clock)
+        except BaseException as error:  # noqa: BLE001 - raised where it was asked for
+            self._failed = error
+            self._opened.set()
+            return
+        with embedded:
+            self._embedded = embedded
+            self._opened.set()
+            self._drain(embedded)
+
+    def _drain(self, embedded: Embedded) -> None:
+        pause_s, ticked_s = 0.0, time.monotonic()
+        while not self._stopping.wait(pause_s or self._settings.worker.batch_s):
+            try:
+                while embedded.step() is not None and not self._stopping.is_set():
+                    pass
+                if time.monotonic() - ticked_s > _TICK_S:
+                    embedded.tick()
+                    ticked_s = time.monotonic()
+                pause_s, self._error = 0.0, ""
+            except Exception as error:  # noqa: BLE001 - whatever it is, the log keeps what was accepted
+                pause_s = min(max(_FIRST_PAUSE_S, 2 * pause_s), _LONGEST_PAUSE_S)
+                self._error = str(error) if isinstance(error, StoreError | LogError) else place_of(error)
+                _log.warning("nothing is lost; trying again in %.0f s: %s", pause_s, self._error)
+        self._finish(embedded)
+
+    def _finish(self, embedded: Embedded) -> None:
+        try:
+            embedded.drain()
+        except Exception as error:  # noqa: BLE001 - the next start goes on from here
+            _log.warning("what waits in the log is processed at the next start: %s", place_of(error))

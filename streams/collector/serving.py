@@ -1,0 +1,166 @@
+"""A collector as a process: a socket, uvicorn on it, and a clean end on SIGTERM or SIGINT."""
+
+import gc
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.routing import BaseRoute
+
+from journey.model import Model
+from streams.adapters import Adapter
+from streams.collector.committer import Committer
+from streams.collector.intake import Intake, Policy
+from streams.collector.keys import Keyring, KeyStore
+from streams.collector.protocol import Connection
+from streams.collector.sinks import Sink
+from streams.collector.web import Watched, application
+from streams.edge import Edge
+from streams.settings import CollectorSettings, Settings, SettingsError
+from streams.telemetry.collector import CollectorTelemetry
+
+__all__ = ["Parts", "serve"]
+
+_BACKLOG = 1_024
+_KEEP_ALIVE_S = 75
+_GRACE_S = 20
+_GC_THRESHOLD = 200_000  # validated events are many small objects without cycles
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What differs between the shells.
+
+    Attributes
+    ----------
+    handle_key, model
+        What handles are hashed with; nobody and channels.
+    keys
+        Where write keys are; closed at the end.
+    open_sink
+        Opens the log.
+    trouble
+        What else is wrong, in words, for /health.
+    """
+
+    handle_key: bytes
+    model: Model
+    keys: KeyStore
+    open_sink: Callable[[], Sink]
+    trouble: Callable[[], Sequence[str]] = lambda: ()
+
+
+def serve(
+    settings: Settings,
+    parts: Parts,
+    *,
+    adapters: Sequence[Adapter] = (),
+    routes: Sequence[BaseRoute] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Take events until SIGTERM or SIGINT, then answer what has come and let go of the log.
+
+    Parameters
+    ----------
+    say
+        Called with the address, once it listens.
+
+    Raises
+    ------
+    SettingsError
+        Nobody can listen there; it names what to change.
+    """
+    gc.set_threshold(_GC_THRESHOLD)
+    telemetry = CollectorTelemetry(settings, trouble=parts.trouble)
+    committer = Committer(
+        Edge(parts.handle_key, parts.model.identity.nobody),
+        parts.model.channels,
+        parts.open_sink,
+        took=telemetry.took,
+    )
+    with _listening(settings.collector) as listener, _following(parts.keys) as keyring:
+        telemetry.watch(committer.state, keyring)
+        policy = Policy(settings.collector.proxies, settings.collector.address_rate)
+        intake = Intake(keyring, committer, policy)
+        watched = Watched(telemetry.health, telemetry.ready)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application(intake, watched, adapters, routes),
+                http=Connection,
+                loop="uvloop",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_GRACE_S,
+                ssl_certfile=settings.collector.certificate or None,
+                ssl_keyfile=settings.collector.certificate_key or None,
+            )
+        )
+        telemetry.start()
+        committer.start()
+        try:
+            with _signals(server):
+                url = _url(settings.collector, listener)
+                _log.info("events are taken on %s, with %d write keys", url, len(keyring))
+                say(url)
+                server.run(sockets=[listener])
+        finally:
+            committer.stop()
+            telemetry.stop()
+
+
+@contextmanager
+def _listening(settings: CollectorSettings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise SettingsError(
+            f"JOURNEY_COLLECTOR_PORT = {settings.port}: cannot listen on {settings.host}: {error.strerror or error}"
+        ) from error
+    with listener:
+        yield listener
+
+
+@contextmanager
+def _following(keys: KeyStore) -> Iterator[Keyring]:
+    try:
+        keyring = Keyring(keys)
+    except BaseException:
+        keys.close()
+        raise
+    keyring.start()
+    try:
+        yield keyring
+    finally:
+        keyring.close()
+
+
+@contextmanager
+def _signals(server: uvicorn.Server) -> Iterator[None]:
+    """End cleanly: uvicorn raises a signal that it was ended by again, which must not kill what comes after."""
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    before = [(number, signal.signal(number, stop)) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def _url(settings: CollectorSettings, listener: socket.socket) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    scheme = "https" if settings.certificate else "http"
+    return f"{scheme}://{host}:{listener.getsockname()[1]}"

@@ -1,0 +1,1 @@
+"""Events a second of the collector, next to an endpoint that only parses the JSON."""
