@@ -48,16 +48,15 @@ SOAK ?= 100
 soak: $(VENV)/.test
 	JOURNEY_SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 --dist worksteal -m soak --timeout 0 tests
 
-# Locked with hashes, for every platform; run after a change of dependencies.
+# Locked with hashes, for every platform, the tests' first: what they need must agree with what runs. Run after a change of dependencies.
+LOCKED := --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate
 lock:
-	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  --extra embedded --extra collector --extra kafka pyproject.toml requirements/build.in -o requirements/run.txt
-	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  --extra embedded --extra collector --extra kafka --group dev pyproject.toml requirements/build.in -c requirements/run.txt -o requirements/dev.txt
-	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  --extra collector --extra kafka pyproject.toml -c requirements/run.txt -o requirements/server.txt
-	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  requirements/build.in -c requirements/run.txt -o requirements/build.txt
+	uv pip compile $(LOCKED) --extra embedded --extra collector --extra kafka --group dev pyproject.toml requirements/build.in \
+	  -o requirements/dev.txt
+	uv pip compile $(LOCKED) --extra embedded --extra collector --extra kafka pyproject.toml requirements/build.in \
+	  -c requirements/dev.txt -o requirements/run.txt
+	uv pip compile $(LOCKED) --extra collector --extra kafka pyproject.toml -c requirements/dev.txt -o requirements/server.txt
+	uv pip compile $(LOCKED) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
 clean:
 	rm -rf $(VENV) $(DATA) .pytest_cache .mypy_cache .ruff_cache .hypothesis
