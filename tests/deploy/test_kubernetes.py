@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from streams.settings import ENVIRONMENT, Settings
+from streams.settings import ENVIRONMENT, CollectorSettings, Settings
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
@@ -98,13 +98,17 @@ def test_ports_and_probes_are_those_of_the_endpoint(monkeypatch: pytest.MonkeyPa
     (settings,) = of_kind("ConfigMap")
     port = int(settings["data"]["JOURNEY_WEB_PORT"])
     for name, container in containers():
-        if name in {"journey-gateway", "journey-worker"}:
-            assert container["ports"] == [{"name": "web", "containerPort": port}]
+        if name in {"journey-collector", "journey-gateway", "journey-worker"}:
+            ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+            events = {"http": CollectorSettings().port} if name == "journey-collector" else {}
+            assert ports == {"web": port} | events
             assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "web"}
             assert container["livenessProbe"]["httpGet"] == {"path": "/health", "port": "web"}
             assert pods()[name]["metadata"]["annotations"]["prometheus.io/port"] == str(port)
     (policy,) = of_kind("NetworkPolicy")
-    assert policy["spec"]["ingress"][0]["ports"] == [{"protocol": "TCP", "port": "web"}]
+    assert [rule["ports"] for rule in policy["spec"]["ingress"]] == [
+        [{"protocol": "TCP", "port": name}] for name in ("web", "http")
+    ]
 
 
 def test_ports_that_pods_may_reach_are_those_of_the_settings() -> None:
