@@ -127,6 +127,16 @@ VIEWS = {
     "zombies(days = 2)": "*",
     "target_progress": "* EXCEPT set_at",
     "unmapped_types": "*",
+    "cascade_causes": "*",
+    "cascade_edges": "*",
+    "cascade_spine": "*",
+    "cascade_nodes": "*",
+    "cascade_touches": "*",
+    "cascade_customers": "*",
+    "cascades": "*",
+    "cascade_generations": "*",
+    "cascade_ancestors": "*",
+    "influencers": "*",
 }
 # A row's place as workers would give it: the partition that its handle, or customer, is of.
 OWNERS = {
