@@ -10,6 +10,7 @@ import numpy as np
 from journey.identity import Moved
 from journey.journeys import Pairs, Reason
 from journey.stage import Stage
+from streams import cascades
 from streams.checks import CHECKS
 from streams.clock import from_us
 from streams.embedded import Embedded
@@ -64,7 +65,7 @@ def _look(shell: Shell) -> list[Check]:
     now_us = shell.clock()
     parameters = {"model": shell.model.hash, "at": from_us(now_us), "workers": shell.store.shared}
     checks = [_compare(shell.store, name, parameters) for name in CHECKS if name != _LAST]
-    checks += [_customers(shell), _announced(shell, now_us)]
+    checks += [_customers(shell), _cascades(shell.store), _announced(shell, now_us)]
     if isinstance(shell, Embedded) and not any(check.drift for check in checks):
         shell.announce(now_us)
     return [*checks, _compare(shell.store, _LAST, parameters)]
@@ -91,6 +92,14 @@ def _customers(shell: Shell) -> Check:
         for handle, customer in zip(identity.graph.handles.id[slots[:_FETCHED]], customers, strict=False)
     ]
     return Check("customers", "handle to customer, from the links", len(slots), rows)
+
+
+def _cascades(store: ClickHouse) -> Check:
+    """Compare the views' trees with those that the causes make, walked one by one."""
+    rows = list(cascades.drift(store))
+    return Check(
+        "cascades", "who brought whom, from the causes of the interactions", len(rows), rows[:_FETCHED]
+    )
 
 
 def _announced(shell: Shell, now_us: int) -> Check:

@@ -32,6 +32,7 @@ _COMMANDS = {
 }
 _GROUPS = {
     "model": ("model", "The A-Path model in force."),
+    "cascades": ("cascades", "Word of mouth: who brought whom."),
     "identity": ("identity", "Links between handles."),
     "dead-letters": ("letters", "Events that were refused."),
     "topics": ("kafka", "The Kafka topics."),

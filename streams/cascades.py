@@ -1,0 +1,227 @@
+"""Cascades in the store: lists, one as a tree, the one that carries an alert, and their recomputation."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from journey.cascades import MAX_GENERATIONS, Naming, edges, nodes
+from streams.store import ClickHouse
+
+__all__ = ["SCOPES", "SHOWN_GENERATIONS", "Branch", "Leading", "Window", "drift", "leading", "listed", "tree"]
+
+SHOWN_GENERATIONS = 64  # of a tree; deeper ones are counted in the figures
+SCOPES = ("channel", "place", "product", "content")
+_ADVOCACY = """
+    SELECT t.event AS event, t.customer AS customer
+    FROM touchpoints AS t
+    WHERE t.brand = {brand:String} AND t.time >= {since:DateTime64(6, 'UTC')} AND t.time < {until:DateTime64(6, 'UTC')}
+        AND ({channel:String} = '' OR t.channel = {channel:String}) AND ({place:String} = '' OR t.place = {place:String})
+        AND ({product:String} = '' OR t.product = {product:String}) AND ({content:String} = '' OR t.content = {content:String})
+        AND t.event IN
+        (
+            SELECT event FROM touch_evidence(model = (SELECT model FROM model_in_force))
+            WHERE brand = {brand:String} AND stage = 'advocacy' AND sign(weight) = {sign:Int8}
+                AND time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')}
+        )
+"""
+_CARRIED = f"""
+    SELECT n.root AS root, uniqExact(a.customer) AS advocates
+    FROM ({_ADVOCACY}) AS a
+    INNER JOIN cascade_nodes AS n ON n.event = a.event
+    GROUP BY root
+    ORDER BY advocates DESC, root
+    LIMIT 1
+"""
+_NAMED = """
+    SELECT event, time_us, brand, id, if(JSONType(properties, 'share_code') = 'String', JSONExtractString(properties, 'share_code'), '') AS code, cause
+    FROM
+    (
+        SELECT event, toUnixTimestamp64Micro(time) AS time_us, toString(brand) AS brand, id, properties, cause
+        FROM interactions
+        WHERE NOT startsWith(type, 'identity.') AND (cause != '' OR position(properties, 'share_code') > 0
+            OR (brand, id) IN (SELECT brand, cause FROM interactions WHERE cause != ''))
+    )
+"""
+
+
+@dataclass(slots=True)
+class Branch:
+    """One customer in a cascade, where she was reached first, with those whom that brought."""
+
+    customer: int | None
+    generation: int
+    reached_at: datetime | None
+    type: str
+    content: str
+    bought: bool
+    revenue: dict[str, Any]
+    touches: int
+    brought: list["Branch"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where advocacy is looked at: a brand in [since, until) of event time, narrowed to values of SCOPES.
+
+    `direction` is 1 for praise, -1 for anger.
+    """
+
+    brand: str
+    since: datetime
+    until: datetime
+    scope: Mapping[str, str] = field(default_factory=dict)
+    direction: Literal[1, -1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """The cascade with most of the advocates in a window: `advocates` of the `of` customers who gave any there."""
+
+    root: int
+    root_id: str
+    advocates: int
+    of: int
+
+
+def listed(
+    store: ClickHouse, brand: str | None = None, limit: int = 20, root_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Return cascades, those that reached most customers first."""
+    return store.rows(
+        "SELECT * FROM cascades WHERE (brand = {brand:String} OR {brand:String} = '')"
+        " AND (root_id = {root:String} OR toString(root) = {root:String} OR {root:String} = '')"
+        " ORDER BY customers DESC, touches DESC, brand, root LIMIT {limit:UInt32}",
+        {"brand": brand or "", "root": root_id or "", "limit": limit},
+    )
+
+
+def tree(store: ClickHouse, brand: str, root: int) -> Branch:
+    """Return a cascade as a tree of customers, SHOWN_GENERATIONS deep: each stands once, below who brought her first touch.
+
+    Touches whose way up leads through nobody else (her own, or a start that nobody has sent) stand below the start.
+    """
+    key: dict[str, Any] = {"brand": brand, "root": str(root)}
+    touches = store.rows(
+        "SELECT event, parent, generation, time, customer, type, content FROM cascade_touches"
+        " WHERE brand = {brand:String} AND root = toUInt128({root:String})"
+        " AND generation <= {most:UInt32} ORDER BY time, generation, event",
+        key | {"most": SHOWN_GENERATIONS},
+    )
+    sums = {
+        row["customer"]: row
+        for row in store.rows(
+            "SELECT customer, starts, bought, revenue, touches FROM cascade_customers"
+            " WHERE brand = {brand:String} AND root = toUInt128({root:String})",
+            key,
+        )
+    }
+    return _grown(touches, sums)
+
+
+def _grown(touches: list[dict[str, Any]], sums: Mapping[int, Mapping[str, Any]]) -> Branch:
+    by_event = {row["event"]: row for row in touches}
+    first = next((row for row in touches if row["generation"] == 0), None)
+    top = _branch(first, sums[first["customer"]]) if first else _nobody()
+    branches = {top.customer: top}
+    reached = [row for row in touches if row["generation"] > 0]
+    for row in reached:
+        if row["customer"] not in branches:
+            branches[row["customer"]] = _branch(row, sums[row["customer"]])
+    placed = {top.customer}
+    for row in reached:
+        if row["customer"] not in placed:
+            placed.add(row["customer"])
+            above = _bringer(row, by_event, branches, top)
+            (above if above.customer in placed else top).brought.append(branches[row["customer"]])
+    return top
+
+
+def _bringer(
+    row: Mapping[str, Any],
+    by_event: Mapping[int, Mapping[str, Any]],
+    branches: Mapping[int | None, Branch],
+    top: Branch,
+) -> Branch:
+    """Return who brought a touch: the nearest above it who is somebody else."""
+    above = by_event.get(row["parent"])
+    while above is not None and above["customer"] == row["customer"]:
+        above = by_event.get(above["parent"])
+    return branches[above["customer"]] if above else top
+
+
+def _branch(row: Mapping[str, Any], of: Mapping[str, Any]) -> Branch:
+    return Branch(
+        row["customer"],
+        row["generation"],
+        row["time"],
+        row["type"],
+        row["content"],
+        of["bought"],
+        of["revenue"],
+        of["touches"],
+    )
+
+
+def _nobody() -> Branch:
+    return Branch(None, 0, None, "", "", bought=False, revenue={}, touches=0)
+
+
+def leading(store: ClickHouse, window: Window) -> Leading | None:
+    """Return the cascade that carries most of the advocacy in a window, or None where none carries any.
+
+    Customers count, once each, who gave evidence for advocacy, or against it, by the model in force. Of equals, the
+    cascade with the smaller root is returned.
+
+    Raises
+    ------
+    ValueError
+        A scope of another name than SCOPES.
+    """
+    if unknown := window.scope.keys() - set(SCOPES):
+        raise ValueError(f"no scope {', '.join(sorted(unknown))}: use {', '.join(SCOPES)}")
+    parameters = {name: window.scope.get(name, "") for name in SCOPES} | {
+        "brand": window.brand, "since": window.since, "until": window.until, "sign": window.direction,
+    }  # fmt: skip
+    total = store.rows(f"SELECT uniqExact(customer) AS n FROM ({_ADVOCACY})", parameters)[0]["n"]
+    found = store.rows(_CARRIED, parameters) if total else []
+    if not found:
+        return None
+    root = found[0]["root"]
+    return Leading(root, _root_id(store, root), found[0]["advocates"], total)
+
+
+def _root_id(store: ClickHouse, root: int) -> str:
+    key = {"root": str(root)}
+    for sql in (
+        "SELECT id AS name FROM interactions WHERE event = toUInt128({root:String}) LIMIT 1",
+        "SELECT any(cause) AS name FROM cascade_edges WHERE parent = toUInt128({root:String})",
+    ):
+        if found := store.rows(sql, key):
+            return str(found[0]["name"])
+    return ""
+
+
+def drift(store: ClickHouse) -> Iterator[dict[str, Any]]:
+    """Yield where the views place a touch otherwise than `journey.cascades` does, from the interactions alone."""
+    found = edges(Naming(*row) for row in store.query(_NAMED, {}))
+    expected = {
+        event: (node.root, node.parent, node.generation)
+        for event, node in nodes(found).items()
+        if node.generation <= MAX_GENERATIONS
+    }
+    placed = {
+        row[0]: tuple(row[1:])
+        for row in store.query(
+            "SELECT event, root, parent, generation FROM cascade_nodes WHERE generation <= {most:UInt32}",
+            {"most": MAX_GENERATIONS},
+        )
+    }
+    for event in sorted(expected.keys() | placed.keys()):
+        if expected.get(event) != placed.get(event):
+            yield {"event": event, "view": placed.get(event), "recomputed": expected.get(event)}
+    states = {row[0]: row[1] for row in store.query("SELECT event, state FROM cascade_edges", {})}
+    for event in sorted(found.keys() | states.keys()):
+        state = found[event].state if event in found else None
+        if state != states.get(event):
+            yield {"event": event, "view": states.get(event), "recomputed": state}

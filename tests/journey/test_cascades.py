@@ -1,0 +1,128 @@
+"""Cascades are a function of the set of touches: an oracle that follows names, and laws over random worlds."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from journey.cascades import SKEW_US, Edge, Naming, Node, edges, nodes, unsent
+
+NAMES = ["a", "b", "c", "d", "e", "f"]
+MINUTE_US = 60_000_000
+
+
+@st.composite
+def worlds(draw):
+    """Touches of two brands that name each other at random: cycles, doubled ids, share codes, clocks that differ."""
+    made = draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, 12).map(lambda minutes: minutes * MINUTE_US),
+                st.sampled_from(["x", "y"]),
+                st.sampled_from(NAMES),
+                st.sampled_from(["", "", "", "f", "g"]),
+                st.sampled_from(["", *NAMES, "g", "nobody"]),
+            ),
+            max_size=14,
+        )
+    )
+    return [Naming(event, *fields) for event, fields in enumerate(made, 1)]
+
+
+def touch(event, minutes, cause="", code="", brand="x", name=None):
+    return Naming(event, round(minutes * MINUTE_US), brand, name or f"t{event}", code, cause)
+
+
+def meant(world, brand, name):
+    """Return the touch that a name means, or None: the slow way."""
+    for field in ("id", "code"):
+        found = [t for t in world if t.brand == brand and name and getattr(t, field) == name]
+        if found:
+            return min(found, key=lambda t: (t.time_us, t.event))
+    return None
+
+
+def joins(world, effect):
+    """Whether the effect joins what it means, by the words of the rule."""
+    cause = meant(world, effect.brand, effect.cause)
+    if cause == effect or cause.time_us > effect.time_us + SKEW_US:
+        return False
+    if (cause.time_us, cause.event) < (effect.time_us, effect.event):
+        return True
+    before = meant(world, cause.brand, cause.cause)
+    return (
+        before in (None, cause)
+        or before.time_us > cause.time_us + SKEW_US
+        or (before.time_us, before.event) < (effect.time_us, effect.event)
+    )
+
+
+def way_up(world, effect):
+    """List what brought a touch, and what brought that, to the start."""
+    if not effect.cause:
+        return []
+    cause = meant(world, effect.brand, effect.cause)
+    if cause is None:
+        return [unsent(effect.brand, effect.cause)]
+    return [cause.event, *way_up(world, cause)] if joins(world, effect) else []
+
+
+@given(worlds())
+def test_every_touch_stands_where_following_the_names_leads(world):
+    ways = {t.event: way_up(world, t) for t in world}
+    starts = {way[-1] for way in ways.values() if way}
+    expected = {e: Node(way[-1], way[0], len(way)) for e, way in ways.items() if way}
+    assert nodes(edges(world)) == expected | {root: Node(root, 0, 0) for root in starts}
+
+
+@given(worlds(), st.randoms())
+def test_order_and_repetition_change_nothing(world, random):
+    again = [*world, *random.choices(world, k=5)] if world else []
+    random.shuffle(again)
+    assert edges(again) == edges(world)
+    assert nodes(edges(again)) == nodes(edges(world))
+
+
+@given(worlds())
+def test_every_touch_that_names_a_cause_has_an_edge_and_what_does_not_hold_brings_nothing(world):
+    found = edges(world)
+    assert found.keys() == {t.event for t in world if t.cause}
+    placed = nodes(found)
+    for event, edge in found.items():
+        counts = edge.state in {"joined", "missing"}
+        assert counts == (event in placed and placed[event].generation > 0)
+
+
+@given(worlds())
+def test_one_brand_says_nothing_of_another(world):
+    alone = [t for t in world if t.brand == "x"]
+    assert edges(alone) == {e: edge for e, edge in edges(world).items() if e in {t.event for t in alone}}
+
+
+def test_a_cause_that_comes_later_takes_those_that_waited_for_it():
+    waiting = [touch(2, 10, "t1"), touch(3, 11, "t1"), touch(4, 12, "t3")]
+    root = unsent("x", "t1")
+    assert nodes(edges(waiting))[4] == Node(root, 3, 2)
+    assert nodes(edges([*waiting, touch(1, 5, "t0")]))[4] == Node(unsent("x", "t0"), 3, 3)
+
+
+def test_a_cycle_is_cut_above_its_oldest_touch():
+    ring = [touch(1, 0, "t3"), touch(2, 1, "t1"), touch(3, 2, "t2")]
+    assert edges(ring)[1] == Edge(3, "disordered")
+    assert nodes(edges(ring)) == {1: Node(1, 0, 0), 2: Node(1, 1, 1), 3: Node(1, 2, 2)}
+
+
+def test_clocks_that_differ_are_allowed_for_and_forged_times_are_not():
+    assert edges([touch(1, 5), touch(2, 0, "t1")])[2].state == "joined"
+    assert edges([touch(1, 5.01), touch(2, 0, "t1")])[2].state == "early"
+    assert edges([touch(1, -3), touch(2, 2, "t1"), touch(3, 0, "t2")])[3].state == "joined"
+    assert edges([touch(1, 0, "t1")])[1].state == "self"
+
+
+def test_a_touch_is_named_by_id_before_share_code_and_then_the_earliest():
+    shared = [touch(1, 1, code="ANN"), touch(2, 2, code="ANN"), touch(3, 3, "ANN")]
+    assert edges(shared)[3] == Edge(1, "joined")
+    assert edges([*shared, touch(4, 2.5, name="ANN")])[3] == Edge(4, "joined")
+
+
+def test_a_long_chain_is_walked_without_recursion():
+    chain = [touch(event, event, f"t{event - 1}") for event in range(1, 20_001)]
+    assert nodes(edges(chain))[20_000] == Node(unsent("x", "t0"), 19_999, 20_000)
