@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
@@ -91,7 +92,7 @@ def _show(row: dict[str, Any], grown: Branch) -> None:
         highlight=False,
     )
     _grow(shown, grown, row)
-    console.print(shown, width=_WIDTH, soft_wrap=True)
+    Console(width=_WIDTH).print(shown, soft_wrap=True)
     customers, depth, breadth, share, revenue, reach = _figures(row)
     say(
         f"{customers} customers in {depth} generations, {breadth} at most in one; {share or 'nobody'} bought"
