@@ -5,10 +5,10 @@ import logging
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import breakdown, load, restore
+from tests.benchmarks import breakdown, cascades, load, restore
 from tests.benchmarks.spikes import bench as spikes
 
-ALL = ("load", "breakdown", "restore", "spikes", "collector", "cluster", "latency")
+ALL = ("load", "breakdown", "restore", "cascades", "spikes", "collector", "cluster", "latency")
 
 
 def main() -> None:
@@ -39,12 +39,14 @@ def main() -> None:
 
 
 def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:
-    if "load" in chosen or "breakdown" in chosen:
+    if {"load", "breakdown", "cascades"} & set(chosen):
         month = load.month(folder, arguments.customers)
     if "load" in chosen:
         load.run(folder, month, arguments.runs)
     if "breakdown" in chosen:
         breakdown.run(folder, month)
+    if "cascades" in chosen:
+        cascades.run(folder, month)
     if "restore" in chosen:
         restore.run(folder)
     if "spikes" in chosen:

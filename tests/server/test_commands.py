@@ -59,6 +59,14 @@ def test_identity_show(twins):
     assert len(found["links"]) > 1
 
 
+def test_cascades(twins):
+    assert len(both(twins, "cascades", "list", "--limit", "5")) == 5
+    shown = both(twins, "cascades", "show", "ann-share", "--brand", "lumiere")
+    assert len(shown["tree"]["brought"]) == 4
+    words = ("cascades", "show", "ann-share", "--brand", "lumiere")
+    assert twins["server"](*words) == twins["embedded"](*words)
+
+
 def test_dead_letters_list(twins):
     found = both(twins, "dead-letters", "list")
     assert {row["reason"] for row in found["reasons"]} >= {"not_json"}
