@@ -22,6 +22,8 @@ __all__ = ["EVERYWHERE", "clustered", "local"]
 EVERYWHERE = frozenset(
     {
         "dead_letter_replays",
+        "erasing",
+        "erasures",
         "fences",
         "migrations",
         "model_changes",

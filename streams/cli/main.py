@@ -23,6 +23,7 @@ _COMMANDS = {
     "explain": "read",
     "whatif": "model",
     "verify": "read",
+    "forget": "forget",
     "migrate": "migrate",
     "publish": "kafka",
     "gateway": "kafka",

@@ -11,7 +11,9 @@ import pytest
 from tests.faults.child import KEY
 from tests.faults.comparison import assert_same
 from tests.faults.runs import KILLED, ROOT, run
-from tests.faults.test_kills import both_sides
+from tests.faults.test_kills import ERASING, both_sides
+from tests.privacy.people import identifier
+from tests.privacy.traces import in_files, patterns
 
 MODEL = ("model.write", "model.evidence", "model.activate")
 TEN_DAYS_US = 10 * 86_400_000_000
@@ -46,6 +48,25 @@ def test_dead_letters_whose_replay_was_killed_are_replayed_as_if_nothing_had_hap
     assert_same(
         found, expected, but="deliveries"
     )  # the replay that was killed is in the books, as duplicates
+
+
+def test_an_erasure_that_was_killed_at_every_write_is_finished_as_if_nothing_had_happened(twins):
+    killed, calm = twins
+    handles = [identifier("email", "p7@example.org"), identifier("cookie", "c7")]
+    expected = run("forget", calm, handle=handles[0])
+    assert expected["erasures"][0]["events"] > 3
+    hits = {
+        "erasure.delete.before": 2,
+        "erasure.delete.after": 4,
+        "erasure.scrub.after": 3,
+    }  # of several tables
+    for point in both_sides(ERASING):
+        armed = [point, hits.get(point, 1)]
+        assert run("forget", killed, handle=handles[0], arm=armed) is None, f"{point} was not passed"
+    found = run("forget", killed, handle=handles[0])
+    assert_same(found, expected)
+    assert len(found["erasures"]) == 1
+    assert in_files(killed, patterns(["p7@"], handles)) == []
 
 
 def test_what_sql_inserts_is_there_or_not_when_it_is_killed(tmp_path):
