@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from streams import erasure
-from streams.cli.options import Data, Json, opened, print_json, say
+from streams.cli.options import Data, Json, UsageError, opened, print_json, say
 from streams.cli.read import handle_argument
 from streams.erasure import Erased
 from streams.forget import forget as forgotten
@@ -35,7 +35,7 @@ def forget(
         if dry_run:
             receipt, found = "", erasure.count(shell.store, handles_of(shell.store, identifier))
         elif isinstance(shell, Server):
-            raise NotImplementedError
+            raise UsageError("a customer on a server cannot be forgotten yet")
         else:
             receipt, found = forgotten(shell, identifier, reason)
     if as_json:

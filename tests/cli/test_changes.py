@@ -159,3 +159,19 @@ def test_dead_letters_show_no_raw_handles(journey, write):
     assert "12 34" not in shown
     journey("dead-letters", "list", "--reason", "nonsense", code=2)
     assert "not_json" in journey.errors
+
+
+def test_forget_tells_what_it_would_take_and_then_takes_it(journey, write):
+    lines = [event(n, handles={"email": "ann@example.org", "cookie": "a"}) for n in range(3)]
+    journey("load", str(write(*lines, event(9, handles={"email": "bob@example.org"}))))
+    would = journey.json("forget", "email:ann@example.org", "--dry-run")
+    assert (would["receipt"], would["erased"]["handles"], would["erased"]["events"]) == ("", 2, 3)
+    assert "would erase 2 handles, 3 events" in journey("forget", "cookie:a", "--dry-run")
+    done = journey.json("forget", "email:ann@example.org", "--reason", "asked for")
+    assert done["erased"] == would["erased"]
+    assert journey.rows("SELECT receipt, reason FROM erasures") == [
+        {"receipt": done["receipt"], "reason": "asked for"}
+    ]
+    assert "nothing is known" in journey("forget", "cookie:a")
+    journey("explain", "email:ann@example.org", "--brand", "acme", code=2)
+    assert "all figures recompute" in journey("verify")
