@@ -23,6 +23,7 @@ EVERYWHERE = frozenset(
     {
         "dead_letter_replays",
         "erasing",
+        "erasure_steps",
         "erasures",
         "fences",
         "migrations",

@@ -20,6 +20,7 @@ __all__ = [
     "delete",
     "keep_receipt",
     "pending",
+    "receipt_of",
     "recount_minutes",
     "scrub",
 ]
@@ -47,8 +48,10 @@ _ALTERED: dict[str, str] = {
     ),
     "dead_letters": f"DELETE WHERE {_NAMES_ONE.format(handles=_AMONG)}",
     "identity_map": (
-        f"DELETE WHERE handle IN ({ERASING}) OR customer IN ({ERASING}),"
-        f" UPDATE previous = handle WHERE previous IN ({ERASING})"
+        f"DELETE WHERE handle IN ({ERASING}), UPDATE"
+        f" customer = if(customer IN ({ERASING}), handle, customer),"
+        f" previous = if(previous IN ({ERASING}), handle, previous)"
+        f" WHERE customer IN ({ERASING}) OR previous IN ({ERASING})"
     ),
     "stage_changes": f"DELETE WHERE customer IN ({ERASING})",
 }
@@ -118,6 +121,15 @@ def keep_receipt(store: ClickHouse, receipt: str, now_us: int) -> None:
     row = [receipt, from_us(now_us), "customer", asked["reason"], *(getattr(found, name) for name in names)]
     with boundary("erasure.receipt"):
         store.client.insert("erasures", [row], column_names=["receipt", "at", "what", "reason", *names])
+
+
+def receipt_of(store: ClickHouse, receipt: str) -> Erased:
+    """Return what an erasure took, as its receipt says."""
+    names = ", ".join(field.name for field in fields(Erased))
+    (row,) = store.rows(
+        f"SELECT {names} FROM erasures WHERE receipt = {{receipt:String}}", {"receipt": receipt}
+    )
+    return Erased(**{name: int(value) for name, value in row.items()})
 
 
 def recount_minutes(store: ClickHouse) -> None:

@@ -28,3 +28,17 @@ CREATE TABLE erasing
 )
 ENGINE = MergeTree ORDER BY (receipt, handle)
 COMMENT 'Erasures under way; empty otherwise';
+
+-- How far an erasure has come where workers share the partitions: each partition's owner says from where it leaves the
+-- handles out ("forget"), and from where it takes them again, as those of somebody new ("forgotten"). Few rows.
+CREATE TABLE erasure_steps
+(
+    receipt      String                      COMMENT 'Names the erasure',
+    topic        LowCardinality(String)      COMMENT 'Topic whose partition it is: interactions, links or evidence',
+    verb         LowCardinality(String)      COMMENT 'forget or forgotten',
+    _partition   UInt16                      COMMENT 'Partition of the topic',
+    _offset      UInt64                      COMMENT 'Offset from which the partition holds to it',
+    at           DateTime64(6, 'UTC') DEFAULT now64(6) COMMENT 'When it was written'
+)
+ENGINE = MergeTree ORDER BY (receipt, topic, _partition)
+COMMENT 'Erasures across partitions';

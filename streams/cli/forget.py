@@ -3,13 +3,14 @@
 from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, Progress, TextColumn
 
 from streams import erasure
-from streams.cli.options import Data, Json, UsageError, opened, print_json, say
+from streams.cli.options import Data, Json, console, opened, print_json, say
 from streams.cli.read import handle_argument
 from streams.erasure import Erased
+from streams.forget import Forgotten, handles_of
 from streams.forget import forget as forgotten
-from streams.forget import handles_of
 from streams.server import Server
 
 __all__ = ["forget"]
@@ -35,7 +36,7 @@ def forget(
         if dry_run:
             receipt, found = "", erasure.count(shell.store, handles_of(shell.store, identifier))
         elif isinstance(shell, Server):
-            raise UsageError("a customer on a server cannot be forgotten yet")
+            receipt, found = _forget_across(shell, identifier, reason)
         else:
             receipt, found = forgotten(shell, identifier, reason)
     if as_json:
@@ -44,6 +45,21 @@ def forget(
         say("nothing is known of that handle")
     else:
         say(f"{'would erase' if dry_run else f'receipt {receipt}: erased'} {_told(found)}")
+
+
+def _forget_across(server: Server, handle: int, reason: str) -> Forgotten:
+    from streams.workers.forgetting import forget_across  # noqa: PLC0415 - needs Kafka's client
+
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("waiting for workers", total=None)
+        return forget_across(
+            server,
+            handle,
+            reason,
+            lambda what, done, count: progress.update(
+                task, description=f"{what}: {done} of {count} partitions", completed=done, total=count
+            ),
+        )
 
 
 def _told(found: Erased) -> str:

@@ -57,6 +57,7 @@ _TOLD = {
     "streams.settings": ("SettingsError",),
     "streams.store": ("ClickHouseError", "QueryError"),
     "streams.workers.change": ("ChangeError",),
+    "streams.workers.forgetting": ("ForgetError",),
 }
 
 

@@ -21,7 +21,7 @@ ERASING = (
 COMMANDS = ("model.evidence", "insert.dead_letter_replays", "sql.insert", "store.merges", *ERASING)
 # Passed by workers, gateways and commands on a server only: see tests/cluster and tests/kafka.
 DISTRIBUTED = (
-    "fence.take", "fence.kill", "change.begin", "change.send", "change.evidence", "change.book", "worker.send",
+    "fence.take", "fence.kill", "erasure.send", "erasure.book", "kafka.delete", "change.begin", "change.send", "change.evidence", "change.book", "worker.send",
     "worker.acknowledge", "topics.create", "topics.grow", "kafka.send", "kafka.commit",
 )  # fmt: skip
 # Passed by commands on write keys: see tests/collector.

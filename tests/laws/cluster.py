@@ -250,6 +250,12 @@ class Connection:
             may_fail=True,
         )
 
+    def erasing(self):
+        return {}
+
+    def erasure_steps(self, _topic):
+        return []
+
     def links(self):
         self.world.faults.read()
         return self.store.links()
