@@ -13,7 +13,7 @@ from streams.erasure import count
 from streams.forget import handles_of
 from streams.kafka.clients import TopicPartition, consumer
 from tests.cluster.deployment import JOURNEY
-from tests.privacy.people import ANN, HERS, RAW, hers, history, identifier
+from tests.privacy.people import ANN, HERS, RAW, hers, history, identifier, others
 from tests.privacy.traces import in_files, in_tables, patterns
 
 WANTED = patterns(RAW, HERS)
@@ -134,3 +134,34 @@ def test_commands_and_workers_killed_at_each_write_of_an_erasure_leave_it_to_be_
         working.json("forget", EMAIL)
     working.settle()
     assert_gone(working)
+
+
+def test_events_that_come_meanwhile_are_hers_until_it_is_finished_and_others_lose_nothing(working):
+    other = working.worker()
+    working.publish(history(), size=10)
+    working.settle()
+    with subprocess.Popen(
+        [JOURNEY, "forget", EMAIL], env=working.environment, stdout=subprocess.DEVNULL
+    ) as forget:
+        number = 0
+        while forget.poll() is None:
+            number += 1
+            working.publish([*others(number, f"meanwhile{number}"), *hers(f"meanwhile{number}")], size=3)
+            if number == 3:
+                other.kill()
+        assert forget.returncode == 0
+    working.settle()
+    assert working.drift() == []
+    with closing(working.store()) as store:
+        (kept,) = store.rows(
+            "SELECT countIf(source = 'shop' AND NOT match(id, '-[1-5]$')) AS others, count() - others AS hers"
+            " FROM interactions WHERE startsWith(id, 'meanwhile')"
+        )
+        (left_out,) = store.rows(
+            "SELECT count() AS n FROM dead_letters WHERE reason = 'erased' AND bytes = ''"
+        )
+        (receipt,) = store.rows("SELECT events - 5 AS n FROM erasures")
+        assert kept["others"] == sum(3 * n for n in range(1, number + 1))
+        assert receipt["n"] + left_out["n"] + kept["hers"] == 5 * number
+        assert left_out["n"] > 0
+        assert handles_of(store, HERS[0]) in ([HERS[0]], sorted(HERS))

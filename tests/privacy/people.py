@@ -43,15 +43,17 @@ def hers(name: str = "hers") -> list[bytes]:
     ]
 
 
-def others(number: int = 20) -> list[bytes]:
+def others(number: int = 20, name: str = "") -> list[bytes]:
     """Return events of other people, some in the same minutes and of the same types as hers."""
     found = []
     for i in range(number):
         mail = {"email": f"p{i}@example.org"}
         found += [
-            event(f"buy{i}", "web.purchase", i, mail | {"cookie": f"c{i}"}, amount=1.5 + i, currency="EUR"),
-            event(f"view{i}", "web.page_view", i, {"cookie": f"c{i}"}),
-            event(f"share{i}", "social.share", i, mail),
+            event(
+                f"{name}buy{i}", "web.purchase", i, mail | {"cookie": f"c{i}"}, amount=1.5 + i, currency="EUR"
+            ),
+            event(f"{name}view{i}", "web.page_view", i, {"cookie": f"c{i}"}),
+            event(f"{name}share{i}", "social.share", i, mail),
         ]
     return found
 
