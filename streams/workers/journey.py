@@ -123,28 +123,30 @@ class JourneyWorker(Owner):
 
         Whoever owned a handle when this state was restored, or later, tells of every move that the state has not seen.
         A former owner may have stood still since, and send what was true then; of handles that have left, a state that
-        was restored does not know. So the map is asked about those that are not known here.
+        was restored does not know. So the map is asked about those that are not known here; one that it does not have was
+        erased since, for a handle is in the map before anything is sent of it.
         """
         handles = rows.column("handle").to_numpy()
         owners = self._owners[(handles % self._count).astype(np.int64)]
         generation, token = rows.column("generation").to_numpy(), rows.column("token").to_numpy()
         former = (generation < owners[:, 0]) | ((generation == owners[:, 0]) & (token < owners[:, 1]))
-        asked = handles[former & ~self._graph.knows(handles)]
-        if not len(asked):
+        unknown = former & ~self._graph.knows(handles)
+        if not unknown.any():
             return rows
-        found = self._store.customers_of(np.unique(asked)).sort_by("handle")
+        found = self._store.customers_of(np.unique(handles[unknown])).sort_by("handle")
         ids = found.column("handle").to_numpy()
         place = np.minimum(np.searchsorted(ids, handles), max(len(ids) - 1, 0))
         customers, versions = rows.column("customer").to_numpy(), rows.column("map_version").to_numpy()
         if not len(ids):
-            return rows
+            return rows.filter(pa.array(~unknown))
         newest = found.column("version").to_numpy()[place]
-        moved = former & (ids[place] == handles) & (newest > versions)
+        mapped = ids[place] == handles
+        moved = former & mapped & (newest > versions)
         customers = np.where(moved, found.column("customer").to_numpy()[place], customers)
         versions = np.where(moved, newest, versions)
         for name, values in (("customer", customers), ("map_version", versions)):
             rows = rows.set_column(rows.schema.get_field_index(name), name, pa.array(values, pa.uint64()))
-        return rows
+        return rows.filter(pa.array(~unknown | mapped))
 
     def _assign(self, rows: pa.Table, partitions: Collection[int]) -> Moved:
         handles = rows.column("handle").to_numpy()
