@@ -21,6 +21,7 @@ __all__ = ["EVERYWHERE", "clustered", "local"]
 # Whole on every server: what views weigh by, what people write, the book, the fences, the write keys.
 EVERYWHERE = frozenset(
     {
+        "dead_letter_drops",
         "dead_letter_replays",
         "erasing",
         "erasure_steps",

@@ -12,7 +12,7 @@ from typing import Self
 
 from journey.model import Model
 from schemas.apath import default_model_text, parse_model
-from streams import erasure, migrations, models
+from streams import drops, erasure, migrations, models
 from streams.batch import Record
 from streams.clock import Clock, system_clock
 from streams.edge import Edge
@@ -75,6 +75,7 @@ class Embedded:
         self.log.skip_to(max(known, default=0))
         self._position = self.log.committed
         self.finish_erasures()
+        drops.finish(self.store, self.clock())
         if self.log.last > self._position:
             _log.info("processing %d frames that were accepted before", self.log.last - self._position)
             self.drain()

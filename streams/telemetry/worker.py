@@ -14,6 +14,7 @@ from streams.telemetry.monitor import Monitor, Watched
 from streams.telemetry.offsets import Offsets
 from streams.telemetry.process import Telemetry
 from streams.telemetry.standstill import LaneWatch
+from streams.workers.erasing import ERASED
 from streams.workers.lane import Lane
 from streams.workers.poison import NOT_A_FRAME
 
@@ -23,7 +24,7 @@ __all__ = ["WorkerTelemetry"]
 _FROM_ZERO = {
     "journey_insert_errors_total": TABLES,
     "journey_unreadable_records_total": (LINKS, IDENTITY_MAP, EVIDENCE),
-    "journey_dead_letters_total": (*REASONS, NOT_A_FRAME),
+    "journey_dead_letters_total": (*REASONS, NOT_A_FRAME, ERASED),
 }
 
 

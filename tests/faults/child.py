@@ -45,6 +45,7 @@ TABLES = {
     "model_stages": "SELECT * FROM model_stages FINAL ORDER BY ALL",
     "model_weights": "SELECT * FROM model_weights FINAL ORDER BY ALL",
     "erasures": "SELECT * EXCEPT receipt FROM erasures ORDER BY at",
+    "dead_letter_drops": "SELECT * FROM dead_letter_drops",
     "erasing": "SELECT * FROM erasing",
     "migrations": "SELECT name, statement, checksum FROM migrations FINAL ORDER BY name, statement",
 }
@@ -115,6 +116,13 @@ def forget(task) -> None:
     with opened(task) as embedded:
         forgotten(embedded, task["handle"])
         embedded.tick()
+        tell(task, tables(embedded))
+
+
+def drop(task) -> None:
+    """Delete dead letters; whoever was killed at it before, it may be done when the directory is open."""
+    with opened(task) as embedded:
+        letters.drop(embedded, "missing_field")
         tell(task, tables(embedded))
 
 
