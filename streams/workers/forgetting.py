@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
-from schemas.topics import EVENTS_IN, EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from schemas.topics import DEAD_LETTERS, EVENTS_IN, EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams import erasure
 from streams.faults import boundary
 from streams.forget import Forgotten, handles_of, keep_shared
@@ -73,7 +73,7 @@ class _Erasure:
         self._tell = tell
         self._silence_s = silence_s
         many = partition_count(self._kafka)
-        self._counts = {topic: 1 if topic == LINKS else many for topic in (*_OURS, EVENTS_IN)}
+        self._counts = {topic: 1 if topic == LINKS else many for topic in (*_OURS, EVENTS_IN, DEAD_LETTERS)}
 
     def finish(self) -> erasure.Erased:
         """Go on from where it is; return what it took."""
@@ -151,13 +151,21 @@ class _Erasure:
             time.sleep(_LOOK_S)
 
     def _delete_records(self) -> None:
-        """Delete what was read from the topics: from `events.in` too, where values are as applications sent them."""
+        """Delete what was read from the topics: from `events.in` too, where values are as applications sent them.
+
+        Of `dead-letters` everything is deleted: who has read how far there is not known, and the table has them all.
+        """
         with admin(self._kafka) as client:
             groups = {self._kafka.prefix + group: None for group in (WORKERS, GATEWAY)}
             there = {group["group_id"] for group in client.list_groups()}
             committed = client.list_group_offsets({name: None for name in groups if name in there})
             read: dict[Any, int] = {}
             for topic, count in self._counts.items():
+                if topic == DEAD_LETTERS:
+                    ends = self._spans(topic, end=True)
+                    name = f"{self._kafka.prefix}{topic}"
+                    read |= {TopicPartition(name, partition): end for partition, end in ends.items() if end}
+                    continue
                 group = committed.get(self._kafka.prefix + (GATEWAY if topic == EVENTS_IN else WORKERS), {})
                 for partition in range(count):
                     place = TopicPartition(f"{self._kafka.prefix}{topic}", partition)

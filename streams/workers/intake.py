@@ -31,6 +31,7 @@ from streams.processors.intake import Intake, minute_counts, rows_of
 from streams.processors.journey import Journey
 from streams.workers import messages
 from streams.workers.erasing import Erasing, without
+from streams.workers.letters import letters_of
 from streams.workers.messages import FORGET, FORGOTTEN, PREPARE, Control, Message, Outgoing
 from streams.workers.owner import Owner
 from streams.workers.poison import Poison, control_of, delivery_of, frame_of, tables_of
@@ -293,7 +294,7 @@ class IntakeWorker(Owner):
         self._writer.write(rows)
         self.outcome.add(Outcome(taken.received, len(batch), taken.duplicates, dict(taken.dead_letters)))
         self._done |= {record.partition: record.offset for record in records}
-        outgoing = self._send_links(links)
+        outgoing = letters_of(records) + self._send_links(links)
         for journey, _, touched in weighed:
             outgoing += self._send_touched(journey, touched)
         return outgoing

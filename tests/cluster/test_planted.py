@@ -1,5 +1,6 @@
 """No personal value that comes in, by whatever way, stands in a table, topic behind the edge, log or metric."""
 
+import json
 from contextlib import closing
 
 from schemas.topics import EVENTS_IN
@@ -40,7 +41,11 @@ def test_what_is_planted_is_found_nowhere_behind_the_edge(deploy, tmp_path):
     assert not [
         (topic, one) for topic, values in behind.items() for one in RAW if any(one in v for v in values)
     ]
+    letters = {json.loads(value)["topic_offset"] for value in behind["dead-letters"]}
     with closing(deployment.store()) as store:
         (found,) = store.rows("SELECT count() AS n FROM dead_letters")
         assert found["n"] > len(PLANTED) / 2
+        assert len(behind["dead-letters"]) >= found["n"]
+        (places,) = store.rows("SELECT groupUniqArray(topic_offset) AS found FROM dead_letters")
+        assert letters == set(places["found"])
         assert in_tables(store, RAW) == []
