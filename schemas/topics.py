@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["DEAD_LETTERS", "EVENTS_IN", "EVIDENCE", "IDENTITY_MAP", "INTERACTIONS", "LINKS", "Topic", "topics"]
+__all__ = [
+    "DEAD_LETTERS",
+    "EVENTS_IN",
+    "EVIDENCE",
+    "IDENTITY_MAP",
+    "INTERACTIONS",
+    "LINKS",
+    "Topic",
+    "topics",
+]
 
 EVENTS_IN = "events.in"
 INTERACTIONS = "interactions"

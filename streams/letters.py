@@ -27,6 +27,7 @@ _OPEN = """
 """
 # What somebody had no right to say is sent again only by who asks for just that.
 _GRANTED = " AND ({reason:String} != '' OR d.reason != 'not_granted')"
+_KEPT = " AND d.reason NOT IN ('consent_denied', 'erased')"
 
 _BETWEEN = 65_535  # partition of letters from the topics between workers: their offsets are of other logs
 
@@ -75,10 +76,10 @@ def replay(shell: Shell, reason: str = "") -> Replay:
     """Send open dead letters through the edge again.
 
     What passes is stored (or found to be a duplicate: identity is kept) and no longer listed; what is refused
-    again stays. Interrupted, it can be run again.
+    again stays, and so does that of which nothing was kept. Interrupted, it can be run again.
     """
     letters = shell.store.rows(
-        f"SELECT _partition, _offset, _index, bytes {_OPEN} {_GRANTED} ORDER BY _partition, _offset, _index",
+        f"SELECT _partition, _offset, _index, bytes {_OPEN} {_GRANTED} {_KEPT} ORDER BY _partition, _offset, _index",
         {"reason": reason},
     )
     total, refused = Outcome(), 0

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
 from streams.edge import REASONS
+from streams.edge.reasons import DENIED
 from streams.letters import drop as dropped
 from streams.letters import faults_of, listed
 from streams.letters import replay as replayed
@@ -15,6 +16,7 @@ __all__ = ["app"]
 
 # Reasons that are found behind the edge.
 _LATER = {
+    DENIED: "the person did not consent; nothing of the event is kept",
     "not_a_frame": "a record behind the edge cannot be read",
     "erased": "its customer was being forgotten when it came",
 }
