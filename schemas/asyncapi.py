@@ -3,12 +3,22 @@
 from typing import Any
 
 from schemas.event import event_json_schema
-from schemas.topics import EVENTS_IN, Topic, topics
+from schemas.topics import DEAD_LETTERS, EVENTS_IN, Topic, topics
 
 __all__ = ["asyncapi"]
 
 _KAFKA_BINDING = "0.5.0"
 _FRAME = "application/vnd.journey.frame.v1"  # streams.frames: a checksum and Arrow IPC, read by our own processes only
+
+_LETTER: dict[str, Any] = {
+    "reason": {"type": "string", "description": "Code of the reason"},
+    "detail": {"type": "string", "description": "Where in the event, and what is allowed"},
+    "topic": {"type": "string", "description": "File or topic it came from"},
+    "topic_partition": {"type": "integer", "description": "Partition there; 0 for a file"},
+    "topic_offset": {"type": "integer", "description": "Offset there; line number, from 1, for a file"},
+    "bytes": {"type": "string", "description": "The original, with values of handles hashed"},
+    "received": {"type": "string", "format": "date-time", "description": "When it came"},
+}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -18,7 +28,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Customer Journey Engine: topics",
             "version": "1",
-            "description": "Applications send to events.in; all other topics are between our own processes.",
+            "description": "Applications send to events.in and may read dead-letters; all other topics are between our own processes.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": "application/json",
@@ -48,12 +58,8 @@ def _channel(topic: Topic) -> dict[str, Any]:
     }
     if topic.partitions is not None:
         kafka["partitions"] = topic.partitions
-    structured, frame = "#/components/messages/event", "#/components/messages/frame"
-    messages = (
-        {"event": {"$ref": structured}, "binaryEvent": {"$ref": "#/components/messages/binaryEvent"}}
-        if topic.name == EVENTS_IN
-        else {"frame": {"$ref": frame}}
-    )
+    names = {EVENTS_IN: ("event", "binaryEvent"), DEAD_LETTERS: ("deadLetter",)}.get(topic.name, ("frame",))
+    messages = {name: {"$ref": f"#/components/messages/{name}"} for name in names}
     return {
         "address": topic.name,
         "description": f"{topic.about}. Key: {topic.key}.",
@@ -92,6 +98,16 @@ def _messages() -> dict[str, Any]:
                 },
             },
             "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": data},
+        },
+        "deadLetter": {
+            "name": "deadLetter",
+            "title": "An event that was refused",
+            "contentType": "application/json",
+            "payload": {
+                "type": "object",
+                "required": list(_LETTER),
+                "properties": _LETTER,
+            },
         },
         "frame": {
             "name": "frame",

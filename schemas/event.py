@@ -116,6 +116,15 @@ class InteractionV1(TypedDict):
     cause: NotRequired[
         Annotated[Name, Field(description="Id of the event, or the share code, that brought this one.")]
     ]
+    consent: NotRequired[
+        Annotated[
+            Literal["granted", "denied"],
+            Field(
+                description="What the person said to being remembered; of an event that was denied nothing is kept "
+                "but that there was one. Without it, the producer answers for consent."
+            ),
+        ]
+    ]
     properties: NotRequired[
         Annotated[dict[str, JsonValue], Field(description="Anything else; at most 8 KB as JSON.")]
     ]

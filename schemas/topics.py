@@ -5,13 +5,23 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["EVENTS_IN", "EVIDENCE", "IDENTITY_MAP", "INTERACTIONS", "LINKS", "Topic", "topics"]
+__all__ = [
+    "DEAD_LETTERS",
+    "EVENTS_IN",
+    "EVIDENCE",
+    "IDENTITY_MAP",
+    "INTERACTIONS",
+    "LINKS",
+    "Topic",
+    "topics",
+]
 
 EVENTS_IN = "events.in"
 INTERACTIONS = "interactions"
 LINKS = "links"
 IDENTITY_MAP = "identity.map"
 EVIDENCE = "evidence"
+DEAD_LETTERS = "dead-letters"
 
 
 @dataclass(frozen=True, slots=True)

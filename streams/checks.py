@@ -12,7 +12,7 @@ CHECKS: dict[str, tuple[str, str]] = {
         "SELECT event, count() AS times FROM interactions GROUP BY event HAVING times > 1",
     ),
     "books": (
-        "received = stored + duplicates + dead letters, and stored and dead letters are there",
+        "received = stored + duplicates + dead letters, and stored and dead letters are there, or were erased",
         """
         SELECT * FROM
         (
@@ -22,9 +22,12 @@ CHECKS: dict[str, tuple[str, str]] = {
                 (SELECT sum(duplicates) FROM deliveries) AS duplicates,
                 (SELECT sum(dead_letters) FROM deliveries) AS refused,
                 (SELECT count() FROM interactions) AS interactions,
-                (SELECT count() FROM dead_letters) AS letters
+                (SELECT count() FROM dead_letters) AS letters,
+                (SELECT sum(events) FROM erasures) AS erased,
+                (SELECT sum(dead_letters) FROM erasures) AS erased_letters
         )
-        WHERE received != stored + duplicates + refused OR stored != interactions OR refused != letters
+        WHERE received != stored + duplicates + refused OR stored != interactions + erased
+            OR refused != letters + erased_letters
         """,
     ),
     "evidence": (

@@ -21,7 +21,11 @@ __all__ = ["EVERYWHERE", "clustered", "local"]
 # Whole on every server: what views weigh by, what people write, the book, the fences, the write keys.
 EVERYWHERE = frozenset(
     {
+        "dead_letter_drops",
         "dead_letter_replays",
+        "erasing",
+        "erasure_steps",
+        "erasures",
         "fences",
         "migrations",
         "model_changes",

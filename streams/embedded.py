@@ -12,7 +12,7 @@ from typing import Self
 
 from journey.model import Model
 from schemas.apath import default_model_text, parse_model
-from streams import migrations, models
+from streams import drops, erasure, migrations, models
 from streams.batch import Record
 from streams.clock import Clock, system_clock
 from streams.edge import Edge
@@ -74,6 +74,8 @@ class Embedded:
         known = [offset for mark in self.store.watermarks().values() for offset in mark.values()]
         self.log.skip_to(max(known, default=0))
         self._position = self.log.committed
+        self.finish_erasures()
+        drops.finish(self.store, self.clock())
         if self.log.last > self._position:
             _log.info("processing %d frames that were accepted before", self.log.last - self._position)
             self.drain()
@@ -175,6 +177,17 @@ class Embedded:
         """Run under a model that was just put in force: the state is rebuilt from the store."""
         self.model = model
         self._engine = None
+
+    def finish_erasures(self) -> None:
+        """Erase the customers of whom `streams.forget` has said so; what the log had of them was processed before."""
+        for receipt in erasure.pending(self.store):
+            erasure.keep_receipt(self.store, receipt, self.clock())
+            erasure.recount_minutes(self.store)
+            erasure.delete(self.store)
+            self.log.scrub()
+            erasure.scrub(self.store)
+            erasure.clear(self.store, receipt)
+            self._engine = None
 
     def close(self) -> None:
         """Close store, log and lock."""

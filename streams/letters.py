@@ -1,18 +1,23 @@
-"""Dead letters: list them by reason, and send them through the edge again once the cause is mended."""
+"""Dead letters: list them by reason, show them, and send them through the edge again once the cause is mended."""
 
+import secrets
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from schemas.topics import INTERACTIONS
+from streams import drops
 from streams.clock import from_us
+from streams.drops import PLACE
 from streams.engine import Outcome
 from streams.faults import boundary
 from streams.frames import LETTERS, MAX_FRAME_EVENTS, Frame
-from streams.server import Shell
+from streams.server import Server, Shell
 from streams.store import ClickHouse
 
-__all__ = ["Replay", "listed", "replay"]
+__all__ = ["Replay", "drop", "faults_of", "listed", "replay"]
 
 _OPEN = """
     FROM dead_letters AS d
@@ -22,6 +27,9 @@ _OPEN = """
 """
 # What somebody had no right to say is sent again only by who asks for just that.
 _GRANTED = " AND ({reason:String} != '' OR d.reason != 'not_granted')"
+_KEPT = " AND d.reason NOT IN ('consent_denied', 'erased')"
+
+_BETWEEN = 65_535  # partition of letters from the topics between workers: their offsets are of other logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,19 @@ class Replay:
     tried: int
     refused: int
     outcome: Outcome
+
+
+def faults_of(store: ClickHouse, reason: str = "", limit: int = 20) -> list[dict[str, Any]]:
+    """Return dead letters that were not replayed as faults: those alike of one source are one, the most frequent first.
+
+    Alike is: the same reason, and the same place in the event; `source` is the producer that the event names.
+    """
+    return store.rows(
+        "SELECT reason, detail, topic, JSONExtractString(toString(bytes), 'source') AS source, count() AS letters,"
+        f" min(received) AS first, max(received) AS last {_OPEN} GROUP BY reason, detail, topic, source"
+        " ORDER BY letters DESC, reason, detail, topic, source LIMIT {limit:UInt32}",
+        {"reason": reason, "limit": limit},
+    )
 
 
 def listed(
@@ -55,10 +76,10 @@ def replay(shell: Shell, reason: str = "") -> Replay:
     """Send open dead letters through the edge again.
 
     What passes is stored (or found to be a duplicate: identity is kept) and no longer listed; what is refused
-    again stays. Interrupted, it can be run again.
+    again stays, and so does that of which nothing was kept. Interrupted, it can be run again.
     """
     letters = shell.store.rows(
-        f"SELECT _partition, _offset, _index, bytes {_OPEN} {_GRANTED} ORDER BY _partition, _offset, _index",
+        f"SELECT _partition, _offset, _index, bytes {_OPEN} {_GRANTED} {_KEPT} ORDER BY _partition, _offset, _index",
         {"reason": reason},
     )
     total, refused = Outcome(), 0
@@ -86,3 +107,39 @@ def _mark(shell: Shell, letters: list[dict[str, Any]]) -> None:
     names = ["letter_partition", "letter_offset", "letter_index", "replayed_at"]
     with boundary("insert.dead_letter_replays"):
         shell.store.client.insert("dead_letter_replays", rows, column_names=names)
+
+
+def drop(shell: Shell, reason: str) -> int:
+    """Delete the open dead letters of a reason; return how many. Killed anywhere, the next call finishes it.
+
+    On a server, those whose frames workers have not acknowledged yet stay: they might be read again.
+    """
+    store, receipt = shell.store, secrets.token_hex(16)
+    drops.finish(store, shell.clock())
+    limits = _acknowledged(shell) if isinstance(shell, Server) else {}
+    known = " OR ".join(
+        f"(d._partition = {partition:d} AND d._offset <= {offset:d})" for partition, offset in limits.items()
+    )
+    with boundary("letters.drop"):
+        store.client.command(
+            f"INSERT INTO dead_letter_drops (receipt, {PLACE})"
+            " SELECT {receipt:String}, d._partition, d._offset, d._index, d.topic FROM dead_letters AS d"
+            " LEFT ANTI JOIN dead_letter_replays AS r"
+            " ON r.letter_partition = d._partition AND r.letter_offset = d._offset AND r.letter_index = d._index"
+            f" WHERE d.reason = {{reason:String}} AND ({known or '1'})",
+            parameters={"receipt": receipt, "reason": reason},
+            settings=store.insert_settings,
+        )
+    return drops.finish(store, shell.clock())
+
+
+def _acknowledged(server: Server) -> dict[int, int]:
+    """Return, per partition, the offset (from 1) up to which workers have acknowledged frames."""
+    from streams.kafka.topics import partition_count  # noqa: PLC0415 - needs Kafka's client
+    from streams.telemetry.offsets import Offsets  # noqa: PLC0415 - as above
+
+    kafka = server.settings.kafka
+    places = [(INTERACTIONS, partition) for partition in range(partition_count(kafka))]
+    with closing(Offsets(kafka)) as offsets:
+        spans = offsets.spans(places)
+    return {partition: span.committed for (_, partition), span in spans.items()} | {_BETWEEN: 2**63}

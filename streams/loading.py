@@ -27,7 +27,7 @@ _PIECE = 32  # lines taken at a time: what is held beyond a frame
 _ENVELOPE = ("id", "source", "type", "time", "specversion", "subject")
 _DATA = (
     "brand", "handles", "content", "product", "place", "campaign", "device", "amount", "currency", "rating",
-    "sentiment", "cause", "properties",
+    "sentiment", "cause", "consent", "properties",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Commands on dead letters: list and replay."""
+"""Commands on dead letters: list, show, replay and drop."""
 
 from typing import Annotated
 
@@ -7,46 +7,94 @@ from rich.markup import escape
 
 from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
 from streams.edge import REASONS
-from streams.letters import listed
+from streams.edge.reasons import DENIED
+from streams.letters import drop as dropped
+from streams.letters import faults_of, listed
 from streams.letters import replay as replayed
 
 __all__ = ["app"]
+
+# Reasons that are found behind the edge.
+_LATER = {
+    DENIED: "the person did not consent; nothing of the event is kept",
+    "not_a_frame": "a record behind the edge cannot be read",
+    "erased": "its customer was being forgotten when it came",
+}
+_REASONS = REASONS | _LATER
 
 app = typer.Typer(no_args_is_help=True)
 Reason = Annotated[str, typer.Option("--reason", metavar="R", help="Only this reason")]
 
 
 def _known(reason: str) -> str:
-    if reason and reason not in REASONS:
-        raise UsageError(f"--reason {reason}: there are {', '.join(REASONS)}")
+    if reason and reason not in _REASONS:
+        raise UsageError(f"--reason {reason}: there are {', '.join(_REASONS)}")
     return reason
 
 
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show")]
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
+
+
 @app.command("list")
-def show(
+def list_(
     reason: Reason = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Letters to show")] = 20,
+    limit: Limit = 20,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """List events that were refused and not replayed: counts by reason, and the latest."""
+    """List events that were refused and not replayed: counts by reason, each fault of each source, and the latest."""
     with opened(data) as shell:
         counts, latest = listed(shell.store, _known(reason), limit)
+        faults = faults_of(shell.store, reason, limit)
     if as_json:
-        print_json({"reasons": counts, "latest": latest})
+        print_json({"reasons": counts, "faults": faults, "latest": latest})
         return
     if not counts:
         console.print("no dead letters")
     for row in counts:
-        say(f"[bold]{row['letters']:,} {row['reason']}[/]: {REASONS.get(row['reason'], '')}")
+        say(f"[bold]{row['letters']:,} {row['reason']}[/]: {_REASONS.get(row['reason'], '')}")
+    for row in faults:
+        said = f"{row['letters']:,} × {row['reason']} {row['detail']}  {row['source'] or 'no source'}, by {row['topic']}"
+        say(f"  {escape(said)}  {row['first']:%Y-%m-%d %H:%M} to {row['last']:%Y-%m-%d %H:%M} UTC")
     for row in latest:
-        text = (
-            row["bytes"]
-            if isinstance(row["bytes"], str)
-            else row["bytes"].decode("utf-8", "backslashreplace")
-        )
         say(f"{escape(row['topic'])}:{row['topic_offset']}  {row['reason']}  {escape(row['detail'])}")
-        say(f"  {escape(text[:200])}", style="dim")
+        say(f"  {escape(_text(row['bytes'])[:200])}", style="dim")
+
+
+@app.command("show")
+def show(reason: Reason = "", limit: Limit = 1, data: Data = None, as_json: Json = False) -> None:
+    """Show the latest dead letters whole, as they came but for handles, which are hashed."""
+    with opened(data) as shell:
+        _, latest = listed(shell.store, _known(reason), limit)
+    if as_json:
+        print_json(latest)
+        return
+    for row in latest:
+        say(
+            f"{escape(row['topic'])}:{row['topic_offset']}  {row['reason']}  {escape(row['detail'])}",
+            style="bold",
+        )
+        say(f"received {row['received']:%Y-%m-%d %H:%M:%S} UTC", style="dim")
+        say(escape(_text(row["bytes"])))
+
+
+@app.command("drop")
+def drop(
+    reason: Annotated[str, typer.Option("--reason", metavar="R", help="Which")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Delete the dead letters of a reason that were not replayed; how many, stays in the books."""
+    with opened(data) as shell:
+        count = dropped(shell, _known(reason))
+    if as_json:
+        print_json({"dropped": count})
+    else:
+        say(f"{count:,} dropped")
 
 
 @app.command("replay")

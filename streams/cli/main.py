@@ -23,6 +23,7 @@ _COMMANDS = {
     "explain": "read",
     "whatif": "model",
     "verify": "read",
+    "forget": "forget",
     "migrate": "migrate",
     "publish": "kafka",
     "gateway": "kafka",
@@ -57,6 +58,7 @@ _TOLD = {
     "streams.settings": ("SettingsError",),
     "streams.store": ("ClickHouseError", "QueryError"),
     "streams.workers.change": ("ChangeError",),
+    "streams.workers.forgetting": ("ForgetError",),
 }
 
 

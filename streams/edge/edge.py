@@ -1,5 +1,6 @@
 """One line in, one row out: validate, hash, put into columns; what is no event becomes a dead letter."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from streams.edge.columns import Rows, batch
 from streams.edge.keys import Keys
 from streams.edge.naming import Naming, packed
 from streams.edge.properties import Properties, stored
-from streams.edge.reasons import Refused, refused
+from streams.edge.reasons import DENIED, Refused, refused
 from streams.edge.redact import redact
 from streams.edge.times import parsed
 from streams.frames import LETTERS, Frame
@@ -28,6 +29,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 _AHEAD = ("time_ahead", "/time: more than a day ahead")
 _OLD = ("time_too_old", "/time: before 1900")
+_NO = Refused(DENIED, "")
+_SAYS_NO = re.compile(rb'"consent"\s*:\s*"denied"')  # in what is no event, too
 _validated = event_v1.validator.validate_json
 
 Letters = list[tuple[int, Refused]]  # by the place of the line
@@ -70,15 +73,16 @@ class Edge:
             Asked of the events that the contract takes.
         """
         rows = self._plain(lines)
-        letters = [*(refused or {}).items()]
+        letters = [(place, _unless_denied(lines[place], why)) for place, why in (refused or {}).items()]
         if refused:
             rows = rows.keep(_others(rows, letters))
         if len(rows) + len(letters) < len(lines):
             unread = set(range(len(lines))).difference(rows.places, refused or ())
             others, wrong = self._by_contract(lines, sorted(unread))
             rows, letters = rows.with_others(others), letters + wrong
+        rows, denied = _consented(rows)
         timely, late = _check_time(rows, now_us)
-        rows, letters = rows.keep(timely), letters + late
+        rows, letters = rows.keep(timely), letters + denied + late
         if screen is not None and (barred := screen(rows)):
             rows, letters = rows.keep(_others(rows, barred)), letters + barred
         letters.sort(key=lambda letter: letter[0])
@@ -118,9 +122,9 @@ class Edge:
             try:
                 taken.append((place, self._take(lines[place])))
             except ValidationError as error:
-                letters.append((place, refused(error)))
+                letters.append((place, _unless_denied(lines[place], refused(error))))
             except Refused as reason:
-                letters.append((place, reason))
+                letters.append((place, _unless_denied(lines[place], reason)))
         time_us = np.array([(event.pop("time") - _EPOCH) // _US for _, event in taken], np.int64)
         columns = plain.Columns(
             {name: [event[name] for _, event in taken] for name in plain.VALUES},
@@ -152,7 +156,7 @@ class Edge:
             "detail": [reason.detail for _, reason in letters],
             "topic_partition": [partition] * len(letters),
             "topic_offset": [first_offset + place for place, _ in letters],
-            "bytes": [self._redacted(lines[place]) for place, _ in letters],
+            "bytes": [b"" if reason is _NO else self._redacted(lines[place]) for place, reason in letters],
         }
         return pa.RecordBatch.from_pydict(columns, schema=LETTERS)
 
@@ -163,6 +167,18 @@ class Edge:
 def _others(rows: Rows, letters: Letters) -> NDArray[np.bool_]:
     """Return which rows are none of these."""
     return ~np.isin(rows.places, [place for place, _ in letters])
+
+
+def _unless_denied(line: bytes, reason: Refused) -> Refused:
+    return _NO if _SAYS_NO.search(line) else reason
+
+
+def _consented(rows: Rows) -> tuple[Rows, Letters]:
+    """Return the events that may be kept, and a letter without content for each other."""
+    denied = pc.equal(rows.columns.texts["consent"], "denied").to_numpy(zero_copy_only=False)
+    if not denied.any():
+        return rows, []
+    return rows.keep(~denied), [(rows.places[i], _NO) for i in np.flatnonzero(denied)]
 
 
 def _check_time(rows: Rows, now_us: int) -> tuple[NDArray[np.bool_], Letters]:

@@ -48,6 +48,7 @@ class _Interaction(Struct, gc=False, forbid_unknown_fields=True):
     rating: Annotated[float, Meta(ge=0, le=10)] = nan
     sentiment: Annotated[float, Meta(ge=-1, le=1)] = nan
     cause: Name = ""
+    consent: Literal["granted", "denied"] = ""  # type: ignore[assignment]
     properties: Raw = Raw(b"")
 
 

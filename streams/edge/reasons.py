@@ -5,7 +5,9 @@ from pydantic_core import ErrorDetails
 
 from streams.edge.redact import shown
 
-__all__ = ["REASONS", "Refused", "refused"]
+__all__ = ["DENIED", "REASONS", "Refused", "refused"]
+
+DENIED = "consent_denied"  # no fault of the event: it is counted, and nothing of it is kept
 
 REASONS: dict[str, str] = {
     "not_json": "the line is not one JSON object in UTF-8",

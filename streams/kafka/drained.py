@@ -47,6 +47,8 @@ def busy(client: Any, settings: KafkaSettings, partitions: Mapping[str, int]) ->
 def _readers(settings: KafkaSettings) -> dict[str, list[str]]:
     readers: dict[str, list[str]] = {settings.prefix + GATEWAY: [], settings.prefix + WORKERS: []}
     for topic in topics():
+        if topic.reader == "applications":
+            continue  # read by others, at their own pace
         group = GATEWAY if topic.reader == "gateway" else WORKERS
         readers[settings.prefix + group].append(settings.prefix + topic.name)
     return readers

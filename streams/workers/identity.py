@@ -11,9 +11,10 @@ from schemas.topics import IDENTITY_MAP, LINKS
 from streams.ports import BLOCK_ROWS
 from streams.processors.identity import Identity, distinct_links, kind_codes
 from streams.workers import messages
-from streams.workers.messages import Message, Outgoing
+from streams.workers.erasing import Erasing
+from streams.workers.messages import FORGET, Control, Message, Outgoing
 from streams.workers.owner import Owner
-from streams.workers.poison import Poison, tables_of
+from streams.workers.poison import Poison, erasure_of, tables_of
 from streams.workers.ports import PartitionedStore
 from streams.workers.writing import Writer
 
@@ -38,6 +39,7 @@ class IdentityWorker(Owner):
         self._count = partitions
         self._writer = Writer(store, LINKS, wait)
         self._poison = Poison(store, LINKS)
+        self._erasing = Erasing(store, LINKS)
         self.reset()
 
     def reset(self) -> None:
@@ -51,6 +53,7 @@ class IdentityWorker(Owner):
     def _restore(self, partitions: frozenset[int]) -> None:
         del partitions  # there is one
         store = self._store
+        self._erasing.read()
         self._sequence = store.last_sequence("identity_map")
         self._identity.restore(store.links(), store.linked_handles())
         # The write before this may not have been sent: whoever made it died, or lost the partition, in between.
@@ -61,7 +64,41 @@ class IdentityWorker(Owner):
 
         Returns what is to be sent before they are acknowledged. Raises StoreError or FencedError; `reset` then.
         """
+        outgoing: list[Outgoing] = []
+        plain: list[Message] = []
+        for message in batch:
+            if (control := erasure_of(message)) is None:
+                plain.append(message)
+            else:
+                outgoing += self._step(plain, now_us) + self._erase(control, message, now_us)
+                plain = []
+        return outgoing + self._step(plain, now_us)
+
+    def _erase(self, control: Control, message: Message, now_us: int) -> list[Outgoing]:
+        """Know the handles no more, and leave them out; the links are gone from the table by then."""
+        receipt, partition, offset = control.change, message.partition, message.offset
+        outgoing: list[Outgoing] = []
+        if control.verb == FORGET:
+            if self._erasing.begin(receipt, partition, offset):
+                self.reset()
+                self.restore()
+                while self._unsettled:
+                    outgoing += self._step([], now_us)
+                self._store.book_erasure(LINKS, control, partition, offset)
+        elif self._erasing.end(receipt, partition, offset):
+            self._store.book_erasure(LINKS, control, partition, offset)
+        return outgoing
+
+    def _without_erased(self, rows: pa.Table, *names: str) -> pa.Table:
+        """Return the rows that name no handle that is being forgotten."""
+        gone = self._erasing.anywhere()
+        for name in names if len(gone) else ():
+            rows = rows.filter(pa.array(~np.isin(rows.column(name).to_numpy(), gone)))
+        return rows
+
+    def _step(self, batch: Sequence[Message], now_us: int) -> list[Outgoing]:
         rows = tables_of(batch, LINKS, messages.LINKS, self._poison, now_us)
+        rows = self._without_erased(rows, "left_handle", "right_handle")
         left, right = (
             self._identity.graph.slots(
                 rows.column(f"{side}_handle").to_numpy(), kind_codes(rows.column(f"{side}_kind"))
@@ -83,13 +120,14 @@ class IdentityWorker(Owner):
 
     def tick(self, now_us: int) -> list[Outgoing]:
         """Say what the last owner may not have said."""
-        return self.step([], now_us) if self._unsettled and self.open else []
+        return self._step([], now_us) if self._unsettled and self.open else []
 
     def _announce(self, rows: pa.Table) -> list[Outgoing]:
         """Return the moves, for the partitions that own the handles.
 
         Many handles travel in one record; compaction must not take one such for a newer word on another.
         """
+        rows = self._without_erased(rows, "handle")
         partition = rows.column("handle").to_numpy() % self._count
         outgoing = []
         for number in np.unique(partition):

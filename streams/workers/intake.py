@@ -30,7 +30,9 @@ from streams.processors.identity import kind_codes, link_rows
 from streams.processors.intake import Intake, minute_counts, rows_of
 from streams.processors.journey import Journey
 from streams.workers import messages
-from streams.workers.messages import PREPARE, Control, Message, Outgoing
+from streams.workers.erasing import Erasing, without
+from streams.workers.letters import letters_of
+from streams.workers.messages import FORGET, FORGOTTEN, PREPARE, Control, Message, Outgoing
 from streams.workers.owner import Owner
 from streams.workers.poison import Poison, control_of, delivery_of, frame_of, tables_of
 from streams.workers.ports import LogSpan, PartitionedStore, StoreError
@@ -87,6 +89,7 @@ class IntakeWorker(Owner):
         self._poison = Poison(store, INTERACTIONS)
         self.outcome = Outcome()
         self.packed_us: list[int] = []  # of the frames of the last step
+        self._erasing = Erasing(store, INTERACTIONS)
         self.reset()
 
     def reset(self) -> None:
@@ -101,6 +104,7 @@ class IntakeWorker(Owner):
         self._version = Column(np.uint64)
         self._done: dict[int, int] = {}  # offset of the last frame of each partition that is dealt with
         self._log_id = ""
+        self._knows_forgotten = False  # whether the state has handles that were erased from the tables
         self._sent: set[tuple[int, int]] = set()
         self._writer.watermarks = {}
 
@@ -112,6 +116,7 @@ class IntakeWorker(Owner):
         for table, marks in store.watermarks(_WATERMARKED, partitions).items():
             self._writer.watermarks[table] = {**self._writer.of(table), **marks}
         self._compare_with_log(partitions)
+        self._erasing.read()
         newest = store.newest_us(partitions)
         if newest is not None:
             self.intake.restore(*store.ids_since(newest - self.intake.seen.window_us, partitions))
@@ -194,6 +199,8 @@ class IntakeWorker(Owner):
             control = control_of(message)
             if control is None:
                 frame, elsewhere = self._ours(frame_of(message, now_us), message.partition)
+                if len(gone := self._erasing.at(message.partition, message.offset)):
+                    frame = without(frame, gone)
                 outgoing += elsewhere
                 if (events := events + len(frame.events)) > _MOST_EVENTS:
                     outgoing += self._take(records)
@@ -205,6 +212,7 @@ class IntakeWorker(Owner):
             records, events = [], 0
             self._change(control, message, now_us)
         outgoing += self._take(records)
+        self._let_go_of_forgotten()
         return outgoing + self._send_moved(moves)
 
     def _ours(self, frame: Frame, partition: int) -> tuple[Frame, list[Outgoing]]:
@@ -225,6 +233,9 @@ class IntakeWorker(Owner):
         return Frame(frame.events.filter(ours), frame.letters, frame.topic, frame.packed_us), sent
 
     def _change(self, control: Control, message: Message, now_us: int) -> None:
+        if control.verb in {FORGET, FORGOTTEN}:
+            self._erase(control, message, now_us)
+            return
         partition, name = message.partition, ""
         if control.verb == PREPARE:
             model = parse_model(control.model)
@@ -238,6 +249,24 @@ class IntakeWorker(Owner):
         self._writer.write({"deliveries": self._booked(delivery_of(message, now_us))})
         self._done[partition] = message.offset
 
+    def _erase(self, control: Control, message: Message, now_us: int) -> None:
+        """Leave handles out from here on, and take their minutes away; or take them again as those of somebody new."""
+        receipt, partition, offset = control.change, message.partition, message.offset
+        if control.verb == FORGET:
+            if self._erasing.begin(receipt, partition, offset):
+                self._writer.write({"minute_counts": self._store.minutes_of(receipt, partition, offset)})
+                self._store.book_erasure(INTERACTIONS, control, partition, offset)
+        elif self._erasing.end(receipt, partition, offset):
+            self._store.book_erasure(INTERACTIONS, control, partition, offset)
+            self._knows_forgotten = True
+        self._writer.write({"deliveries": self._booked(delivery_of(message, now_us))})
+        self._done[partition] = offset
+
+    def _let_go_of_forgotten(self) -> None:
+        if self._knows_forgotten:
+            self.reset()
+            self.restore()
+
     def tick(self, now_us: int) -> list[Outgoing]:
         """Nothing here waits for time."""
         del now_us
@@ -246,6 +275,7 @@ class IntakeWorker(Owner):
     def _take(self, records: Sequence[Record]) -> list[Outgoing]:
         if not records:
             return []
+        self._let_go_of_forgotten()
         taken = self.intake.process(records)
         batch = taken.batch
         known = len(self._customer)
@@ -264,7 +294,7 @@ class IntakeWorker(Owner):
         self._writer.write(rows)
         self.outcome.add(Outcome(taken.received, len(batch), taken.duplicates, dict(taken.dead_letters)))
         self._done |= {record.partition: record.offset for record in records}
-        outgoing = self._send_links(links)
+        outgoing = letters_of(records) + self._send_links(links)
         for journey, _, touched in weighed:
             outgoing += self._send_touched(journey, touched)
         return outgoing
@@ -313,6 +343,12 @@ class IntakeWorker(Owner):
     def _told(self, moves: pa.Table) -> pa.Table:
         """Take up what identity said of handles of ours, and return it."""
         ids = moves.column("handle").to_numpy()
+        left_out = np.zeros(len(ids), dtype=bool)
+        for partition in self.open:
+            left_out |= (ids % self._count == partition) & np.isin(ids, self._erasing.now(partition))
+        if left_out.any():
+            moves = moves.filter(pa.array(~left_out))
+            ids = moves.column("handle").to_numpy()
         slots = self._slots(ids, kind_codes(moves.column("kind")))
         versions = moves.column("version").to_numpy()
         order = np.argsort(versions, kind="stable")  # the newest is written last

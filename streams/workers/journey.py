@@ -19,9 +19,10 @@ from streams.columns import timestamps
 from streams.engine import Outcome
 from streams.processors.journey import Journey
 from streams.workers import messages
-from streams.workers.messages import Message, Outgoing
+from streams.workers.erasing import Erasing
+from streams.workers.messages import FORGET, Control, Message, Outgoing
 from streams.workers.owner import Owner
-from streams.workers.poison import Poison, tables_of
+from streams.workers.poison import Poison, erasure_of, tables_of
 from streams.workers.ports import PartitionedStore
 from streams.workers.writing import Writer
 
@@ -65,6 +66,7 @@ class JourneyWorker(Owner):
         self._count = partitions
         self._writer = Writer(store, EVIDENCE, wait)
         self._poison = Poison(store, EVIDENCE)
+        self._erasing = Erasing(store, EVIDENCE)
         self.outcome = Outcome()
         self.reset()
 
@@ -86,7 +88,8 @@ class JourneyWorker(Owner):
         self._sequence = max(self._sequence, store.last_sequence("stage_changes"))
         for partition, owner in store.owners(INTERACTIONS).items():
             self._owners[partition] = owner
-        announced = store.announced(partitions)
+        self._erasing.read()
+        announced = self._without_erased(store.announced(partitions), "customer")
         customers = self._graph.customer_slots(announced.column("customer").to_numpy())
         self._journey.restore_announced(announced, customers)
         self._take_up(store.evidence_of_customers(self.model.hash, partitions), partitions)
@@ -120,28 +123,30 @@ class JourneyWorker(Owner):
 
         Whoever owned a handle when this state was restored, or later, tells of every move that the state has not seen.
         A former owner may have stood still since, and send what was true then; of handles that have left, a state that
-        was restored does not know. So the map is asked about those that are not known here.
+        was restored does not know. So the map is asked about those that are not known here; one that it does not have was
+        erased since, for a handle is in the map before anything is sent of it.
         """
         handles = rows.column("handle").to_numpy()
         owners = self._owners[(handles % self._count).astype(np.int64)]
         generation, token = rows.column("generation").to_numpy(), rows.column("token").to_numpy()
         former = (generation < owners[:, 0]) | ((generation == owners[:, 0]) & (token < owners[:, 1]))
-        asked = handles[former & ~self._graph.knows(handles)]
-        if not len(asked):
+        unknown = former & ~self._graph.knows(handles)
+        if not unknown.any():
             return rows
-        found = self._store.customers_of(np.unique(asked)).sort_by("handle")
+        found = self._store.customers_of(np.unique(handles[unknown])).sort_by("handle")
         ids = found.column("handle").to_numpy()
         place = np.minimum(np.searchsorted(ids, handles), max(len(ids) - 1, 0))
         customers, versions = rows.column("customer").to_numpy(), rows.column("map_version").to_numpy()
         if not len(ids):
-            return rows
+            return rows.filter(pa.array(~unknown))
         newest = found.column("version").to_numpy()[place]
-        moved = former & (ids[place] == handles) & (newest > versions)
+        mapped = ids[place] == handles
+        moved = former & mapped & (newest > versions)
         customers = np.where(moved, found.column("customer").to_numpy()[place], customers)
         versions = np.where(moved, newest, versions)
         for name, values in (("customer", customers), ("map_version", versions)):
             rows = rows.set_column(rows.schema.get_field_index(name), name, pa.array(values, pa.uint64()))
-        return rows
+        return rows.filter(pa.array(~unknown | mapped))
 
     def _assign(self, rows: pa.Table, partitions: Collection[int]) -> Moved:
         handles = rows.column("handle").to_numpy()
@@ -160,13 +165,45 @@ class JourneyWorker(Owner):
 
         Nothing is to be sent. Raises StoreError or FencedError; `reset` then.
         """
+        plain: list[Message] = []
+        for message in batch:
+            if (control := erasure_of(message)) is None:
+                plain.append(message)
+            else:
+                self._step(plain, now_us)
+                plain = []
+                self._erase(control, message)
+        self._step(plain, now_us)
+        return []
+
+    def _erase(self, control: Control, message: Message) -> None:
+        """Know the handles no more, and announce nothing of them; the tables have only announcements of them by then."""
+        receipt, partition, offset = control.change, message.partition, message.offset
+        known = self._erasing.anywhere()
+        if control.verb == FORGET:
+            if self._erasing.begin(receipt, partition, offset):
+                if len(self._erasing.anywhere()) > len(known):
+                    self.reset()
+                    self.restore()
+                self._store.book_erasure(EVIDENCE, control, partition, offset)
+        elif self._erasing.end(receipt, partition, offset):
+            self._store.book_erasure(EVIDENCE, control, partition, offset)
+
+    def _without_erased(self, rows: pa.Table, *names: str) -> pa.Table:
+        """Return the rows that name nobody who is being forgotten."""
+        gone = self._erasing.anywhere()
+        for name in names if len(gone) else ():
+            rows = rows.filter(pa.array(~np.isin(rows.column(name).to_numpy(), gone)))
+        return rows
+
+    def _step(self, batch: Sequence[Message], now_us: int) -> None:
         rows = tables_of(batch, EVIDENCE, messages.EVIDENCE, self._poison, now_us)
+        rows = self._without_erased(rows, "handle", "customer")
         rows = rows.filter(pa.compute.equal(rows.column("model"), self.model.hash))
         for message in batch:
             self._offsets[message.partition] = max(self._offsets.get(message.partition, 0), message.offset)
         touched, moved = self._take_up(self._corrected(rows), self.open)
         self._announce(touched, moved, now_us)
-        return []
 
     def tick(self, now_us: int) -> list[Outgoing]:
         """Announce what time alone has changed, and after `restore` whatever lags behind."""

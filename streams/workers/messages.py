@@ -18,6 +18,8 @@ __all__ = [
     "ABANDON",
     "DONE",
     "EVIDENCE",
+    "FORGET",
+    "FORGOTTEN",
     "LINKS",
     "MAP",
     "MAX_ROWS",
@@ -37,6 +39,7 @@ _HEADER = struct.Struct("<4sI")  # magic; CRC-32 of what follows
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 _CONTROL = b"AJC1"
 PREPARE, ABANDON = "prepare", "abandon"  # a change of the A-Path model
+FORGET, FORGOTTEN = "forget", "forgotten"  # an erasure, by its receipt: leave out; take again
 DONE = {PREPARE: "prepared", ABANDON: "abandoned"}
 
 LINKS = pa.schema(
@@ -106,11 +109,11 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A word to whoever works on a partition of interactions, which holds from its place in the log on."""
+    """A word to whoever works on a partition, which holds from its place in the log on."""
 
     verb: str
-    change: str  # what belongs together across partitions
-    model: str  # TOML
+    change: str  # what belongs together across partitions: a change of the model, the receipt of an erasure
+    model: str  # TOML, "" where it is not about a model
 
 
 def pack(table: pa.Table, schema: pa.Schema) -> list[bytes]:
@@ -181,6 +184,6 @@ def unpack_control(value: bytes) -> Control | None:
         control = Control(str(said["verb"]), str(said["change"]), str(said["model"]))
     except (ValueError, KeyError, TypeError) as error:
         raise FrameError(f"a control message that cannot be read: {error}") from error
-    if control.verb not in {PREPARE, ABANDON}:
+    if control.verb not in {PREPARE, ABANDON, FORGET, FORGOTTEN}:
         raise FrameError(f"a control message with the unknown verb {control.verb!r}")
     return control

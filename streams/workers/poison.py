@@ -8,10 +8,10 @@ import pyarrow as pa
 from schemas.apath import ModelError, parse_model
 from streams import frames
 from streams.frames import EVENTS, LETTERS, Frame, FrameError
-from streams.workers.messages import PREPARE, Control, Message, unpack, unpack_control
+from streams.workers.messages import FORGET, FORGOTTEN, PREPARE, Control, Message, unpack, unpack_control
 from streams.workers.ports import PartitionedStore
 
-__all__ = ["NOT_A_FRAME", "Poison", "control_of", "delivery_of", "frame_of", "tables_of"]
+__all__ = ["NOT_A_FRAME", "Poison", "control_of", "delivery_of", "erasure_of", "frame_of", "tables_of"]
 
 NOT_A_FRAME = "not_a_frame"
 _log = logging.getLogger(__name__)
@@ -43,6 +43,12 @@ def control_of(message: Message) -> Control | None:
         _log.warning("%s[%d] at %d: %s", message.topic, message.partition, message.offset - 1, error)
         return None
     return control
+
+
+def erasure_of(message: Message) -> Control | None:
+    """Return what a control message says of an erasure; None where the record is another."""
+    control = control_of(message)
+    return control if control is not None and control.verb in {FORGET, FORGOTTEN} else None
 
 
 def frame_of(message: Message, now_us: int) -> Frame:

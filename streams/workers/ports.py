@@ -12,6 +12,7 @@ from journey.model import Model
 from journey.seen import Ids
 from streams.batch import Watermark
 from streams.ports import StoreError
+from streams.workers.erasing import ErasureStore
 from streams.workers.messages import Control, Message
 
 __all__ = ["FencedError", "LogSpan", "PartitionedStore", "StoreError", "Tenure"]
@@ -34,7 +35,7 @@ class FencedError(RuntimeError):
     """Another worker has taken a partition: nothing was written, and what is known of it is out of date."""
 
 
-class PartitionedStore(Protocol):
+class PartitionedStore(ErasureStore, Protocol):
     """ClickHouse, or what stands for it in a simulation. Columns are as in `schemas/migrations`.
 
     A handle or customer belongs to the partition that is its id modulo the number of partitions. `topic` says
@@ -127,6 +128,12 @@ class PartitionedStore(Protocol):
 
     def book_change(self, control: Control, model: str, partition: int, offset: int) -> None:
         """Say that a partition has done what a change asks for; `model` is its hash. Again is harmless."""
+
+    def minutes_of(self, receipt: str, partition: int, offset: int) -> pa.Table:
+        """Return rows of minute_counts, as of an offset, that take away what an erasure takes of a partition."""
+
+    def book_erasure(self, topic: str, control: Control, partition: int, offset: int) -> None:
+        """Say that a topic's partition has done what an erasure asks for. Again is harmless."""
 
     def links(self) -> pa.Table:
         """Return left_handle, right_handle, kinds, said, withdrawn_at, restored_at, one row a pair."""

@@ -194,6 +194,46 @@ class ServerStore:
         with asking("model_changes did not take a row"), boundary("change.book"):
             self.store.client.insert("model_changes", [row], column_names=names, settings={"async_insert": 0})
 
+    def erasing(self) -> dict[str, NDArray[np.uint64]]:
+        """Return the handles (sorted) of each erasure under way, by receipt."""
+        rows = self._query(
+            "SELECT receipt, arraySort(groupArrayIf(handle, handle != 0)) FROM erasing GROUP BY receipt", {}
+        )
+        return {str(receipt): np.array(handles, np.uint64) for receipt, handles in rows}
+
+    def erasure_steps(self, topic: str) -> list[tuple[str, str, int, int]]:
+        """Return (receipt, verb, partition, offset) of what a topic's owners have said of erasures under way."""
+        rows = self._query(
+            "SELECT receipt, verb, _partition, min(_offset) FROM erasure_steps WHERE topic = {topic:String}"
+            " AND receipt IN (SELECT receipt FROM erasing) GROUP BY receipt, verb, _partition",
+            {"topic": topic},
+        )
+        return [
+            (str(receipt), str(verb), int(partition), int(offset))
+            for receipt, verb, partition, offset in rows
+        ]
+
+    def minutes_of(self, receipt: str, partition: int, offset: int) -> pa.Table:
+        """Return rows of minute_counts, as of an offset, that take away what an erasure takes of a partition.
+
+        Sums of the table go round at 2**64, so that to add its complement is to take away.
+        """
+        return self._arrow(
+            "SELECT brand, fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC')"
+            " AS minute, type, reinterpretAsUInt64(-toInt64(count())) AS touches,"
+            " {partition:UInt16} AS _partition, {offset:UInt64} AS _offset FROM interactions AS i"
+            " WHERE i._partition = {partition:UInt16} AND NOT startsWith(type, 'identity.')"
+            " AND handle IN (SELECT handle FROM erasing WHERE receipt = {receipt:String}) GROUP BY brand, minute, type",
+            {"receipt": receipt, "partition": partition, "offset": offset},
+        )
+
+    def book_erasure(self, topic: str, control: Control, partition: int, offset: int) -> None:
+        """Say that a topic's partition has done what an erasure asks for. Again is harmless."""
+        row = [control.change, topic, control.verb, partition, offset]
+        names = ["receipt", "topic", "verb", "_partition", "_offset"]
+        with asking("erasure_steps did not take a row"), boundary("erasure.book"):
+            self.store.client.insert("erasure_steps", [row], column_names=names, settings={"async_insert": 0})
+
     def _read_structure(self, table: str, names: tuple[str, ...]) -> str:
         rows = self._query(
             "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",

@@ -159,3 +159,41 @@ def test_dead_letters_show_no_raw_handles(journey, write):
     assert "12 34" not in shown
     journey("dead-letters", "list", "--reason", "nonsense", code=2)
     assert "not_json" in journey.errors
+
+
+def test_forget_tells_what_it_would_take_and_then_takes_it(journey, write):
+    lines = [event(n, handles={"email": "ann@example.org", "cookie": "a"}) for n in range(3)]
+    journey("load", str(write(*lines, event(9, handles={"email": "bob@example.org"}))))
+    would = journey.json("forget", "email:ann@example.org", "--dry-run")
+    assert (would["receipt"], would["erased"]["handles"], would["erased"]["events"]) == ("", 2, 3)
+    assert "would erase 2 handles, 3 events" in journey("forget", "cookie:a", "--dry-run")
+    done = journey.json("forget", "email:ann@example.org", "--reason", "asked for")
+    assert done["erased"] == would["erased"]
+    assert journey.rows("SELECT receipt, reason FROM erasures") == [
+        {"receipt": done["receipt"], "reason": "asked for"}
+    ]
+    assert "nothing is known" in journey("forget", "cookie:a")
+    journey("explain", "email:ann@example.org", "--brand", "acme", code=2)
+    assert "all figures recompute" in journey("verify")
+
+
+def test_dead_letters_are_told_by_fault_and_source_shown_whole_and_dropped(journey, write):
+    bad = {**event(1, handles={"email": "ann@example.org"}), "time": "yesterday"}
+    journey("load", str(write(bad, {**bad, "id": "e-2"}, {**bad, "source": "till"}, "{", event(7))))
+    faults = journey.json("dead-letters", "list")["faults"]
+    assert [(row["reason"], row["source"], row["letters"]) for row in faults] == [
+        ("bad_time", "test", 2), ("bad_time", "till", 1), ("not_json", "", 1),
+    ]  # fmt: skip
+    assert "2 × bad_time /time" in journey("dead-letters", "list")
+    shown = journey("dead-letters", "show", "--reason", "bad_time")
+    assert '"time":"yesterday"' in shown
+    assert "ann@" not in shown
+    assert len(journey.json("dead-letters", "show", "--limit", "9")) == 4
+    assert journey.json("dead-letters", "drop", "--reason", "bad_time") == {"dropped": 3}
+    assert [row["reason"] for row in journey.json("dead-letters", "list")["reasons"]] == ["not_json"]
+    assert journey.rows("SELECT what, dead_letters FROM erasures") == [
+        {"what": "dead letters", "dead_letters": 3}
+    ]
+    assert "0 dropped" in journey("dead-letters", "drop", "--reason", "bad_time")
+    journey("dead-letters", "drop", code=2)
+    assert "all figures recompute" in journey("verify")

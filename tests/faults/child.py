@@ -12,6 +12,7 @@ from pathlib import Path
 from schemas.apath import default_model_text, parse_model
 from streams import faults, letters, remodel
 from streams.embedded import BusyError, Embedded
+from streams.forget import forget as forgotten
 from streams.ports import StoreError
 from streams.settings import Settings
 from streams.verify import verify
@@ -43,6 +44,9 @@ TABLES = {
     "models": "SELECT * FROM models ORDER BY sequence",
     "model_stages": "SELECT * FROM model_stages FINAL ORDER BY ALL",
     "model_weights": "SELECT * FROM model_weights FINAL ORDER BY ALL",
+    "erasures": "SELECT * EXCEPT receipt FROM erasures ORDER BY at",
+    "dead_letter_drops": "SELECT * FROM dead_letter_drops",
+    "erasing": "SELECT * FROM erasing",
     "migrations": "SELECT name, statement, checksum FROM migrations FINAL ORDER BY name, statement",
 }
 BROKEN_CHAINS = """
@@ -104,6 +108,21 @@ def replay(task) -> None:
     with opened(task) as embedded:
         letters.replay(embedded)
         embedded.tick()
+        tell(task, tables(embedded))
+
+
+def forget(task) -> None:
+    """Erase a customer; whoever was killed at it before, it may be done when the directory is open."""
+    with opened(task) as embedded:
+        forgotten(embedded, task["handle"])
+        embedded.tick()
+        tell(task, tables(embedded))
+
+
+def drop(task) -> None:
+    """Delete dead letters; whoever was killed at it before, it may be done when the directory is open."""
+    with opened(task) as embedded:
+        letters.drop(embedded, "missing_field")
         tell(task, tables(embedded))
 
 

@@ -11,7 +11,9 @@ import pytest
 from tests.faults.child import KEY
 from tests.faults.comparison import assert_same
 from tests.faults.runs import KILLED, ROOT, run
-from tests.faults.test_kills import both_sides
+from tests.faults.test_kills import DROPPING, ERASING, both_sides
+from tests.privacy.people import identifier
+from tests.privacy.traces import in_files, patterns
 
 MODEL = ("model.write", "model.evidence", "model.activate")
 TEN_DAYS_US = 10 * 86_400_000_000
@@ -46,6 +48,31 @@ def test_dead_letters_whose_replay_was_killed_are_replayed_as_if_nothing_had_hap
     assert_same(
         found, expected, but="deliveries"
     )  # the replay that was killed is in the books, as duplicates
+
+
+def test_an_erasure_that_was_killed_at_every_write_is_finished_as_if_nothing_had_happened(twins):
+    killed, calm = twins
+    handles = [identifier("email", "p7@example.org"), identifier("cookie", "c7")]
+    expected = run("forget", calm, handle=handles[0])
+    assert expected["erasures"][0]["events"] > 3
+    hits = {"erasure.delete": 4, "erasure.scrub": 3}  # of several tables
+    points = [("erasure.begin.before", 1), *((f"{name}.after", hits.get(name, 1)) for name in ERASING)]
+    for armed in points:  # just before a write is just after the one before it
+        assert run("forget", killed, handle=handles[0], arm=armed) is None, f"{armed} was not passed"
+    found = run("forget", killed, handle=handles[0])
+    assert_same(found, expected)
+    assert len(found["erasures"]) == 1
+    assert in_files(killed, patterns(["p7@"], handles)) == []
+
+
+def test_dead_letters_whose_dropping_was_killed_are_dropped_as_if_nothing_had_happened(twins):
+    killed, calm = twins
+    expected = run("drop", calm)
+    assert expected["erasures"][0]["dead_letters"] > 50
+    assert all(row["reason"] != "missing_field" for row in expected["dead_letters"])
+    for point in ("letters.drop.before", *(f"{name}.after" for name in DROPPING)):
+        assert run("drop", killed, arm=[point, 1]) is None, f"{point} was not passed"
+    assert_same(run("drop", killed), expected)
 
 
 def test_what_sql_inserts_is_there_or_not_when_it_is_killed(tmp_path):

@@ -15,10 +15,14 @@ LOADING = (
 # Passed once in the life of a directory, when the log is lost, with JOURNEY_DURABLE: each has a test of its own.
 RARE = ("key.write", "log.skip", "store.durable")
 # Passed by commands other than load: see test_commands.
-COMMANDS = ("model.evidence", "insert.dead_letter_replays", "sql.insert", "store.merges")
+DROPPING = ("letters.drop", "letters.receipt", "letters.delete", "letters.clear")
+ERASING = (
+    "erasure.begin", "erasure.receipt", "erasure.minutes", "erasure.delete", "log.scrub", "erasure.scrub", "erasure.clear",
+)  # fmt: skip
+COMMANDS = ("model.evidence", "insert.dead_letter_replays", "sql.insert", "store.merges", *ERASING, *DROPPING)
 # Passed by workers, gateways and commands on a server only: see tests/cluster and tests/kafka.
 DISTRIBUTED = (
-    "fence.take", "fence.kill", "change.begin", "change.send", "change.evidence", "change.book", "worker.send",
+    "fence.take", "fence.kill", "erasure.send", "erasure.book", "kafka.delete", "change.begin", "change.send", "change.evidence", "change.book", "worker.send",
     "worker.acknowledge", "topics.create", "topics.grow", "kafka.send", "kafka.commit",
 )  # fmt: skip
 # Passed by commands on write keys: see tests/collector.

@@ -11,7 +11,7 @@ from journey.handle import KINDS
 from journey.identity import IdentityGraph
 from journey.seen import Ids
 from schemas.apath import parse_model
-from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from schemas.topics import DEAD_LETTERS, EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams.batch import Batch
 from streams.clock import to_us
 from streams.edge import Edge
@@ -250,6 +250,12 @@ class Connection:
             may_fail=True,
         )
 
+    def erasing(self):
+        return {}
+
+    def erasure_steps(self, _topic):
+        return []
+
     def links(self):
         self.world.faults.read()
         return self.store.links()
@@ -467,12 +473,15 @@ class Cluster:
 
     def send(self, out) -> None:
         """Append a message, at times twice: the producer had no answer and sent it again in another process."""
+        if out.topic == DEAD_LETTERS:
+            return  # for others to read
         self.faults.write(lambda: self.append(out), may_fail=False)
         if self.faults.rate and self.random.random() < 0.03:
             self.append(out)
 
     def append(self, out) -> None:
-        self.topics[out.topic, out.partition].append(out.value)
+        if out.topic != DEAD_LETTERS:
+            self.topics[out.topic, out.partition].append(out.value)
 
     def strikes(self, share: float) -> bool:
         """Whether something is cut off here, and arrives later: as often as nodes are stopped."""

@@ -1,0 +1,39 @@
+"""Dropping dead letters: deleted for good, and counted in `erasures`, so that the books hold."""
+
+from streams.clock import from_us
+from streams.faults import boundary
+from streams.store import ClickHouse
+
+__all__ = ["PLACE", "finish"]
+
+PLACE = "letter_partition, letter_offset, letter_index, letter_topic"
+
+
+def finish(store: ClickHouse, now_us: int) -> int:
+    """Delete what is on the list; return how many."""
+    total = 0
+    for row in store.rows("SELECT receipt, count() AS letters FROM dead_letter_drops GROUP BY receipt"):
+        if not store.rows(
+            "SELECT 1 FROM erasures WHERE receipt = {receipt:String}", {"receipt": row["receipt"]}
+        ):
+            with boundary("letters.receipt"):
+                store.client.insert(
+                    "erasures",
+                    [[row["receipt"], from_us(now_us), "dead letters", row["letters"]]],
+                    column_names=["receipt", "at", "what", "dead_letters"],
+                )
+        settings = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
+        with boundary("letters.delete"):
+            store.client.command(
+                f"ALTER TABLE {store.parts_of('dead_letters')} DELETE WHERE (_partition, _offset, _index, topic) IN"
+                f" (SELECT {PLACE} FROM dead_letter_drops)",
+                settings=settings,
+            )
+        with boundary("letters.clear"):
+            store.client.command(
+                f"ALTER TABLE {store.parts_of('dead_letter_drops')} DELETE WHERE receipt = {{receipt:String}}",
+                parameters={"receipt": row["receipt"]},
+                settings=settings,
+            )
+        total += row["letters"]
+    return total

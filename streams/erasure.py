@@ -1,0 +1,181 @@
+"""What an erasure does to the tables: what it would take, the receipt, the statements; each is harmless when repeated.
+
+The handles stand in the table `erasing` while it goes on, and statements read them there: ClickHouse keeps the text of
+mutations, and of queries where it is told to, and so none of them names anybody.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+
+from streams.clock import from_us
+from streams.faults import boundary
+from streams.store import ClickHouse
+
+__all__ = [
+    "ERASING",
+    "Erased",
+    "begin",
+    "clear",
+    "count",
+    "delete",
+    "keep_receipt",
+    "pending",
+    "receipt_of",
+    "recount_minutes",
+    "scrub",
+]
+
+_NOBODY = 0  # beside the handles of a receipt: stays until their files are gone too
+ERASING = f"SELECT handle FROM erasing WHERE handle != {_NOBODY}"
+_AMONG = f"SELECT groupArray(handle) FROM ({ERASING})"
+_NAMES_ONE = (
+    "arrayExists(h -> position(bytes, concat('#', leftPad(lower(hex(h)), 16, '0'))) > 0, ({handles}))"
+)
+_KEYS = (
+    "SELECT brand, fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC'), type"
+    f" FROM interactions WHERE NOT startsWith(type, 'identity.') AND handle IN ({ERASING})"
+)
+_KEY = "(brand, minute, type)"
+
+# Table to what ALTER does to it. Links go first: what is restored from the tables then knows the handles alone.
+_ALTERED: dict[str, str] = {
+    "identity_links": f"DELETE WHERE left_handle IN ({ERASING}) OR right_handle IN ({ERASING})",
+    "evidence": f"DELETE WHERE handle IN ({ERASING})",
+    "interactions": (
+        f"DELETE WHERE handle IN ({ERASING}), UPDATE"
+        f" kinds = arrayFilter((kind, handle) -> handle NOT IN ({ERASING}), kinds, handles),"
+        f" handles = arrayFilter(handle -> handle NOT IN ({ERASING}), handles) WHERE hasAny(handles, ({_AMONG}))"
+    ),
+    "dead_letters": f"DELETE WHERE {_NAMES_ONE.format(handles=_AMONG)}",
+    "identity_map": (
+        f"DELETE WHERE handle IN ({ERASING}), UPDATE"
+        f" customer = if(customer IN ({ERASING}), handle, customer),"
+        f" previous = if(previous IN ({ERASING}), handle, previous)"
+        f" WHERE customer IN ({ERASING}) OR previous IN ({ERASING})"
+    ),
+    "stage_changes": f"DELETE WHERE customer IN ({ERASING})",
+}
+# ALTER has answered when all parts are rewritten. A lightweight DELETE would leave the rows where they are.
+_WHOLLY = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
+_TOUCHED = (*_ALTERED, "minute_counts")
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How much an erasure takes: see the comments of the table `erasures`."""
+
+    handles: int
+    events: int
+    links: int
+    announcements: int
+    mentions: int
+    dead_letters: int
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing is known of anybody."""
+        return not any(getattr(self, field.name) for field in fields(self))
+
+
+def count(store: ClickHouse, handles: Collection[int] | None = None) -> Erased:
+    """Count what is known of these handles; without any given, of those that are being erased."""
+    some = ERASING if handles is None else "SELECT arrayJoin({handles:Array(UInt64)})"
+    among = _AMONG if handles is None else "SELECT {handles:Array(UInt64)}"
+    (row,) = store.rows(
+        f"""
+        SELECT
+            (SELECT uniqExact(handle) FROM identity_map WHERE handle IN ({some})) AS handles,
+            (SELECT count() FROM interactions WHERE handle IN ({some})) AS events,
+            (SELECT uniqExact(left_handle, right_handle) FROM identity_links
+                WHERE left_handle IN ({some}) OR right_handle IN ({some})) AS links,
+            (SELECT count() FROM stage_changes WHERE customer IN ({some})) AS announcements,
+            (SELECT count() FROM interactions WHERE hasAny(handles, ({among})) AND handle NOT IN ({some})) AS mentions,
+            (SELECT count() FROM dead_letters WHERE {_NAMES_ONE.format(handles=among)}) AS dead_letters
+        """,
+        {} if handles is None else {"handles": sorted(handles)},
+    )
+    return Erased(**{name: int(value) for name, value in row.items()})
+
+
+def pending(store: ClickHouse) -> list[str]:
+    """Return the receipts of erasures that were begun and not finished."""
+    return [row["receipt"] for row in store.rows("SELECT DISTINCT receipt FROM erasing ORDER BY receipt")]
+
+
+def begin(store: ClickHouse, receipt: str, handles: Collection[int], reason: str, now_us: int) -> None:
+    """Say what is to be erased, in one insert: from now on it will be, whoever is killed."""
+    rows = [[receipt, handle, reason, from_us(now_us)] for handle in sorted({_NOBODY, *handles})]
+    with boundary("erasure.begin"):
+        store.client.insert("erasing", rows, column_names=["receipt", "handle", "reason", "asked_at"])
+
+
+def keep_receipt(store: ClickHouse, receipt: str, now_us: int) -> None:
+    """Count what is going to be deleted, and keep that; once."""
+    if store.rows("SELECT 1 FROM erasures WHERE receipt = {receipt:String}", {"receipt": receipt}):
+        return
+    found = count(store)
+    (asked,) = store.rows(
+        "SELECT any(reason) AS reason FROM erasing WHERE receipt = {receipt:String}", {"receipt": receipt}
+    )
+    names = [field.name for field in fields(found)]
+    row = [receipt, from_us(now_us), "customer", asked["reason"], *(getattr(found, name) for name in names)]
+    with boundary("erasure.receipt"):
+        store.client.insert("erasures", [row], column_names=["receipt", "at", "what", "reason", *names])
+
+
+def receipt_of(store: ClickHouse, receipt: str) -> Erased:
+    """Return what an erasure took, as its receipt says."""
+    names = ", ".join(field.name for field in fields(Erased))
+    (row,) = store.rows(
+        f"SELECT {names} FROM erasures WHERE receipt = {{receipt:String}}", {"receipt": receipt}
+    )
+    return Erased(**{name: int(value) for name, value in row.items()})
+
+
+def recount_minutes(store: ClickHouse) -> None:
+    """Count the minutes of erased interactions anew, without them, while those are there; nobody else may write."""
+    with boundary("erasure.minutes"):
+        store.client.command(
+            f"ALTER TABLE {store.parts_of('minute_counts')} DELETE WHERE {_KEY} IN ({_KEYS})",
+            settings=_WHOLLY,
+        )
+        store.client.command(
+            "INSERT INTO minute_counts (brand, minute, type, touches, _partition, _offset)"
+            " SELECT brand, fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC')"
+            " AS minute, type, count(), _partition, max(_offset) FROM interactions"
+            f" WHERE handle NOT IN ({ERASING}) AND {_KEY} IN ({_KEYS}) GROUP BY brand, minute, type, _partition",
+            settings=store.insert_settings,
+        )
+
+
+def delete(store: ClickHouse, *tables: str) -> None:
+    """Take the handles out of these tables, or of all; what others said that named one is kept without it."""
+    for table in tables or _ALTERED:
+        with boundary("erasure.delete"):
+            store.client.command(f"ALTER TABLE {store.parts_of(table)} {_ALTERED[table]}", settings=_WHOLLY)
+
+
+def clear(store: ClickHouse, receipt: str) -> None:
+    """Forget whom it was about, and then that it was under way."""
+    for who in (f"handle != {_NOBODY}", "1"):
+        with boundary("erasure.clear"):
+            store.client.command(
+                f"ALTER TABLE {store.parts_of('erasing')} DELETE WHERE receipt = {{receipt:String}} AND {who}",
+                parameters={"receipt": receipt},
+                settings=_WHOLLY,
+            )
+        scrub(store, "erasing")
+
+
+def scrub(store: ClickHouse, *tables: str) -> None:
+    """Take the files of what was deleted off the disk at once, rather than after some minutes.
+
+    On a cluster each server does that by itself, within ten minutes.
+    """
+    if store.cluster:
+        return
+    for table in tables or _TOUCHED:
+        with boundary("erasure.scrub"):
+            store.client.command(f"ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = 0")
+            store.client.command(f"ALTER TABLE {table} DROP PARTITION ID 'none'")  # looks for such files
+            store.client.command(f"ALTER TABLE {table} RESET SETTING old_parts_lifetime")

@@ -1,0 +1,122 @@
+"""Who is being forgotten: handles that a lane leaves out, in each partition from one offset to another.
+
+While an erasure is under way, whatever comes of its handles goes too: nobody has to tell what is new from what is on
+its way yet. An offset decides where that begins and ends, so that a record read again is treated as it was before.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from streams.frames import LETTERS, Frame
+from streams.workers.messages import FORGET
+
+__all__ = ["ERASED", "Erasing", "ErasureStore", "without"]
+
+ERASED = "erased"  # the reason under which the books have events of somebody who was being forgotten
+_NOBODY = np.empty(0, np.uint64)
+_NEVER = 2**63
+
+U64 = NDArray[np.uint64]
+
+
+class ErasureStore(Protocol):
+    """What is asked of the store."""
+
+    def erasing(self) -> dict[str, U64]:
+        """Return the handles (sorted) of each erasure under way, by receipt."""
+
+    def erasure_steps(self, topic: str) -> list[tuple[str, str, int, int]]:
+        """Return (receipt, verb, partition, offset) of what a topic's owners have said of erasures under way."""
+
+
+class Erasing:
+    """Erasures of one topic, as the tables and the log tell of them."""
+
+    def __init__(self, store: ErasureStore, topic: str) -> None:
+        self._store = store
+        self._topic = topic
+        self._handles: dict[str, U64] = {}
+        self._begun: dict[tuple[str, int], int] = {}
+        self._ended: dict[tuple[str, int], int] = {}
+
+    def read(self) -> None:
+        """Take up what the tables say; what is finished is not known any more."""
+        self._handles = self._store.erasing()
+        for receipt, verb, partition, offset in self._store.erasure_steps(self._topic):
+            into = self._begun if verb == FORGET else self._ended
+            into[receipt, partition] = min(offset, into.get((receipt, partition), _NEVER))
+        for known in (self._begun, self._ended):
+            for place in [place for place in known if place[0] not in self._handles]:
+                del known[place]
+
+    def begin(self, receipt: str, partition: int, offset: int) -> bool:
+        """Leave the handles out from here on; False where that is so already, or the erasure is finished."""
+        if receipt not in self._handles:
+            self._handles = self._store.erasing()
+        if receipt not in self._handles or (receipt, partition) in self._begun:
+            return False
+        self._begun[receipt, partition] = offset
+        return True
+
+    def end(self, receipt: str, partition: int, offset: int) -> bool:
+        """Take the handles again from here on; False where that is so already."""
+        if (receipt, partition) not in self._begun or (receipt, partition) in self._ended:
+            return False
+        self._ended[receipt, partition] = offset
+        return True
+
+    def at(self, partition: int, offset: int) -> U64:
+        """Return the handles to leave out of a record (sorted)."""
+        return self._union(
+            receipt
+            for (receipt, where), begun in self._begun.items()
+            if where == partition and begun < offset < self._ended.get((receipt, where), _NEVER)
+        )
+
+    def now(self, partition: int) -> U64:
+        """Return the handles that a partition leaves out where its log has come to."""
+        return self.at(partition, _NEVER - 1)
+
+    def anywhere(self) -> U64:
+        """Return the handles that some partition leaves out, of erasures that no partition has ended."""
+        ended = {receipt for receipt, _ in self._ended}
+        return self._union({receipt for receipt, _ in self._begun} - ended)
+
+    def _union(self, receipts: Iterable[str]) -> U64:
+        found = [self._handles[receipt] for receipt in receipts]
+        return np.unique(np.concatenate(found)) if found else _NOBODY
+
+
+def without(frame: Frame, gone: U64) -> Frame:
+    """Return a frame without events of these handles; others' events do not name them any more.
+
+    Each event that is left out becomes a dead letter without content, so that the books hold.
+    """
+    events, letters = frame.events, frame.letters
+    hers = np.isin(events.column("handle").to_numpy(), gone)
+    texts = [b"#%016x" % handle for handle in gone.tolist()]
+    about = [any(text in data for text in texts) for data in letters.column("bytes").to_pylist()]
+    lists, kinds = events.column("handles"), events.column("kinds")
+    named = np.isin(lists.flatten().to_numpy(), gone)
+    if not (hers.any() or any(about) or named.any()):
+        return frame
+    ends = np.concatenate([[0], np.cumsum(~named)])[lists.offsets.to_numpy() - lists.offsets[0].as_py()]
+    starts = pa.array(ends.astype(np.int32))
+    stays = pa.array(~named)
+    for name, column in (("handles", lists), ("kinds", kinds)):
+        stripped = pa.ListArray.from_arrays(starts, column.flatten().filter(stays))
+        events = events.set_column(events.schema.get_field_index(name), events.schema.field(name), stripped)
+    rows = [
+        _blank(row) if mentions else row for row, mentions in zip(letters.to_pylist(), about, strict=True)
+    ]
+    rows += [_blank({"topic_partition": 0, "topic_offset": 0}) for _ in range(int(hers.sum()))]
+    kept = events.filter(pa.array(~hers))
+    return Frame(kept, pa.RecordBatch.from_pylist(rows, LETTERS), frame.topic, frame.packed_us)
+
+
+def _blank(letter: dict[str, object]) -> dict[str, object]:
+    return letter | {"reason": ERASED, "detail": "", "bytes": b""}

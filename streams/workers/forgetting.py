@@ -1,0 +1,175 @@
+"""Forgetting a customer on a server: asked of every partition, erased from the tables and then from Kafka.
+
+Owners of interactions leave the handles out from a point of each partition's log on. When all of them are past it, and
+what they sent before is acknowledged, nothing new of the handles comes, and they are deleted: what the other lanes
+restore from goes before these are asked to let go of their state. At last the handles are taken again, as those of
+somebody new, and Kafka's records up to there are deleted. A command that was killed goes on where it was when it is
+given again, or when another erasure is asked for.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import Any
+
+from schemas.topics import DEAD_LETTERS, EVENTS_IN, EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from streams import erasure
+from streams.faults import boundary
+from streams.forget import Forgotten, handles_of, keep_shared
+from streams.kafka.clients import TopicPartition, admin, producer, told
+from streams.kafka.drained import GATEWAY, WORKERS
+from streams.kafka.topics import partition_count
+from streams.server import Server
+from streams.telemetry.offsets import Offsets
+from streams.workers.messages import FORGET, FORGOTTEN, Control, pack_control
+
+__all__ = ["ForgetError", "forget_across"]
+
+_SILENCE_S = 60.0  # without any partition answering, after which nobody seems to be there
+_LOOK_S = 0.2
+_OURS = (INTERACTIONS, LINKS, IDENTITY_MAP, EVIDENCE)
+
+Tell = Callable[[str, int, int], None]  # what is waited for, partitions that did it, all partitions
+
+
+class ForgetError(RuntimeError):
+    """The erasure is not finished; given again, it goes on."""
+
+
+def forget_across(
+    server: Server, handle: int, reason: str, tell: Tell, *, silence_s: float = _SILENCE_S
+) -> Forgotten:
+    """Erase the customer of a handle; an erasure that was interrupted is finished first.
+
+    Raises
+    ------
+    ForgetError
+        No worker answers for some partition.
+    BrokerError
+        Kafka cannot be used.
+    """
+    store = server.store
+    for receipt in erasure.pending(store):
+        _Erasure(server, receipt, tell, silence_s).finish()
+    handles = handles_of(store, handle)
+    found = erasure.count(store, handles)
+    if found.nothing:
+        return "", found
+    receipt = secrets.token_hex(16)
+    keep_shared(server, handles, receipt)
+    erasure.begin(store, receipt, handles, reason, server.clock())
+    return receipt, _Erasure(server, receipt, tell, silence_s).finish()
+
+
+class _Erasure:
+    """One erasure that has begun; every step may be taken again."""
+
+    def __init__(self, server: Server, receipt: str, tell: Tell, silence_s: float) -> None:
+        self._server = server
+        self._store = server.store
+        self._kafka = server.settings.kafka
+        self._receipt = receipt
+        self._tell = tell
+        self._silence_s = silence_s
+        many = partition_count(self._kafka)
+        self._counts = {topic: 1 if topic == LINKS else many for topic in (*_OURS, EVENTS_IN, DEAD_LETTERS)}
+
+    def finish(self) -> erasure.Erased:
+        """Go on from where it is; return what it took."""
+        self._ask(INTERACTIONS, FORGET)
+        if not self._all_said(EVIDENCE, FORGOTTEN):  # after that, what comes of the handles is somebody's new
+            self._delete()
+        for topic in (LINKS, EVIDENCE, INTERACTIONS):
+            self._ask(topic, FORGOTTEN)
+        self._delete_records()
+        erasure.scrub(self._store)
+        found = erasure.receipt_of(self._store, self._receipt)
+        erasure.clear(self._store, self._receipt)
+        return found
+
+    def _delete(self) -> None:
+        erasure.keep_receipt(self._store, self._receipt, self._server.clock())
+        erasure.delete(self._store, "identity_links", "evidence", "interactions", "dead_letters")
+        self._ask(LINKS, FORGET)
+        erasure.delete(self._store, "identity_map")
+        self._ask(EVIDENCE, FORGET)
+        erasure.delete(self._store, "stage_changes")
+        self._wait_for(IDENTITY_MAP, self._spans(IDENTITY_MAP, end=True), "told of moves")
+
+    def _said(self, topic: str, verb: str) -> dict[int, int]:
+        rows = self._store.query(
+            "SELECT _partition, min(_offset) FROM erasure_steps"
+            " WHERE receipt = {receipt:String} AND topic = {topic:String} AND verb = {verb:String} GROUP BY _partition",
+            {"receipt": self._receipt, "topic": topic, "verb": verb},
+        )
+        return {int(partition): int(offset) for partition, offset in rows}
+
+    def _all_said(self, topic: str, verb: str) -> bool:
+        return len(self._said(topic, verb)) == self._counts[topic]
+
+    def _ask(self, topic: str, verb: str) -> None:
+        """Send to the partitions that have not done it; wait until all have, and have acknowledged it."""
+        missing = set(range(self._counts[topic])) - self._said(topic, verb).keys()
+        control = pack_control(Control(verb, self._receipt, ""))
+        with closing(producer(self._kafka)) as out, boundary("erasure.send"), told(self._kafka):
+            sent = [
+                out.send(f"{self._kafka.prefix}{topic}", value=control, partition=partition)
+                for partition in sorted(missing)
+            ]
+            for each in sent:
+                each.get(timeout=30)
+        what = f"{topic} {verb}"
+        self._until(what, lambda: len(self._said(topic, verb)), self._counts[topic])
+        self._wait_for(topic, self._said(topic, verb), what)
+
+    def _spans(self, topic: str, *, end: bool) -> dict[int, int]:
+        with closing(Offsets(self._kafka)) as offsets:
+            spans = offsets.spans([(topic, partition) for partition in range(self._counts[topic])])
+        return {place[1]: span.end if end else span.committed for place, span in spans.items()}
+
+    def _wait_for(self, topic: str, offsets: Mapping[int, int], what: str) -> None:
+        """Wait until workers have acknowledged these offsets (from 1), so what follows from them was sent."""
+
+        def done() -> int:
+            committed = self._spans(topic, end=False)
+            return sum(committed[partition] >= offset for partition, offset in offsets.items())
+
+        self._until(what, done, len(offsets))
+
+    def _until(self, what: str, look: Callable[[], int], count: int) -> None:
+        best, since = -1, time.monotonic()
+        while (done := look()) < count:
+            if done > best:
+                best, since = done, time.monotonic()
+            self._tell(what, done, count)
+            if time.monotonic() - since > self._silence_s:
+                raise ForgetError(
+                    f"{what}: {done} of {count} partitions have answered, and no other for {self._silence_s:.0f} s: are "
+                    "workers running? Given again, the erasure goes on"
+                )
+            time.sleep(_LOOK_S)
+
+    def _delete_records(self) -> None:
+        """Delete what was read from the topics: from `events.in` too, where values are as applications sent them.
+
+        Of `dead-letters` everything is deleted: who has read how far there is not known, and the table has them all.
+        """
+        with admin(self._kafka) as client:
+            groups = {self._kafka.prefix + group: None for group in (WORKERS, GATEWAY)}
+            there = {group["group_id"] for group in client.list_groups()}
+            committed = client.list_group_offsets({name: None for name in groups if name in there})
+            read: dict[Any, int] = {}
+            for topic, count in self._counts.items():
+                if topic == DEAD_LETTERS:
+                    ends = self._spans(topic, end=True)
+                    name = f"{self._kafka.prefix}{topic}"
+                    read |= {TopicPartition(name, partition): end for partition, end in ends.items() if end}
+                    continue
+                group = committed.get(self._kafka.prefix + (GATEWAY if topic == EVENTS_IN else WORKERS), {})
+                for partition in range(count):
+                    place = TopicPartition(f"{self._kafka.prefix}{topic}", partition)
+                    if place in group and group[place].offset > 0:
+                        read[place] = group[place].offset
+            with boundary("kafka.delete"):
+                client.delete_records(read)

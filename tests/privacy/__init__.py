@@ -1,0 +1,1 @@
+"""Whoever is forgotten is nowhere, and nothing personal is ever anywhere."""

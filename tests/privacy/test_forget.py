@@ -1,0 +1,155 @@
+"""`journey forget` in a data directory: nothing of her is left, and everything of the others is."""
+
+import pytest
+
+from journey.handle import KINDS
+from streams.embedded import Embedded
+from streams.erasure import Erased, count
+from streams.forget import forget, handles_of
+from streams.settings import Settings
+from streams.verify import verify
+from tests.faults.child import BROKEN_CHAINS, TABLES
+from tests.privacy.people import ANN, HERS, KEY, KIOSK, RAW, event, hers, history, identifier, only, others
+from tests.privacy.traces import in_files, in_tables, patterns
+
+NOW_US = 1_780_617_600_000_000  # 2026-06-05
+WANTED = patterns(RAW, HERS)
+
+
+@pytest.fixture
+def opened(tmp_path):
+    with Embedded(Settings(tmp_path / "data", handle_key=KEY), clock=lambda: NOW_US) as embedded:
+        yield embedded
+
+
+def load(embedded, lines, size=7):
+    edge = embedded.edge()
+    for start in range(0, len(lines), size):
+        embedded.load(
+            [edge.pack(lines[start : start + size], topic="file", now_us=NOW_US, first_offset=start + 1)]
+        )
+    embedded.tick()
+
+
+def drift(embedded):
+    return [(check.name, check.rows) for check in verify(embedded) if check.drift]
+
+
+def test_nothing_of_her_is_in_any_table_or_file_and_all_figures_recompute(opened, tmp_path):
+    load(opened, history())
+    assert in_tables(opened.store, patterns([], HERS))  # what is looked for can be found
+    assert in_files(tmp_path, patterns([], HERS))
+    receipt, found = forget(opened, HERS[0], "asked by mail")
+    assert found == Erased(
+        handles=4, events=5, links=4, announcements=found.announcements, mentions=2, dead_letters=2
+    )
+    assert found.announcements > 0
+    assert drift(opened) == []
+    assert in_tables(opened.store, WANTED) == []
+    assert in_files(tmp_path, WANTED, but=["handle.key"]) == []
+    (kept,) = opened.store.rows("SELECT * FROM erasures")
+    assert (kept["receipt"], kept["what"], kept["reason"], kept["events"]) == (
+        receipt,
+        "customer",
+        "asked by mail",
+        5,
+    )
+    assert opened.store.rows(BROKEN_CHAINS) == []
+
+
+def test_others_are_as_if_she_had_never_been_there(opened, tmp_path):
+    load(opened, history())
+    forget(opened, HERS[2])
+    found = {
+        name: opened.store.rows(TABLES[name]) for name in ("evidence", "minute_counts", "stages", "customers")
+    }
+    left = {row["id"]: row for row in opened.store.rows("SELECT id, handles, kinds FROM interactions")}
+    assert left["both"]["handles"] == [identifier("email", "p1@example.org")]
+    assert left["both"]["kinds"] == ["email"]
+    opened.close()
+    with Embedded(Settings(tmp_path / "other", handle_key=KEY), clock=lambda: NOW_US) as other:
+        load(
+            other,
+            [
+                *others(),
+                event("both", "web.purchase", 6, {"email": "p1@example.org"}, amount=2, currency="EUR"),
+            ],
+        )
+        for name, rows in found.items():
+            want = other.store.rows(TABLES[name])
+            assert [str(row) for row in rows] == [str(row) for row in want], name
+
+
+def test_a_later_event_of_the_same_handles_begins_anew(opened):
+    load(opened, history())
+    forget(opened, HERS[0])
+    load(opened, hers("again"))
+    assert handles_of(opened.store, HERS[0]) == sorted(HERS)
+    (row,) = opened.store.rows(
+        "SELECT count() AS n, min(startsWith(id, 'again')) AS new FROM touchpoints WHERE customer = {c:UInt64}",
+        {"c": min(HERS)},
+    )
+    assert row == {"n": 5, "new": 1}
+    assert drift(opened) == []
+    first = count(opened.store, HERS)
+    receipt, found = forget(opened, HERS[1])
+    assert found == first
+    assert receipt
+    assert drift(opened) == []
+
+
+def test_a_state_that_was_restored_is_the_one_that_went_on(opened, tmp_path):
+    load(opened, history())
+    forget(opened, HERS[0])
+    load(opened, others(25) + hers("again"))
+    tables = {name: opened.store.rows(sql) for name, sql in TABLES.items()}
+    opened.close()
+    with Embedded(Settings(tmp_path / "data", handle_key=KEY), clock=lambda: NOW_US) as again:
+        again.tick()
+        assert {name: again.store.rows(sql) for name, sql in TABLES.items()} == tables
+        assert drift(again) == []
+
+
+def test_somebody_unknown_is_no_error_and_no_receipt(opened):
+    load(opened, others())
+    receipt, found = forget(opened, HERS[0])
+    assert receipt == ""
+    assert found.nothing
+    assert opened.store.rows("SELECT * FROM erasures") == []
+
+
+def test_a_kiosk_that_she_shared_with_others_stays_shared_and_joins_nobody(opened):
+    cap = opened.model.identity.caps[KINDS.index("loyalty")]
+    load(opened, history(kiosk=cap + 1))
+    cards = [identifier("loyalty", f"LUM-{i}") for i in range(cap)]
+    before = [handles_of(opened.store, card) for card in cards]
+    assert all(len(handles) == 1 for handles in before)
+    forget(opened, HERS[0])
+    assert [handles_of(opened.store, card) for card in cards] == before
+    assert identifier(*next(iter(KIOSK.items()))) in {
+        row["handle"] for row in opened.store.rows("SELECT handle FROM customers")
+    }
+    load(opened, [event("later", "store.check_in", 9, {"loyalty": "LUM-0"} | KIOSK)])
+    assert [handles_of(opened.store, card) for card in cards] == before
+    assert drift(opened) == []
+
+
+def test_a_kiosk_itself_can_be_forgotten(opened):
+    cap = opened.model.identity.caps[KINDS.index("loyalty")]
+    load(opened, history(kiosk=cap + 1))
+    kiosk = identifier(*next(iter(KIOSK.items())))
+    _, found = forget(opened, kiosk)
+    assert (found.handles, found.events, found.mentions) == (1, 0, cap + 1)
+    assert in_tables(opened.store, patterns([], [kiosk])) == []
+    assert drift(opened) == []
+
+
+def test_an_event_sent_again_after_the_erasure_is_taken_for_a_new_one(opened):
+    load(opened, history())
+    forget(opened, HERS[0])
+    load(opened, [hers()[0]])
+    assert handles_of(opened.store, HERS[0]) == sorted(
+        identifier(*pair) for pair in only("email", "cookie").items()
+    )
+    assert drift(opened) == []
+    assert ANN
