@@ -16,7 +16,7 @@ from journey.spikes.tail import Tails
 __all__ = ["THRESHOLD", "Detector", "Reading", "SeriesError", "check"]
 
 THRESHOLD = 0.5  # of a score: there as many alarms are to be expected in a quiet month as the policy allows
-_HELD = 0.49  # the most that a bucket scores which belongs to an event that has had its alarm
+_HELD = 0.49  # the most that a bucket scores without an alarm, since its event has had one
 _MONTH_DAYS = 30
 _DAY_S = 86_400
 _US = 1_000_000
@@ -118,7 +118,8 @@ class Detector:
         alarm, at_s = False, at_us / _US
         if score >= THRESHOLD:
             alarm = self._event.take(at_s, evidence)
-            score = score if alarm else _HELD
+        if not alarm:
+            score = min(score, _HELD)
         return Reading(
             at_us=at_us,
             count=count,

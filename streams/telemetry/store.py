@@ -14,7 +14,7 @@ from streams.ports import SEQUENCED
 from streams.store import ClickHouse
 from streams.telemetry.meter import Meter
 from streams.workers.messages import Message
-from streams.workers.ports import StoreError
+from streams.workers.ports import StoreError, Tenure
 from streams.workers.store import ServerStore
 
 __all__ = ["MeasuredStore"]
@@ -49,6 +49,26 @@ class MeasuredStore(ServerStore):
         """Return hash and TOML text of the model in force."""
         with self._meter.asking():
             return super().model_in_force()
+
+    def model_changes(self) -> int:
+        """Return how often a model has come into force."""
+        with self._meter.asking():
+            return super().model_changes()
+
+    def logs(self, partitions: Collection[int]) -> dict[int, str]:
+        """Return the log of each partition's latest delivery, empty where it was not noted."""
+        with self._meter.asking():
+            return super().logs(partitions)
+
+    def owners(self, topic: str) -> dict[int, Tenure]:
+        """Return who owns each partition now."""
+        with self._meter.asking():
+            return super().owners(topic)
+
+    def customers_of(self, handles: NDArray[np.uint64]) -> pa.Table:
+        """Return handle, customer, version of those of these handles that the map has."""
+        with self._meter.asking():
+            return super().customers_of(handles)
 
     def recompute(self, model: Model, partition: int, offset: int) -> None:
         """Weigh the history of a partition's handles under a model, as of an offset; again adds nothing."""

@@ -12,6 +12,7 @@ from streams.collector.limits import LOG_FRAMES, WAITING_BYTES
 from streams.collector.sinks import SinkError
 from streams.edge import Edge, Refused
 from tests.collector.server import KEY, event, lines_of
+from tests.servers.process import wait_until
 
 KEY_OF_ALL = WriteKey("all", "", ("*",), ("*", "identity"))
 
@@ -136,7 +137,7 @@ def test_a_log_that_fails_is_told_to_all_who_wait_and_tried_again(committer, sin
     sink.is_broken = False
     time.sleep(0.8)
     assert isinstance(Told(committer, line("0")).wait(), Outcome)
-    assert committer.state.error == ""
+    wait_until(lambda: committer.state.error == "", 5, "the error to be over")
     assert committer.state.duplicates == 0, "what was not acknowledged is no duplicate"
 
 
