@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["EVENTS_IN", "EVIDENCE", "IDENTITY_MAP", "INTERACTIONS", "LINKS", "Topic", "topics"]
+__all__ = ["ALERTS", "EVENTS_IN", "EVIDENCE", "IDENTITY_MAP", "INTERACTIONS", "LINKS", "Topic", "topics"]
 
 EVENTS_IN = "events.in"
 INTERACTIONS = "interactions"
 LINKS = "links"
 IDENTITY_MAP = "identity.map"
 EVIDENCE = "evidence"
+ALERTS = "alerts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ _COMMANDS = {
     "up": "collector",
 }
 _GROUPS = {
+    "alerts": ("alerts", "Alerts on advocacy: watch, list, acknowledge, silence."),
     "model": ("model", "The A-Path model in force."),
     "identity": ("identity", "Links between handles."),
     "dead-letters": ("letters", "Events that were refused."),
@@ -56,6 +57,7 @@ _TOLD = {
     "streams.settings": ("SettingsError",),
     "streams.store": ("ClickHouseError", "QueryError"),
     "streams.workers.change": ("ChangeError",),
+    "streams.workers.ports": ("FencedError",),
 }
 
 
