@@ -118,7 +118,7 @@ def _go_on(alert: Alert, look: Look, hot: int | None, policy: AlertPolicy) -> Ch
     if look.now_us - last > _us(policy.calm):
         now = _counted(replace(alert, open=False), look, last, policy)
         return Change("resolved", now, look.now_us)
-    if last == alert.last_hot_us:
+    if hot is None:
         return None
     now = _counted(alert, look, last, policy)
     worse = SEVERITIES.index(now.severity) > SEVERITIES.index(alert.severity)

@@ -99,7 +99,7 @@ def _link(alert: Alert, now_us: int) -> str:
     return (
         "SELECT time, customer, type, channel, place, product, content FROM advocacy_touches("
         f"model = {model}, since = '{from_us(alert.since_us):%Y-%m-%d %H:%M:%S}',"
-        f" until = '{from_us(now_us):%Y-%m-%d %H:%M:%S}')"
+        f" until = '{from_us(now_us + _MINUTE_US):%Y-%m-%d %H:%M:%S}')"
         f" WHERE brand = {_quoted(alert.brand)} AND direction = '{alert.direction}'{kind} ORDER BY time"
     )
 
