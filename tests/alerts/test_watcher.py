@@ -6,6 +6,7 @@ import pytest
 
 from streams.alerts import answers
 from streams.alerts.answers import AlertError
+from streams.alerts.backtest import backtest
 from streams.alerts.delivery.deliverer import Deliverer, Pauses
 from streams.alerts.leading import Leader
 from streams.alerts.ledger import Ledger
@@ -183,3 +184,15 @@ def test_no_handle_stands_in_what_is_sent(world):
     world.burst(12, first=123_456_789_000, content="movie")
     (told,) = world.watcher.poll(world.now_us)
     assert "123456789" not in str(told)
+
+
+def test_a_backtest_over_history_lists_what_a_watcher_would_have_raised(world):
+    began = world.now_us
+    world.burst(12, content="movie")
+    world.now_us += 180 * MINUTE_US
+    found = backtest(world.store, "acme", began - 60 * MINUTE_US, world.now_us)
+    assert [change.what for change in found.changes] == ["opened", "resolved"]
+    (alert,) = found.raised
+    assert (alert.direction, alert.scope, alert.people) == ("for", ("content", "movie"), 12)
+    assert backtest(world.store, "acme", began + 90 * MINUTE_US, world.now_us).changes == []
+    assert backtest(world.store, "nobody", began, world.now_us).changes == []
