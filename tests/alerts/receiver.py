@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ class Taken:
     headers: dict[str, str]
     body: bytes
     status: int
+    at_s: float = field(default_factory=time.monotonic)
 
     @property
     def json(self) -> Any:

@@ -5,10 +5,10 @@ import logging
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import breakdown, load, restore
+from tests.benchmarks import alerts, breakdown, load, restore
 from tests.benchmarks.spikes import bench as spikes
 
-ALL = ("load", "breakdown", "restore", "spikes", "collector", "cluster", "latency")
+ALL = ("load", "breakdown", "restore", "spikes", "alerts", "collector", "cluster", "latency")
 
 
 def main() -> None:
@@ -49,6 +49,8 @@ def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) ->
         restore.run(folder)
     if "spikes" in chosen:
         spikes.run()
+    if "alerts" in chosen:
+        alerts.run(folder)
 
 
 def _distributed(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:

@@ -127,6 +127,8 @@ VIEWS = {
     "zombies(days = 2)": "*",
     "target_progress": "* EXCEPT set_at",
     "unmapped_types": "*",
+    f"advocacy_touches(model = (SELECT model FROM model_in_force), since = '2020-01-01 00:00:00', until = {AT})": "*",
+    f"advocates_by_minute(model = (SELECT model FROM model_in_force), since = '2020-01-01 00:00:00', until = {AT})": "*",
 }
 # A row's place as workers would give it: the partition that its handle, or customer, is of.
 OWNERS = {
