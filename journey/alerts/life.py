@@ -118,11 +118,23 @@ def _go_on(alert: Alert, look: Look, hot: int | None, policy: AlertPolicy) -> Ch
     if look.now_us - last > _us(policy.calm):
         now = _counted(replace(alert, open=False), look, last, policy)
         return Change("resolved", now, look.now_us)
-    if hot is None:
+    if hot is None or not _may_have_grown(alert, look, policy):
         return None
     now = _counted(alert, look, last, policy)
-    worse = SEVERITIES.index(now.severity) > SEVERITIES.index(alert.severity)
-    return Change("grew", now, look.now_us) if worse or now.people >= policy.grows * alert.people else None
+    return Change("grew", now, look.now_us) if _grew(alert, now.people, now.severity, policy) else None
+
+
+def _may_have_grown(alert: Alert, look: Look, policy: AlertPolicy) -> bool:
+    """Tell whether it is worth to ask for the people: the tally has each of them at least once."""
+    tallies = [look.watch.tally(scope, alert.since_us) for scope in {BRAND, alert.scope}]
+    return any(
+        _grew(alert, people, policy.severity(people, expected), policy) for people, expected in tallies
+    )
+
+
+def _grew(alert: Alert, people: float, severity: str, policy: AlertPolicy) -> bool:
+    worse = SEVERITIES.index(severity) > SEVERITIES.index(alert.severity)
+    return worse or people >= policy.grows * alert.people
 
 
 def _again(alert: Alert, look: Look, hot: int, policy: AlertPolicy) -> Change | None:

@@ -78,9 +78,11 @@ class BrandWatch:
         return sights
 
     def peek(self, minutes: Sequence[tuple[int, Counts]]) -> list[Sight]:
-        """Look at open minutes, as they are so far; nothing is learned."""
+        """Look at open minutes, as they are so far; nothing is learned, and nothing looked at where nobody is heard."""
         self._open = {}
         heard = set(chain.from_iterable(counts for _, counts in minutes))
+        if not heard:
+            return []
         sights = []
         for scope in {BRAND} | heard:
             track = self._tracks.get(scope) or self._fresh()

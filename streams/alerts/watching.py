@@ -43,6 +43,7 @@ class Watching:
         self._watcher: Watcher | None = None
         self._offered = -1
         self._unbooked: list[Delivered] = []
+        self._fresh: list[Told] = []
         self._next_us = 0
 
     def step(self, *, idle: bool = False) -> list[Told]:
@@ -60,12 +61,14 @@ class Watching:
         self._book()
         try:
             if self._watcher is None:
-                self._watcher = Watcher(self._store, self._ledger, self._policy)
+                self._catch_up()
+                self._watcher = Watcher(self._store, self._ledger, self._policy, told=self._give)
             self._watcher.poll(now_us)
         except BaseException:
             self._watcher = None
             raise
-        return self._offer()
+        fresh, self._fresh = self._fresh, []
+        return fresh
 
     def _take_up(self, now_us: int) -> None:
         """Give each receiver what it has not had; one that is new begins with what comes."""
@@ -87,13 +90,16 @@ class Watching:
             after = page[-1].sequence
         self._offered = max(last, after)
 
-    def _offer(self) -> list[Told]:
-        """Give receivers what is stored by now and was not given: also what a failed look has left."""
-        fresh = self._ledger.changes(self._offered)
-        for told in fresh:
-            self._deliverer.offer(told)
-            self._offered = told.sequence
-        return fresh
+    def _catch_up(self) -> None:
+        """Offer what is stored although its insert was not answered."""
+        for told in self._ledger.changes(self._offered):
+            self._give(told)
+
+    def _give(self, told: Told) -> None:
+        """Offer a change as soon as it is stored."""
+        self._deliverer.offer(told)
+        self._offered = told.sequence
+        self._fresh.append(told)
 
     def _book(self) -> None:
         """Write what became of deliveries; what is not booked may be made again after a start."""
