@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.event import event_json_schema
-from schemas.topics import EVENTS_IN, Topic, topics
+from schemas.topics import ALERTS, EVENTS_IN, Topic, topics
 
 __all__ = ["asyncapi"]
 
@@ -18,7 +18,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Customer Journey Engine: topics",
             "version": "1",
-            "description": "Applications send to events.in; all other topics are between our own processes.",
+            "description": "Applications send to events.in and may read alerts; all other topics are between our own processes.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": "application/json",
@@ -52,6 +52,8 @@ def _channel(topic: Topic) -> dict[str, Any]:
     messages = (
         {"event": {"$ref": structured}, "binaryEvent": {"$ref": "#/components/messages/binaryEvent"}}
         if topic.name == EVENTS_IN
+        else {"alert": {"$ref": "#/components/messages/alert"}}
+        if topic.name == ALERTS
         else {"frame": {"$ref": frame}}
     )
     return {
@@ -67,6 +69,19 @@ def _configured(name: str, value: str) -> Any:
     if name == "cleanup.policy":
         return value.split(",")
     return int(value) if value.lstrip("-").isdigit() else value
+
+
+def _alert() -> dict[str, Any]:
+    """Return the message of the topic alerts, the same as a webhook's."""
+    text = {"type": "string"}
+    data = dict.fromkeys(("alert", "state", "severity", "brand", "direction", "since", "headline"), text)
+    properties = {"id": text, "type": text, "timestamp": text, "data": {"type": "object", "properties": data}}
+    return {
+        "name": "alert",
+        "title": "A change of an alert; a repeat has the same id",
+        "contentType": "application/json",
+        "payload": {"type": "object", "required": list(properties), "properties": properties},
+    }
 
 
 def _messages() -> dict[str, Any]:
@@ -99,4 +114,5 @@ def _messages() -> dict[str, Any]:
             "contentType": _FRAME,
             "payload": {"type": "string", "format": "binary"},
         },
+        "alert": _alert(),
     }

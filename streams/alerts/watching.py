@@ -46,14 +46,16 @@ class Watching:
         self._fresh: list[Told] = []
         self._next_us = 0
 
-    def step(self, *, idle: bool = False) -> list[Told]:
-        """Do what is due, and return what changed; `idle` says that nothing was written since, so ten seconds will do.
+    def step(self, *, idle: bool = False) -> list[Told] | None:
+        """Do what is due, and return what changed, None where nothing was due.
 
-        Raises StoreError or QueryError; the next step begins with what the store has.
+        `idle` says that nothing was written since the last look, so that one in ten seconds will do.
+
+        It raises StoreError or QueryError; the next step begins with what the store has.
         """
         now_us = self._clock()
         if now_us < self._next_us + (_IDLE_US if idle else 0):
-            return []
+            return None
         self._next_us = now_us + _PAUSE_US
         self._check()
         if self._offered < 0:

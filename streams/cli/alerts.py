@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -16,18 +16,13 @@ from rich.table import Table
 
 from streams.alerts import answers
 from streams.alerts.answers import AlertError
-from streams.alerts.delivery.deliverer import Deliverer
-from streams.alerts.delivery.receivers import read
 from streams.alerts.ledger import Ledger
+from streams.alerts.opening import watching_of
 from streams.alerts.watching import Watching
 from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
 from streams.ports import StoreError
-from streams.server import Server, Shell
-from streams.settings import Settings, secret
+from streams.server import Shell
 from streams.store import QueryError
-
-if TYPE_CHECKING:
-    from streams.alerts.delivery.topic import Everything, TopicSend
 
 __all__ = ["app"]
 
@@ -126,7 +121,7 @@ def watch(data: Data = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with opened(data) as shell:
-        watching = made(shell)
+        watching = watching_of(shell)
         try:
             while not stopping.is_set():
                 stopping.wait(_step(watching))
@@ -137,36 +132,12 @@ def watch(data: Data = None) -> None:
 def _step(watching: Watching) -> float:
     """Look once; return after how many seconds to look again. A store that is away is waited for."""
     try:
-        for told in watching.step():
+        for told in watching.step() or ():
             say(escape(answers.plain(told)["headline"]))
     except (StoreError, QueryError) as error:
         _log.warning("looking again in %d s: %s", _AWAY_S, error)
         return _AWAY_S
     return _STEP_S
-
-
-def made(shell: Shell) -> Watching:
-    """Return what watches a data directory or server, with the receivers of the settings."""
-    settings = shell.settings
-    receivers = read(settings.alerts, secret) if settings.alerts is not None else []
-    if not isinstance(shell, Server):
-        deliverer = Deliverer(receivers, clock=shell.clock)
-        return Watching(shell.store, Ledger(shell.store, shell.store.insert), deliverer, clock=shell.clock)
-    from streams.alerts.leading import Leader  # noqa: PLC0415 - for a server
-
-    leader = Leader(shell.store)
-    deliverer = Deliverer(receivers, more=_topic(settings), clock=shell.clock)
-    return Watching(
-        shell.store, Ledger(shell.store, leader.insert), deliverer, clock=shell.clock, check=leader.check
-    )
-
-
-def _topic(settings: Settings) -> "list[tuple[Everything, TopicSend]]":
-    if not settings.kafka.servers:
-        return []
-    from streams.alerts.delivery.topic import Everything, TopicSend  # noqa: PLC0415 - needs Kafka's client
-
-    return [(Everything(), TopicSend(settings.kafka))]
 
 
 @contextmanager
