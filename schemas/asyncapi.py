@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.event import event_json_schema
-from schemas.topics import DEAD_LETTERS, EVENTS_IN, Topic, topics
+from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS_IN, Topic, topics
 
 __all__ = ["asyncapi"]
 
@@ -28,7 +28,8 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Customer Journey Engine: topics",
             "version": "1",
-            "description": "Applications send to events.in and may read dead-letters; all other topics are between our own processes.",
+            "description": "Applications send to events.in and may read dead-letters and alerts; all other topics are between our"
+            " own processes.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": "application/json",
@@ -58,7 +59,8 @@ def _channel(topic: Topic) -> dict[str, Any]:
     }
     if topic.partitions is not None:
         kafka["partitions"] = topic.partitions
-    names = {EVENTS_IN: ("event", "binaryEvent"), DEAD_LETTERS: ("deadLetter",)}.get(topic.name, ("frame",))
+    ours = {EVENTS_IN: ("event", "binaryEvent"), DEAD_LETTERS: ("deadLetter",), ALERTS: ("alert",)}
+    names = ours.get(topic.name, ("frame",))
     messages = {name: {"$ref": f"#/components/messages/{name}"} for name in names}
     return {
         "address": topic.name,
@@ -73,6 +75,19 @@ def _configured(name: str, value: str) -> Any:
     if name == "cleanup.policy":
         return value.split(",")
     return int(value) if value.lstrip("-").isdigit() else value
+
+
+def _alert() -> dict[str, Any]:
+    """Return the message of the topic alerts, the same as a webhook's."""
+    text = {"type": "string"}
+    data = dict.fromkeys(("alert", "state", "severity", "brand", "direction", "since", "headline"), text)
+    properties = {"id": text, "type": text, "timestamp": text, "data": {"type": "object", "properties": data}}
+    return {
+        "name": "alert",
+        "title": "A change of an alert; a repeat has the same id",
+        "contentType": "application/json",
+        "payload": {"type": "object", "required": list(properties), "properties": properties},
+    }
 
 
 def _messages() -> dict[str, Any]:
@@ -115,4 +130,5 @@ def _messages() -> dict[str, Any]:
             "contentType": _FRAME,
             "payload": {"type": "string", "format": "binary"},
         },
+        "alert": _alert(),
     }

@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 __all__ = [
+    "ALERTS",
     "DEAD_LETTERS",
     "EVENTS_IN",
     "EVIDENCE",
@@ -22,6 +23,7 @@ LINKS = "links"
 IDENTITY_MAP = "identity.map"
 EVIDENCE = "evidence"
 DEAD_LETTERS = "dead-letters"
+ALERTS = "alerts"
 
 
 @dataclass(frozen=True, slots=True)

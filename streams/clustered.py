@@ -22,6 +22,9 @@ __all__ = ["EVERYWHERE", "clustered", "local"]
 EVERYWHERE = frozenset(
     {
         "dead_letter_drops",
+        "alert_deliveries",
+        "alert_marks",
+        "alerts",
         "dead_letter_replays",
         "erasing",
         "erasure_steps",
@@ -44,6 +47,7 @@ _TABLE = re.compile(
 _VIEW = re.compile(r"CREATE VIEW (IF NOT EXISTS )?(\w+)\n")
 _ALTER = re.compile(r"ALTER TABLE (\w+)\n(?=\s+COMMENT COLUMN )")
 _ADD = re.compile(r"ALTER TABLE (\w+)\n(?=\s+ADD COLUMN )")
+_PROJECTION = re.compile(r"ALTER TABLE (\w+)\n(?=\s+ADD PROJECTION )")
 _JOIN = re.compile(r"(?<!ASOF )\b(?=(?:ASOF )?(?:INNER|LEFT|FULL OUTER|CROSS) JOIN\b)")
 _IN = re.compile(r"\b(NOT )?IN (?=\(SELECT\b)")
 
@@ -81,6 +85,8 @@ def clustered(sql: str, cluster: str, database: str) -> list[str]:
     if found := _ADD.match(sql):
         names = dict.fromkeys((local(found[1]), found[1]))  # first where rows are, then what reaches them
         return [_ADD.sub(rf"ALTER TABLE {name} {on}\n", sql, count=1) for name in names]
+    if found := _PROJECTION.match(sql):  # of the table that has the rows
+        return [_PROJECTION.sub(rf"ALTER TABLE {local(found[1])} {on}\n", sql, count=1)]
     raise ValueError(f"no rule to make this statement for a cluster: {sql[:80]}")
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from journey.seen import Ids
 from streams.batch import Watermark
 
-__all__ = ["BLOCK_ROWS", "SEQUENCED", "TABLES", "Store", "StoreError"]
+__all__ = ["ALERT_TABLES", "BLOCK_ROWS", "SEQUENCED", "TABLES", "Store", "StoreError"]
 
 # In the order in which a batch is written: the map of handles comes first, since views join it.
 TABLES: tuple[str, ...] = (
@@ -22,6 +22,9 @@ TABLES: tuple[str, ...] = (
     "dead_letters",
     "deliveries",
 )
+
+# Written apart from batches, by whoever watches for alerts or answers them.
+ALERT_TABLES: tuple[str, ...] = ("alerts", "alert_marks", "alert_deliveries")
 
 BLOCK_ROWS = 1_000_000  # up to which an insert is one atomic block
 

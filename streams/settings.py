@@ -17,6 +17,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "WorkerSettings",
+    "secret",
 ]
 
 DEFAULT_DATA = Path(".journey")
@@ -66,6 +67,7 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_HANDLE_KEY": "64 hex digits: the key that handles are hashed with; else the file handle.key is made",
     "JOURNEY_DURABLE": "1: survive power cuts too (fsync of each frame and insert), not only crashes of the process",
     "JOURNEY_ID_WINDOW_DAYS": "days of event time for which ids are remembered; older repeats are looked up (7)",
+    "JOURNEY_ALERTS": "TOML file of receivers of alerts, and of rules (deploy/alerting.md); none are told without",
     "JOURNEY_FAULT": "POINT or POINT:N, for tests: kill the process at a named write boundary",
 }
 _WEBHOOK = re.compile(r"JOURNEY_WEBHOOK_([A-Z0-9_]+?)_(SECRET|SECRET_FILE|URL)")
@@ -143,6 +145,8 @@ class Settings:
     worker: WorkerSettings = WorkerSettings()
     collector: CollectorSettings = CollectorSettings()
     adapters: AdapterSettings = field(default_factory=AdapterSettings)
+    alerts: Path | None = None
+    """File of receivers and rules; None for none."""
 
     @classmethod
     def read(cls, data: Path | None = None) -> "Settings":
@@ -163,11 +167,17 @@ class Settings:
             worker=_worker(),
             collector=_collector(),
             adapters=_adapters(),
+            alerts=Path(alerts) if (alerts := os.environ.get("JOURNEY_ALERTS", "")) else None,
             handle_key=_key(os.environ.get("JOURNEY_HANDLE_KEY", "")),
             durable=_flag("JOURNEY_DURABLE"),
             id_window=_days("JOURNEY_ID_WINDOW_DAYS", default=7),
             fault=os.environ.get("JOURNEY_FAULT", ""),
         )
+
+
+def secret(name: str) -> str:
+    """Return a variable of the environment that a file of ours names, "" where there is none."""
+    return os.environ.get(name, "")
 
 
 def _data(dsn: str) -> Path:

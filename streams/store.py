@@ -16,7 +16,7 @@ from streams import migrations
 from streams.address import DATABASE, Address
 from streams.clustered import local
 from streams.faults import boundary
-from streams.ports import TABLES, StoreError
+from streams.ports import ALERT_TABLES, TABLES, StoreError
 from streams.restoring import Restoring, ids_of
 from streams.settings import Settings, SettingsError
 from streams.store_settings import CLUSTER_SETTINGS, EMBEDDED_INSERT_SETTINGS, INSERT_LIMIT_S, INSERT_SETTINGS
@@ -180,7 +180,7 @@ class ClickHouse(Restoring):
     def make_durable(self) -> None:
         """Have every insert reach the disk before it answers, so that it survives a power cut."""
         with boundary("store.durable"):
-            for table in TABLES:
+            for table in (*TABLES, *ALERT_TABLES):
                 self.client.command(
                     f"ALTER TABLE {self.parts_of(table)}"
                     " MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1"

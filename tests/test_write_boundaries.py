@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.faults import BOUNDARIES
-from streams.ports import TABLES
+from streams.ports import ALERT_TABLES, TABLES
 
 STREAMS = Path(__file__).parents[1] / "streams"
 # They write files that a user asked for, and nothing of ours: killed half-way, the command is given again.
@@ -74,7 +74,7 @@ def boundaries(node: ast.expr) -> list[str]:
     if isinstance(name, ast.Constant):
         return [name.value]
     assert ast.unparse(name) == "f'insert.{table}'", f"cannot tell the boundary {ast.unparse(name)}"
-    return [f"insert.{table}" for table in TABLES]
+    return [f"insert.{table}" for table in (*TABLES, *ALERT_TABLES)]
 
 
 def walked(path: Path) -> Walker:

@@ -32,6 +32,7 @@ _COMMANDS = {
     "up": "collector",
 }
 _GROUPS = {
+    "alerts": ("alerts", "Alerts on advocacy: watch, list, acknowledge, silence."),
     "model": ("model", "The A-Path model in force."),
     "cascades": ("cascades", "Word of mouth: who brought whom."),
     "identity": ("identity", "Links between handles."),
@@ -59,6 +60,7 @@ _TOLD = {
     "streams.store": ("ClickHouseError", "QueryError"),
     "streams.workers.change": ("ChangeError",),
     "streams.workers.forgetting": ("ForgetError",),
+    "streams.workers.ports": ("FencedError",),
 }
 
 

@@ -1,4 +1,4 @@
-"""Commands on spikes: score a series of counts."""
+"""Commands on spikes: score a series of counts, and run over stored history."""
 
 import sys
 from collections.abc import Iterator
@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
+from rich.markup import escape
 
+from journey.alerts import Alert, AlertPolicy
 from journey.spikes import THRESHOLD, Policy, Series, SeriesError
+from streams.alerts.backtest import backtest as over_history
+from streams.cli.options import Brand, Data, Json, instant, opened, print_json, say
+from streams.clock import from_us, to_us
 from streams.counts import CountsError, counts
 
 __all__ = ["app"]
@@ -18,11 +23,6 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True)
 
 _DIGITS = 1_000_000
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `score` a command of its own, though it is the only one."""
 
 
 @app.command("score")
@@ -56,6 +56,46 @@ def score(
         f"{found} alarms. Alert threshold: {THRESHOLD} (at most {alarms:g} alarms in a quiet month)",
         file=sys.stderr,
     )
+
+
+@app.command("backtest")
+def backtest(  # noqa: PLR0913, PLR0917 - options
+    brand: Brand,
+    since: Annotated[str, typer.Option("--from", metavar="T", help="First minute, RFC 3339")],
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="T", help="End; else now", show_default=False)
+    ] = None,
+    alarms: Annotated[
+        float,
+        typer.Option("--alarms-per-month", metavar="N", help="At most so many false alerts in a quiet month"),
+    ] = AlertPolicy().alarms_per_month,
+    as_json: Json = False,
+    data: Data = None,
+) -> None:
+    """List the alerts that would have been raised on stored history: the same code as the watcher's."""
+    with opened(data) as shell:
+        first, end = (to_us(instant(text, shell)) for text in (since, until))
+        policy = AlertPolicy(alarms_per_month=_policy(alarms).alarms_per_month)
+        raised = over_history(shell.store, brand, first, end, policy).raised
+    found = [_plain(alert) for alert in raised]
+    if as_json:
+        print_json(found)
+        return
+    for one in found:
+        say(escape("  ".join(str(value) for value in one.values())))
+    say(f"{len(found)} alerts")
+
+
+def _plain(alert: Alert) -> dict[str, str | float]:
+    return {
+        "since": from_us(alert.since_us).isoformat(),
+        "until": from_us(alert.last_hot_us).isoformat(),
+        "direction": alert.direction,
+        "severity": alert.severity,
+        "scope": f"{alert.scope.kind} {alert.scope.value}".strip(),
+        "people": alert.people,
+        "expected": round(alert.expected, 2),
+    }
 
 
 def _score(source: TextIO, sink: TextIO, series: Series) -> int:

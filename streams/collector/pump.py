@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from streams.alerts.opening import watching_of
 from streams.clock import Clock, system_clock
 from streams.collector.problems import place_of
 from streams.embedded import Embedded
@@ -68,16 +69,25 @@ class Pump:
             self._opened.set()
             return
         with embedded:
+            try:
+                alerts = _Alerts(embedded)
+            except BaseException as error:  # noqa: BLE001 - as above
+                self._failed = error
+                self._opened.set()
+                return
             self._embedded = embedded
             self._opened.set()
-            self._drain(embedded)
+            self._drain(embedded, alerts)
+            alerts.stop()
 
-    def _drain(self, embedded: Embedded) -> None:
+    def _drain(self, embedded: Embedded, alerts: "_Alerts") -> None:
         pause_s, ticked_s = 0.0, time.monotonic()
         while not self._stopping.wait(pause_s or self._settings.worker.batch_s):
             try:
+                idle = True
                 while embedded.step() is not None and not self._stopping.is_set():
-                    pass
+                    idle = False
+                alerts.look(idle=idle)
                 if time.monotonic() - ticked_s > _TICK_S:
                     embedded.tick()
                     ticked_s = time.monotonic()
@@ -93,3 +103,28 @@ class Pump:
             embedded.drain()
         except Exception as error:  # noqa: BLE001 - the next start goes on from here
             _log.warning("what waits in the log is processed at the next start: %s", place_of(error))
+
+
+class _Alerts:
+    """Watches for alerts where there is a file of receivers; what goes wrong here does not hold up the engine."""
+
+    def __init__(self, embedded: Embedded) -> None:
+        self._watching = watching_of(embedded) if embedded.settings.alerts is not None else None
+        self._fresh, self._not_before_s = False, 0.0
+
+    def look(self, *, idle: bool) -> None:
+        """Look at what was written, if it is time to."""
+        self._fresh = self._fresh or not idle
+        if self._watching is None or time.monotonic() < self._not_before_s:
+            return
+        try:
+            if self._watching.step(idle=not self._fresh) is not None:
+                self._fresh = False
+        except Exception as error:  # noqa: BLE001 - the store has what is needed to begin anew
+            self._not_before_s = time.monotonic() + _LONGEST_PAUSE_S
+            _log.warning("alerts: looking again in %.0f s: %s", _LONGEST_PAUSE_S, place_of(error))
+
+    def stop(self) -> None:
+        """End deliveries; what was not sent is sent after the next start."""
+        if self._watching is not None:
+            self._watching.stop()

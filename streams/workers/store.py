@@ -109,6 +109,10 @@ class ServerStore:
         """Add rows as one atomic block, if all partitions in their `_partition` are still owned."""
         self._insert(topic, set(rows.column("_partition").to_pylist()), table, rows)
 
+    def insert_for(self, topic: str, table: str, rows: pa.Table) -> None:
+        """Add rows of a table without partitions as one atomic block, if partition 0 of `topic` is still owned."""
+        self._insert(topic, {0}, table, rows)
+
     def _insert(self, topic: str, partitions: Collection[int], table: str, rows: pa.Table) -> None:
         columns = ", ".join(rows.schema.names)
         with self._doubtful_after(topic, partitions, f"{table} did not take {len(rows)} rows"):

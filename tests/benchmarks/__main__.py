@@ -5,10 +5,12 @@ import logging
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import breakdown, cascades, load, restore
+from tests.benchmarks import alerts, breakdown, cascades, load, restore
 from tests.benchmarks.spikes import bench as spikes
 
-ALL = ("load", "breakdown", "restore", "cascades", "spikes", "collector", "cluster", "latency")
+ALL = (
+    "load", "breakdown", "restore", "cascades", "spikes", "alerts", "collector", "cluster", "latency",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -51,6 +53,8 @@ def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) ->
         restore.run(folder)
     if "spikes" in chosen:
         spikes.run()
+    if "alerts" in chosen:
+        alerts.run(folder)
 
 
 def _distributed(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:

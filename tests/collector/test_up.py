@@ -1,8 +1,11 @@
 """journey up: events over HTTP into the tables, in one process that ends cleanly and goes on where it was."""
 
 import os
+import random
 import signal
+from datetime import UTC, datetime, timedelta
 
+from tests.alerts.receiver import listening
 from tests.collector.server import BATCH, LINES, event, lines_of, zipped
 from tests.servers.process import wait_until
 
@@ -108,3 +111,33 @@ def test_the_metrics_say_what_was_taken(collect):
     assert found["journey_collector_write_keys"] == 1
     assert found["journey_collector_commit_seconds_count"] == 1
     assert found["journey_collector_log_answers"] == 1
+
+
+def test_many_people_at_once_are_told_to_a_receiver_within_seconds(collect, tmp_path):
+    collector = collect(JOURNEY_ALERTS=str(tmp_path / "alerts.toml"))
+    now, rng = datetime.now(UTC), random.Random(1)
+
+    def share(number, at, content):
+        handles = {"user": f"u{number}"}
+        return event(
+            f"s{number}",
+            type="social.share",
+            time=at.isoformat(),
+            data={"handles": handles, "content": content},
+        )
+
+    with listening() as receiver:
+        secret = "whsec_" + "A" * 43 + "="
+        told = f'kind = "webhook"\nname = "h"\nprivate = true\nurl = "{receiver.url}"\nsecret = "{secret}"'
+        (tmp_path / "alerts.toml").write_text(f"[[receiver]]\n{told}\n")
+        key = collector.key("shop")
+        collector.start()
+        quiet = [share(n, now - timedelta(minutes=rng.randrange(15, 1_700)), "old") for n in range(150)]
+        assert collector.send(quiet, key, kind=BATCH).status == 202
+        assert (
+            collector.send([share(1_000 + n, now, "film") for n in range(12)], key, kind=BATCH).status == 202
+        )
+        (taken,) = receiver.wait(1, 60)
+        assert collector.stop() == 0
+    assert taken.json["data"]["scope"] == {"kind": "content", "value": "film"}
+    assert taken.json["data"]["people"] == 12

@@ -137,6 +137,8 @@ VIEWS = {
     "cascade_generations": "*",
     "cascade_ancestors": "*",
     "influencers": "*",
+    f"advocacy_touches(model = (SELECT model FROM model_in_force), since = '2020-01-01 00:00:00', until = {AT})": "*",
+    f"advocates_by_minute(model = (SELECT model FROM model_in_force), since = '2020-01-01 00:00:00', until = {AT})": "*",
 }
 # A row's place as workers would give it: the partition that its handle, or customer, is of.
 OWNERS = {

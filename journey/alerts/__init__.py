@@ -1,0 +1,26 @@
+"""Alerts on advocacy: from counts of distinct customers to one alert for one event in the world, pure.
+
+`BrandWatch` runs a detector for the brand and each scope (channel, place, product, content) of one direction; `advance`
+turns what they say into the life of an alert: opened, grown, resolved, reopened.
+"""
+
+from journey.alerts.life import SEVERITIES, Alert, Change, Look, acknowledged, advance
+from journey.alerts.policy import AlertPolicy
+from journey.alerts.scope import BRAND, Scope
+from journey.alerts.watch import MINUTE_US, BrandWatch, Counts, Sight
+
+__all__ = [
+    "BRAND",
+    "MINUTE_US",
+    "SEVERITIES",
+    "Alert",
+    "AlertPolicy",
+    "BrandWatch",
+    "Change",
+    "Counts",
+    "Look",
+    "Scope",
+    "Sight",
+    "acknowledged",
+    "advance",
+]

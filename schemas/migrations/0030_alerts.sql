@@ -1,0 +1,121 @@
+-- Alerts on spikes of advocacy, and what they are computed from.
+
+-- A second order of the few columns that a look at the last minutes needs, kept by ClickHouse with each part: it is exact
+-- whenever `interactions` is, needs no watermark, and follows every deletion. Adds 3 % to an insert's time.
+ALTER TABLE interactions
+    ADD PROJECTION IF NOT EXISTS by_time (SELECT time, brand, type, handle, place, product, content, rating, sentiment, amount ORDER BY time);
+
+-- The advocacy touches of a period: interactions to which the model gives weight for the stage Advocacy. `direction` is
+-- the sign of that weight, rules that match taken together. The look-up of customers is kept to the handles at hand.
+CREATE VIEW advocacy_touches
+AS WITH
+    (SELECT groupArray((type, weight, rating_min, rating_max, sentiment_min, sentiment_max, amount_min, amount_max)) FROM model_weights FINAL WHERE model = {model:String} AND stage = 'advocacy' AND weight != 0) AS rules,
+    (SELECT channels FROM model_in_force) AS channel_of
+SELECT
+    t.brand AS brand,
+    c.customer AS customer,
+    t.handle AS handle,
+    t.time AS time,
+    toLowCardinality(if(t.weighed > 0, 'for', 'against')) AS direction,
+    t.weighed AS weight,
+    t.type AS type,
+    toLowCardinality(if(mapContains(channel_of, splitByChar('.', t.type)[1]), channel_of[splitByChar('.', t.type)[1]], 'other')) AS channel,
+    t.place AS place,
+    t.product AS product,
+    t.content AS content
+FROM
+(
+    SELECT brand, time, type, handle, place, product, content,
+        arraySum(r -> if((r.1 = toString(type) OR r.1 = concat('*.', splitByChar('.', toString(type))[2]))
+            AND (r.3 IS NULL OR rating >= r.3) AND (r.4 IS NULL OR rating <= r.4)
+            AND (r.5 IS NULL OR sentiment >= r.5) AND (r.6 IS NULL OR sentiment <= r.6)
+            AND (r.7 IS NULL OR toFloat64(amount) >= r.7) AND (r.8 IS NULL OR toFloat64(amount) <= r.8), r.2, 0.), rules) AS weighed
+    FROM interactions
+    WHERE time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')} AND NOT startsWith(type, 'identity.')
+) AS t
+INNER JOIN
+(
+    SELECT handle, argMax(customer, version) AS customer
+    FROM identity_map
+    WHERE handle IN (SELECT handle FROM interactions WHERE time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')})
+    GROUP BY handle
+) AS c ON c.handle = t.handle
+WHERE t.weighed != 0
+COMMENT 'advocacy_touches(model = hash, since = time, until = time): praise and attacks, each with its customer';
+
+-- Distinct customers by minute, direction and scope. A customer counts in a minute when it was not heard in the hour
+-- before (same brand, direction and scope): whoever posts fifty times in a row counts once. A function of the set of
+-- touches, so repeats and order do not matter. Minutes of the first hour after `since` may count somebody twice.
+CREATE VIEW advocates_by_minute
+AS SELECT brand, direction, kind, value, minute, count() AS people
+FROM
+(
+    SELECT brand, direction, kind, value, minute,
+        lagInFrame(toNullable(minute), 1) OVER (PARTITION BY brand, direction, kind, value, customer ORDER BY minute ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
+    FROM
+    (
+        SELECT DISTINCT brand, direction, scope.1 AS kind, scope.2 AS value, customer, toStartOfMinute(toDateTime(time, 'UTC')) AS minute
+        FROM
+        (
+            SELECT brand, direction, customer, time,
+                arrayJoin(arrayFilter(s -> s.1 = 'brand' OR s.2 != '', [('brand', ''), ('channel', toString(channel)), ('place', toString(place)), ('product', product), ('content', content)])) AS scope
+            FROM advocacy_touches(model = {model:String}, since = {since:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')})
+        )
+    )
+)
+WHERE before IS NULL OR minute - before > 3600
+GROUP BY brand, direction, kind, value, minute
+COMMENT 'advocates_by_minute(model = hash, since = time, until = time): distinct customers, heard anew in an hour';
+
+-- Every change of every alert, once: the newest row of an alert is how it stands. ORDER BY keeps an alert together;
+-- a change is written in one insert, whose outcome is read back where it is in doubt.
+CREATE TABLE alerts
+(
+    alert        String                         COMMENT 'Id of the alert: one for an event in the world',
+    sequence     UInt64                         COMMENT 'Number of the change among all changes, from 1; also the order of delivery',
+    change       LowCardinality(String)         COMMENT 'opened, grew, resolved, reopened or acknowledged',
+    at           DateTime64(6, 'UTC')           COMMENT 'When it changed',
+    brand        LowCardinality(String)         COMMENT 'Brand; empty for a rule about all',
+    direction    LowCardinality(String)         COMMENT 'for (praise) or against (attack); the rule of a stage alert',
+    kind         LowCardinality(String)         COMMENT 'Narrowest scope that explains it: content, product, place, channel, brand, or rule',
+    value        String                         COMMENT 'Which one; empty for the brand',
+    state        LowCardinality(String)         COMMENT 'open or resolved',
+    severity     LowCardinality(String)         COMMENT 'notice, warning or critical',
+    since        DateTime64(6, 'UTC')           COMMENT 'First minute of the event',
+    last_hot     DateTime64(6, 'UTC')           COMMENT 'Latest minute that stood out',
+    people       Float64                        COMMENT 'Distinct customers since then; the figure of a stage alert',
+    expected     Float64                        COMMENT 'Customers that were to be expected meanwhile; the threshold of a stage alert',
+    acknowledged String                         COMMENT 'Who took it on; empty for nobody',
+    silenced     Bool                           COMMENT 'Whether a silence held it back from receivers',
+    reason       String                         COMMENT 'What carries it, as JSON; no personal values'
+)
+ENGINE = MergeTree ORDER BY (alert, sequence)
+COMMENT 'Alerts, every change of each';
+
+-- Written by people, through the commands: taken up by whoever watches.
+CREATE TABLE alert_marks
+(
+    mark      LowCardinality(String)            COMMENT 'ack (an alert is taken on) or silence (a scope sends nothing for a while)',
+    alert     String                            COMMENT 'Alert that is acknowledged; empty for a silence',
+    brand     LowCardinality(String)            COMMENT 'Brand that is silenced; empty for every one',
+    direction LowCardinality(String)            COMMENT 'Direction or rule that is silenced; empty for all',
+    value     String                            COMMENT 'Scope that is silenced; empty for all',
+    until     DateTime64(6, 'UTC')              COMMENT 'End of the silence',
+    by        String                            COMMENT 'Who said so',
+    set_at    DateTime64(6, 'UTC')              COMMENT 'When'
+)
+ENGINE = ReplacingMergeTree ORDER BY (mark, alert, brand, direction, value, set_at)
+COMMENT 'Acknowledgements and silences';
+
+-- How far each receiver is. The changes themselves are the outbox: what has no row here is still to be sent.
+CREATE TABLE alert_deliveries
+(
+    receiver String                             COMMENT 'Name of the receiver in the file',
+    sequence UInt64                             COMMENT 'Change that it took, or will never take',
+    outcome  LowCardinality(String)             COMMENT 'delivered, refused or expired',
+    attempts UInt32                             COMMENT 'Times it was sent',
+    detail   String                             COMMENT 'What the receiver answered last; empty when delivered',
+    at       DateTime64(6, 'UTC')               COMMENT 'When that was known'
+)
+ENGINE = ReplacingMergeTree(at) ORDER BY (receiver, sequence)
+COMMENT 'Which changes reached which receiver';

@@ -1,0 +1,108 @@
+"""What people do with alerts: list, show, take on, silence; for the command line and over HTTP alike."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from streams.alerts.delivery.message import headline
+from streams.alerts.ledger import Ledger, Mark, Told
+from streams.clock import from_us
+
+__all__ = ["AlertError", "ack", "listed", "plain", "shown", "silence"]
+
+_LONGEST = timedelta(days=90)
+_NAME = 200  # characters
+
+
+class AlertError(ValueError):
+    """What was asked of alerts cannot be done; the message says why."""
+
+
+def plain(told: Told) -> dict[str, Any]:
+    """Return a change as plain values."""
+    alert = told.change.alert
+    return {
+        "alert": alert.id,
+        "state": "open" if alert.open else "resolved",
+        "severity": alert.severity,
+        "brand": alert.brand,
+        "direction": alert.direction,
+        "kind": alert.scope.kind,
+        "value": alert.scope.value,
+        "since": from_us(alert.since_us).isoformat(),
+        "change": told.change.what,
+        "changed": from_us(told.change.at_us).isoformat(),
+        "people": alert.people,
+        "expected": round(alert.expected, 2),
+        "acknowledged_by": alert.acknowledged or None,
+        "silenced": told.silenced,
+        "headline": headline(told),
+    }
+
+
+def listed(ledger: Ledger, brand: str = "", *, resolved: bool = False) -> list[dict[str, Any]]:
+    """Return alerts as they stand, the newest first; open ones, or all."""
+    newest = reversed(ledger.newest())
+    return [
+        plain(told)
+        for told in newest
+        if (resolved or told.change.alert.open) and brand in {"", told.change.alert.brand}
+    ]
+
+
+def shown(ledger: Ledger, alert: str) -> dict[str, Any]:
+    """Return one alert with its reason and every change. Raises AlertError for none, or several, of that id."""
+    told = _one(ledger, alert)
+    changes = [
+        {
+            "change": one.change.what,
+            "at": from_us(one.change.at_us).isoformat(),
+            "people": one.change.alert.people,
+        }
+        for one in ledger.history(told.change.alert.id)
+    ]
+    return plain(told) | {"reason": dict(told.reason), "changes": changes}
+
+
+def ack(ledger: Ledger, alert: str, by: str, now_us: int) -> Mapping[str, Any]:
+    """Say that somebody takes an alert on; the watcher makes a change of it at its next look."""
+    told = _one(ledger, alert)
+    if not told.change.alert.open:
+        raise AlertError(f"alert {told.change.alert.id} is resolved")
+    ledger.mark(Mark("ack", _name(by), now_us, alert=told.change.alert.id))
+    return {"alert": told.change.alert.id, "acknowledged_by": by}
+
+
+def silence(  # noqa: PLR0913 - keywords
+    ledger: Ledger,
+    by: str,
+    now_us: int,
+    *,
+    span: timedelta,
+    brand: str = "",
+    direction: str = "",
+    value: str = "",
+) -> Mapping[str, Any]:
+    """Keep alerts of a brand, direction and scope from receivers for a while; they are stored all the same."""
+    if not timedelta(0) < span <= _LONGEST:
+        raise AlertError(f"a silence of {span}: must be above 0 and at most {_LONGEST.days} days")
+    if direction not in {"", "for", "against"}:
+        raise AlertError(f"direction {direction!r}: must be for or against")
+    until = now_us + int(span / timedelta(microseconds=1))
+    ledger.mark(
+        Mark("silence", _name(by), now_us, brand=brand, direction=direction, value=value, until_us=until)
+    )
+    return {"brand": brand, "direction": direction, "value": value, "until": from_us(until).isoformat()}
+
+
+def _one(ledger: Ledger, alert: str) -> Told:
+    found = ledger.newest(alert) if alert else []
+    if len(found) != 1:
+        raise AlertError(f"{len(found) or 'no'} alerts have an id that begins with {alert!r}")
+    return found[0]
+
+
+def _name(by: str) -> str:
+    if not by or len(by) > _NAME or not by.isprintable():
+        raise AlertError(f"a name is needed, of at most {_NAME} printable characters")
+    return by

@@ -1,0 +1,204 @@
+"""One way to send for each kind of receiver; each sends one change once, or says why it could not."""
+
+import base64
+import hashlib
+import hmac
+import json
+import smtplib
+import ssl
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+from typing import Any
+
+from streams.alerts.delivery.addresses import AddressError, checked, resolve
+from streams.alerts.delivery.http import NotDeliveredError, RefusedError, post
+from streams.alerts.delivery.message import document, headline, message_id, text
+from streams.alerts.delivery.picture import picture
+from streams.alerts.delivery.receivers import Receiver
+from streams.alerts.ledger import Told
+from streams.clock import Clock, from_us
+
+__all__ = ["Send", "sender", "signature"]
+
+Send = Callable[[Told], None]  # raises NotDeliveredError or RefusedError
+_TIME_S = 15
+_US = 1_000_000
+_MAIL_CLASS_PERMANENT = 500
+_COLOURS = {"notice": "#888888", "warning": "#e0a000", "critical": "#c00000"}
+_STANDS_US = 7 * 86_400 * _US  # for Alertmanager, unless it is told before that an alert is over
+
+
+def sender(receiver: Receiver, clock: Clock) -> Send:
+    """Return what sends to a receiver."""
+    makes: dict[str, Callable[[Receiver, Clock], Send]] = {
+        "webhook": _webhook,
+        "slack": _slack,
+        "alertmanager": _alertmanager,
+        "email": _email,
+        "apprise": _apprise,
+    }
+    return makes[receiver.kind](receiver, clock)
+
+
+def signature(secret: str, identity: str, timestamp_s: int, body: bytes) -> str:
+    """Return the header webhook-signature of Standard Webhooks, one signature for each of the secrets."""
+    signed = b".".join((identity.encode(), str(timestamp_s).encode(), body))
+    keys = [base64.b64decode(one.removeprefix("whsec_")) for one in secret.split()]
+    return " ".join(
+        "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode() for key in keys
+    )
+
+
+def _poster(receiver: Receiver, url: str) -> Callable[[bytes, Mapping[str, str]], None]:
+    target = checked(url, private=receiver.private)
+
+    def send(body: bytes, headers: Mapping[str, str]) -> None:
+        more = {"content-type": "application/json", **receiver.headers, **headers}
+        try:
+            post(target, body, more, private=receiver.private)
+        except AddressError as error:  # a name may lead elsewhere tomorrow
+            raise NotDeliveredError(str(error)) from error
+
+    return send
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _webhook(receiver: Receiver, clock: Clock) -> Send:
+    send_body = _poster(receiver, receiver.url)
+
+    def send(told: Told) -> None:
+        identity, now_s, body = message_id(told), clock() // _US, _json(document(told))
+        headers = {
+            "webhook-id": identity,
+            "webhook-timestamp": str(now_s),
+            "webhook-signature": signature(receiver.secret, identity, now_s, body),
+        }
+        send_body(body, headers)
+
+    return send
+
+
+def _slack(receiver: Receiver, _: Clock) -> Send:
+    send_body = _poster(receiver, receiver.url)
+
+    def send(told: Told) -> None:
+        colour = _COLOURS[told.change.alert.severity] if told.change.alert.open else "#30a030"
+        said = _plain(text(told))
+        shown = [{"color": colour, "text": said, "fallback": said}]
+        send_body(_json({"text": _plain(headline(told)), "attachments": shown}), {})
+
+    return send
+
+
+def _plain(said: str) -> str:
+    """Return text that Slack shows as it is: names from events make no links and call nobody."""
+    return said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _alertmanager(receiver: Receiver, clock: Clock) -> Send:
+    send_body = _poster(receiver, receiver.url.rstrip("/") + "/api/v2/alerts")
+
+    def send(told: Told) -> None:
+        alert = told.change.alert
+        labels = {
+            "alertname": "AdvocacySpike" if alert.scope.kind != "rule" else "StageAlert",
+            "alert": alert.id,
+            "brand": alert.brand,
+            "direction": alert.direction,
+        }
+        ends = clock() + _STANDS_US if alert.open else told.change.at_us
+        said = {
+            "labels": {name: value for name, value in labels.items() if value},
+            "annotations": {"summary": headline(told), "description": text(told), "severity": alert.severity},
+            "startsAt": from_us(alert.since_us).isoformat(),
+            "endsAt": from_us(max(ends, alert.since_us)).isoformat(),
+        }
+        send_body(_json([said]), {})
+
+    return send
+
+
+def _email(receiver: Receiver, clock: Clock) -> Send:
+    def send(told: Told) -> None:
+        try:
+            address = resolve(receiver.host, receiver.port, private=receiver.private)
+            _mail(receiver, address, _letter(receiver, told))
+        except AddressError as error:
+            raise NotDeliveredError(str(error)) from error
+        except smtplib.SMTPResponseException as error:
+            if error.smtp_code >= _MAIL_CLASS_PERMANENT and not isinstance(
+                error, smtplib.SMTPAuthenticationError
+            ):
+                raise RefusedError(f"SMTP {error.smtp_code}") from error
+            raise NotDeliveredError(f"SMTP {error.smtp_code}") from error
+        except smtplib.SMTPRecipientsRefused as error:
+            raise NotDeliveredError("every recipient was refused") from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotDeliveredError(type(error).__name__) from error
+
+    del clock
+    return send
+
+
+def _letter(receiver: Receiver, told: Told) -> EmailMessage:
+    letter = EmailMessage()
+    letter["From"], letter["To"] = receiver.sender, ", ".join(receiver.to)
+    letter["Subject"] = " ".join(headline(told).split())
+    letter["Message-ID"] = f"<{message_id(told)}@journey.invalid>"
+    letter["References"] = f"<alert-{told.change.alert.id}@journey.invalid>"
+    letter["Auto-Submitted"] = "auto-generated"
+    letter.set_content(text(told))
+    if (png := picture(told)) is not None:
+        letter.add_attachment(png, maintype="image", subtype="png", filename="people.png")
+    return letter
+
+
+class _Pinned(smtplib.SMTP):
+    """SMTP to an address that was checked, with the certificate of the name."""
+
+    def __init__(self, host: str, address: str, port: int) -> None:
+        super().__init__(timeout=_TIME_S)
+        self.connect(address, port)
+        self._host = host  # which starttls checks the certificate against
+
+
+class _PinnedTls(smtplib.SMTP_SSL):
+    """The same over TLS from the start."""
+
+    def __init__(self, host: str, address: str, port: int) -> None:
+        super().__init__(timeout=_TIME_S, context=ssl.create_default_context())
+        self._host = host
+        self.connect(address, port)
+
+
+def _mail(receiver: Receiver, address: str, letter: EmailMessage) -> None:
+    kind = _PinnedTls if receiver.tls == "tls" else _Pinned
+    with kind(receiver.host, address, receiver.port) as server:
+        if receiver.tls == "starttls":
+            server.starttls(context=ssl.create_default_context())
+        if receiver.user:
+            server.login(receiver.user, receiver.secret)
+        server.send_message(letter)
+
+
+def _apprise(receiver: Receiver, _: Clock) -> Send:
+    try:
+        import apprise  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise AddressError(
+            f"receiver {receiver.name!r}: apprise is not there: pip install apprise"
+        ) from error
+    service = apprise.Apprise()
+    if not service.add(receiver.url):
+        raise AddressError(f"receiver {receiver.name!r}: url: no service that Apprise knows")
+    kinds = {"notice": "info", "warning": "warning", "critical": "failure"}
+
+    def send(told: Told) -> None:
+        kind = kinds[told.change.alert.severity] if told.change.alert.open else "success"
+        if not service.notify(title=headline(told), body=text(told), notify_type=kind):
+            raise NotDeliveredError("the service did not take it")
+
+    return send

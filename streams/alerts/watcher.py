@@ -1,0 +1,176 @@
+"""The watcher: asks for counts about once a second, and writes what becomes of alerts. One at a time in the world."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from journey.alerts import (
+    MINUTE_US,
+    Alert,
+    AlertPolicy,
+    BrandWatch,
+    Change,
+    Counts,
+    Look,
+    Sight,
+    acknowledged,
+    advance,
+)
+from streams.alerts.ledger import Ledger, Mark, Told
+from streams.alerts.reason import reason
+from streams.alerts.signal import DIRECTIONS, Asked, Minutes, Signal, Watched
+
+__all__ = ["HISTORY", "Watcher"]
+
+HISTORY = timedelta(days=8)  # that detectors are fed again at a start: their level remembers a week
+_LATEST = timedelta(days=7)  # marks older than this and over are not read
+_NOBODY: Minutes = {}
+
+
+class Watcher:
+    """Detectors of every brand, and their alerts. After an error make a new one: its state is read from the store.
+
+    Parameters
+    ----------
+    store
+        Asked for counts.
+    ledger
+        Where changes go.
+    policy
+        The same for every brand.
+    told
+        Called with each change once it is stored.
+    """
+
+    def __init__(
+        self,
+        store: Asked,
+        ledger: Ledger,
+        policy: AlertPolicy | None = None,
+        told: Callable[[Told], None] = lambda _: None,
+    ) -> None:
+        self.policy = policy or AlertPolicy()
+        self._store, self._ledger, self._told = store, ledger, told
+        self.signal = Signal(store)
+        self._watches: dict[Watched, BrandWatch] = {}
+        self._alerts: dict[Watched, Alert] = {}
+        self._silences: list[Mark] = []
+        self._marked_us = 0
+        self._sequence = 0
+        self._next_us = 0  # the first minute that is open
+        self._lateness_us = int(self.policy.lateness / timedelta(microseconds=1))
+
+    @property
+    def alerts(self) -> Mapping[Watched, Alert]:
+        """The latest alert of each brand and direction."""
+        return self._alerts
+
+    def poll(self, now_us: int) -> list[Told]:
+        """Look at the store as it is now; return what changed, which is stored when this returns.
+
+        Raises
+        ------
+        StoreError
+            A change may or may not be stored; a new watcher sees which.
+        """
+        sights = self._restore(now_us) if not self._next_us else {}
+        counts = self.signal.counts(self._next_us, now_us + 1)
+        for watched in counts.keys() - self._watches.keys():
+            self._begin(watched, now_us, sights)
+        self._close(counts, now_us, sights)
+        changes = self._acknowledged(now_us)
+        for watched, watch in self._watches.items():
+            found = sights.get(watched, []) + watch.peek(self._open(counts.get(watched, _NOBODY), now_us))
+            changes += self._advance(watched, watch, found, now_us)
+        return [self._write(change, now_us) for change in changes]
+
+    def _restore(self, now_us: int) -> dict[Watched, list[Sight]]:
+        """Feed history to new detectors; return what stood out."""
+        self._alerts, self._sequence = self._ledger.latest(), self._ledger.last_sequence()
+        self._next_us = self._closed_until(now_us)
+        start = self._start(now_us)
+        first = self.signal.first_minutes()
+        counts = self.signal.counts(start, self._next_us)
+        return {
+            (brand, direction): self._feed((brand, direction), max(start, minute), counts)
+            for brand, minute in first.items()
+            for direction in DIRECTIONS
+        }
+
+    def _begin(self, watched: Watched, now_us: int, sights: dict[Watched, list[Sight]]) -> None:
+        """Take up a brand that was not there before."""
+        start = max(
+            self._start(now_us), self.signal.first_minutes().get(watched[0], now_us // MINUTE_US * MINUTE_US)
+        )
+        counts = self.signal.counts(start, self._next_us, watched[0])
+        for direction in DIRECTIONS:
+            sights[watched[0], direction] = self._feed((watched[0], direction), start, counts)
+
+    def _feed(self, watched: Watched, start_us: int, counts: Mapping[Watched, Minutes]) -> list[Sight]:
+        watch = self._watches[watched] = BrandWatch(self.policy)
+        minutes = counts.get(watched, _NOBODY)
+        return [
+            sight
+            for minute in range(start_us, self._next_us, MINUTE_US)
+            for sight in watch.close(minute, minutes.get(minute, {}))
+        ]
+
+    def _start(self, now_us: int) -> int:
+        return self._closed_until(now_us - int(HISTORY / timedelta(microseconds=1)))
+
+    def _closed_until(self, now_us: int) -> int:
+        return (now_us - self._lateness_us) // MINUTE_US * MINUTE_US
+
+    def _close(
+        self, counts: Mapping[Watched, Minutes], now_us: int, sights: dict[Watched, list[Sight]]
+    ) -> None:
+        until = self._closed_until(now_us)
+        for watched, watch in self._watches.items():
+            minutes = counts.get(watched, _NOBODY)
+            for minute in range(self._next_us, until, MINUTE_US):
+                sights.setdefault(watched, []).extend(watch.close(minute, minutes.get(minute, {})))
+        self._next_us = max(self._next_us, until)
+
+    def _open(self, minutes: Minutes, now_us: int) -> list[tuple[int, Counts]]:
+        return [
+            (minute, minutes.get(minute, {}))
+            for minute in range(self._next_us, now_us // MINUTE_US * MINUTE_US + 1, MINUTE_US)
+        ]
+
+    def _advance(self, watched: Watched, watch: BrandWatch, sights: list[Sight], now_us: int) -> list[Change]:
+        look = Look(
+            *watched,
+            watch,
+            sights,
+            lambda scope, since: self.signal.people(watched, scope, since, now_us + 1),
+            now_us,
+        )
+        alert, change = advance(self._alerts.get(watched), look, self.policy)
+        if alert is not None:
+            self._alerts[watched] = alert
+        return [] if change is None else [change]
+
+    def _acknowledged(self, now_us: int) -> list[Change]:
+        """Take up what people said since the last look."""
+        week_us = int(_LATEST / timedelta(microseconds=1))
+        marks = self._ledger.marks(self._marked_us or now_us - week_us)
+        self._silences = [m for m in (*self._silences, *marks) if m.mark == "silence" and m.until_us > now_us]
+        self._marked_us = max((mark.set_us for mark in marks), default=self._marked_us)
+        changes = []
+        for mark in marks:
+            for watched, alert in self._alerts.items():
+                if mark.mark == "ack" and mark.alert == alert.id and not alert.acknowledged:
+                    change = acknowledged(alert, mark.by, now_us)
+                    if change is not None:
+                        self._alerts[watched] = change.alert
+                        changes.append(change)
+        return changes
+
+    def _write(self, change: Change, now_us: int) -> Told:
+        alert = change.alert
+        why = reason(self._store, self.signal, self._watches[alert.brand, alert.direction], alert, now_us)
+        silenced = any(silence.silences(alert, now_us) for silence in self._silences)
+        told = Told(self._sequence + 1, change, silenced, why)
+        self._ledger.add(told)
+        self._sequence += 1
+        self._told(told)
+        return told

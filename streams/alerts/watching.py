@@ -1,0 +1,116 @@
+"""Watcher, ledger and receivers together, step by step: whoever owns the store's thread calls `step`."""
+
+from collections.abc import Callable
+
+from journey.alerts import AlertPolicy
+from streams.alerts.delivery.deliverer import Deliverer
+from streams.alerts.ledger import Delivered, Ledger, Told
+from streams.alerts.signal import Asked
+from streams.alerts.watcher import Watcher
+from streams.clock import Clock
+
+__all__ = ["Watching"]
+
+_PAUSE_US = 1_000_000
+_IDLE_US = 9_000_000
+
+
+class Watching:
+    """Looks at the store at most once a second, and gives receivers what they have not had.
+
+    Parameters
+    ----------
+    store, ledger
+        Of this thread: nothing here is called by another.
+    deliverer
+        Receivers; their threads touch no store.
+    check
+        Called before each look; raises where this is not to watch any more.
+    """
+
+    def __init__(  # noqa: PLR0913 - keywords
+        self,
+        store: Asked,
+        ledger: Ledger,
+        deliverer: Deliverer,
+        *,
+        clock: Clock,
+        policy: AlertPolicy | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store, self._ledger, self._deliverer = store, ledger, deliverer
+        self._clock, self._policy, self._check = clock, policy, check
+        self._watcher: Watcher | None = None
+        self._offered = -1
+        self._unbooked: list[Delivered] = []
+        self._fresh: list[Told] = []
+        self._next_us = 0
+
+    def step(self, *, idle: bool = False) -> list[Told] | None:
+        """Do what is due, and return what changed, None where nothing was due.
+
+        `idle` says that nothing was written since the last look, so that one in ten seconds will do.
+
+        It raises StoreError or QueryError; the next step begins with what the store has.
+        """
+        now_us = self._clock()
+        if now_us < self._next_us + (_IDLE_US if idle else 0):
+            return None
+        self._next_us = now_us + _PAUSE_US
+        self._check()
+        if self._offered < 0:
+            self._take_up(now_us)
+        self._book()
+        try:
+            if self._watcher is None:
+                self._catch_up()
+                self._watcher = Watcher(self._store, self._ledger, self._policy, told=self._give)
+            self._watcher.poll(now_us)
+        except BaseException:
+            self._watcher = None
+            raise
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def _take_up(self, now_us: int) -> None:
+        """Give each receiver what it has not had; one that is new begins with what comes."""
+        reached, last = self._ledger.reached(), self._ledger.last_sequence()
+        begun = [
+            Delivered(name, last, "begun", 0, "", now_us)
+            for name in self._deliverer.names
+            if name not in reached
+        ]
+        if begun:
+            self._ledger.delivered(begun)
+        since = {name: reached.get(name, last) for name in self._deliverer.names}
+        after = min(since.values(), default=last)
+        while page := self._ledger.changes(after):
+            for told in page:
+                for name, sequence in since.items():
+                    if told.sequence > sequence:
+                        self._deliverer.offer(told, only=name)
+            after = page[-1].sequence
+        self._offered = max(last, after)
+
+    def _catch_up(self) -> None:
+        """Offer what is stored although its insert was not answered."""
+        for told in self._ledger.changes(self._offered):
+            self._give(told)
+
+    def _give(self, told: Told) -> None:
+        """Offer a change as soon as it is stored."""
+        self._deliverer.offer(told)
+        self._offered = told.sequence
+        self._fresh.append(told)
+
+    def _book(self) -> None:
+        """Write what became of deliveries; what is not booked may be made again after a start."""
+        self._unbooked += self._deliverer.done()
+        if self._unbooked:
+            self._ledger.delivered(self._unbooked)
+            self._unbooked = []
+
+    def stop(self) -> None:
+        """End the receivers' threads, and book what they did."""
+        self._deliverer.stop()
+        self._book()

@@ -1,0 +1,198 @@
+"""From stored interactions to stored alerts, on a real server."""
+
+from datetime import timedelta
+
+import pytest
+
+from streams.alerts import answers
+from streams.alerts.answers import AlertError
+from streams.alerts.backtest import backtest
+from streams.alerts.delivery.deliverer import Deliverer, Pauses
+from streams.alerts.leading import Leader
+from streams.alerts.ledger import Ledger
+from streams.alerts.watching import Watching
+from streams.workers.ports import FencedError
+from tests.alerts.receiver import listening
+from tests.alerts.test_delivery import hook
+from tests.alerts.world import MINUTE_US, World
+
+
+@pytest.fixture
+def world(clickhouse):
+    world = World(clickhouse.fresh_database())
+    yield world
+    world.store.close()
+
+
+def test_many_people_raise_one_alert_with_its_reason(world):
+    assert world.poll() == []
+    world.burst(12, content="movie", place="rex")
+    assert world.poll() == ["opened"]
+    (found,) = answers.listed(world.ledger)
+    assert (found["kind"], found["value"], found["people"]) == ("content", "movie", 12)
+    why = answers.shown(world.ledger, found["alert"])["reason"]
+    assert {"kind": "place", "value": "rex", "people": 12} in why["carried_by"]
+    assert why["new_customers"] == 1
+    assert why["stages_before"] == {"none": 12}
+    assert len(why["examples"]) == 3
+    rows = world.store.query(why["sql"], {})
+    assert len(rows) == len({customer for _, customer, *_ in rows}) == 12
+    assert world.poll() == []
+    assert world.pass_minutes(120) == ["resolved"]
+    assert answers.listed(world.ledger) == []
+
+
+def test_one_person_who_posts_fifty_times_raises_nothing(world):
+    world.poll()
+    world.touch(*((world.now_us - n * 5_000_000, 77) for n in range(50)), content="spam")
+    assert world.poll() == []
+    assert world.pass_minutes(30) == []
+
+
+def test_handles_of_one_customer_count_once_and_apart_when_they_are_parted(world):
+    world.poll()
+    world.name(dict.fromkeys(range(1, 13), 1))
+    world.touch(*((world.now_us, handle) for handle in range(1, 13)), content="movie")
+    world.name(dict.fromkeys(range(1, 13), 1))
+    assert world.poll() == []
+    world.name({handle: handle for handle in range(1, 13)})
+    assert world.poll() == ["opened"]
+
+
+def test_praise_and_attacks_are_alerts_of_their_own(world):
+    world.poll()
+    world.burst(12, kind="web.review", rating=5.0, content="praise")
+    world.burst(12, first=100, kind="web.review", rating=1.0, content="attack")
+    assert world.poll() == ["opened", "opened"]
+    assert {(one["direction"], one["value"]) for one in answers.listed(world.ledger)} == {
+        ("for", "praise"),
+        ("against", "attack"),
+    }
+
+
+def test_events_that_come_late_count_where_they_belong(world):
+    world.poll()
+    world.now_us += 8 * MINUTE_US
+    world.poll()
+    world.touch(*((world.now_us - 7 * MINUTE_US, n) for n in range(1, 13)), content="movie")
+    assert world.poll() == ["opened"]
+
+
+def test_a_watcher_that_starts_again_raises_nothing_twice_and_goes_on(world):
+    world.poll()
+    world.burst(12, content="movie")
+    assert world.poll() == ["opened"]
+    world.watcher = world.fresh()
+    assert world.poll() == []
+    world.now_us += 12 * MINUTE_US
+    world.watcher = world.fresh()
+    assert world.poll() == []
+    world.burst(30, first=100, content="movie")
+    assert world.poll() == ["grew"]
+    world.watcher = world.fresh()
+    assert world.pass_minutes(120) == ["resolved"]
+    world.watcher = world.fresh()
+    assert world.poll() == []
+    assert [told.sequence for told in world.ledger.changes()] == [1, 2, 3]
+
+
+def test_what_happened_while_nobody_watched_is_raised_by_the_next(world):
+    world.burst(12, content="movie")
+    world.now_us += 20 * MINUTE_US
+    assert world.poll() == ["opened"]
+
+
+def test_an_alert_is_taken_on_and_a_silence_keeps_changes_from_receivers(world):
+    world.poll()
+    answers.silence(world.ledger, "ada", world.now_us, span=timedelta(hours=1), brand="acme")
+    world.burst(12, content="movie")
+    assert world.poll() == ["opened"]
+    assert answers.listed(world.ledger)[0]["silenced"]
+    alert = answers.listed(world.ledger)[0]["alert"]
+    answers.ack(world.ledger, alert[:6], "ada", world.now_us)
+    assert world.poll() == ["acknowledged"]
+    assert world.poll() == []
+    assert answers.listed(world.ledger)[0]["acknowledged_by"] == "ada"
+    with pytest.raises(AlertError, match="no alerts have an id"):
+        answers.ack(world.ledger, "zz", "ada", world.now_us)
+
+
+def test_the_second_watcher_takes_the_lead_and_the_first_writes_nothing_more(world):
+    first = Leader(world.store)
+    one = Watching(
+        world.store,
+        Ledger(world.store, first.insert),
+        Deliverer([]),
+        clock=lambda: world.now_us,
+        check=first.check,
+    )
+    assert one.step() == []
+    second = Leader(world.store)
+    world.burst(12, content="movie")
+    with pytest.raises(FencedError):
+        one._watcher.poll(world.now_us)
+    assert world.ledger.changes() == []
+    world.now_us += MINUTE_US
+    with pytest.raises(FencedError):
+        one.step()
+    other = Watching(
+        world.store,
+        Ledger(world.store, second.insert),
+        Deliverer([]),
+        clock=lambda: world.now_us,
+        check=second.check,
+    )
+    assert [told.change.what for told in other.step()] == ["opened"]
+
+
+def test_changes_reach_a_receiver_once_over_starts_and_a_new_receiver_begins_with_what_comes(world):
+    def watching(*receivers):
+        deliverer = Deliverer(receivers, clock=lambda: world.now_us, pauses=Pauses(0.05, 0.1))
+        return Watching(world.store, world.ledger, deliverer, clock=lambda: world.now_us)
+
+    with listening() as receiver, listening() as late:
+        first = watching(hook(receiver.url))
+        first.step()
+        world.burst(12, content="movie")
+        world.now_us += 2_000_000
+        assert len(first.step()) == 1
+        receiver.wait(1)
+        first.stop()
+        second = watching(hook(receiver.url), hook(late.url, name="late"))
+        second.step()
+        world.burst(30, first=100, content="movie")
+        world.now_us += MINUTE_US
+        assert len(second.step()) == 1
+        receiver.wait(2)
+        late.wait(1)
+        second.stop()
+    assert [one.json["data"]["sequence"] for one in receiver.taken] == [1, 2]
+    assert [one.json["data"]["sequence"] for one in late.taken] == [2]
+    rows = world.store.query(
+        "SELECT receiver, sequence, outcome FROM alert_deliveries FINAL WHERE outcome != 'begun' ORDER BY ALL",
+        {},
+    )
+    assert [tuple(row) for row in rows] == [
+        ("hook", 1, "delivered"),
+        ("hook", 2, "delivered"),
+        ("late", 2, "delivered"),
+    ]
+
+
+def test_no_handle_stands_in_what_is_sent(world):
+    world.poll()
+    world.burst(12, first=123_456_789_000, content="movie")
+    (told,) = world.watcher.poll(world.now_us)
+    assert "123456789" not in str(told)
+
+
+def test_a_backtest_over_history_lists_what_a_watcher_would_have_raised(world):
+    began = world.now_us
+    world.burst(12, content="movie")
+    world.now_us += 180 * MINUTE_US
+    found = backtest(world.store, "acme", began - 60 * MINUTE_US, world.now_us)
+    assert [change.what for change in found.changes] == ["opened", "resolved"]
+    (alert,) = found.raised
+    assert (alert.direction, alert.scope, alert.people) == ("for", ("content", "movie"), 12)
+    assert backtest(world.store, "acme", began + 90 * MINUTE_US, world.now_us).changes == []
+    assert backtest(world.store, "nobody", began, world.now_us).changes == []
