@@ -136,7 +136,7 @@ class World:
         return rows, [*columns, "revenue", "first_seen", "last_seen"]
 
 
-@pytest.fixture(scope="package")  # a process has one data directory at a time: other packages have theirs
+@pytest.fixture(scope="module")  # a process has one data directory at a time: other modules have theirs
 def engine(tmp_path_factory):
     client = clickhouse_connect.get_client(dsn=f"chdb://{tmp_path_factory.mktemp('clickhouse')}")
     yield client
