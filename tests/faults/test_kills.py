@@ -19,6 +19,8 @@ DROPPING = ("letters.drop", "letters.receipt", "letters.delete", "letters.clear"
 ERASING = (
     "erasure.begin", "erasure.receipt", "erasure.minutes", "erasure.delete", "log.scrub", "erasure.scrub", "erasure.clear",
 )  # fmt: skip
+# Struck in tests/alerts.
+ALERTS = ("insert.alerts", "insert.alert_marks", "insert.alert_deliveries")
 COMMANDS = ("model.evidence", "insert.dead_letter_replays", "sql.insert", "store.merges", *ERASING, *DROPPING)
 # Passed by workers, gateways and commands on a server only: see tests/cluster and tests/kafka.
 DISTRIBUTED = (
@@ -34,7 +36,9 @@ def both_sides(names):
 
 
 def test_every_point_there_is_belongs_to_one_of_these_tests():
-    assert sorted(points()) == sorted(both_sides(OPENING + LOADING + RARE + COMMANDS + DISTRIBUTED + KEYS))
+    assert sorted(points()) == sorted(
+        both_sides(OPENING + LOADING + RARE + COMMANDS + DISTRIBUTED + KEYS + ALERTS)
+    )
 
 
 def test_killed_at_every_write_of_its_first_start_it_ends_as_if_nothing_had_happened(
