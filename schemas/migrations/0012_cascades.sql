@@ -61,7 +61,7 @@ COMMENT 'Every interaction that names a cause, and whether that holds: joined, m
 CREATE VIEW cascade_spine
 AS WITH RECURSIVE climbed AS
 (
-    SELECT brand, node, if(max(above) = 0, node, max(above)) AS top, toUInt32(max(above) != 0) AS hops, toUInt8(0) AS round, toUInt8(1) AS is_open
+    SELECT brand, node, if(max(above) = 0, node, max(above)) AS apex, toUInt32(max(above) != 0) AS hops, toUInt8(0) AS round, toUInt8(1) AS is_open
     FROM
     (
         SELECT brand, pair.1 AS node, pair.2 AS above, pair.3 AS brings
@@ -70,12 +70,12 @@ AS WITH RECURSIVE climbed AS
     GROUP BY brand, node
     HAVING max(brings) = 1
     UNION ALL
-    SELECT low.brand, low.node, high.top, toUInt32(low.hops + high.hops), toUInt8(low.round + 1), toUInt8(max(high.top != low.top) OVER ())
+    SELECT low.brand, low.node, high.apex, toUInt32(low.hops + high.hops), toUInt8(low.round + 1), toUInt8(max(high.apex != low.apex) OVER ())
     FROM climbed AS low
-    INNER JOIN climbed AS high ON high.node = low.top
+    INNER JOIN climbed AS high ON high.node = low.apex
     WHERE low.is_open AND low.round < 17
 )
-SELECT any(brand) AS brand, node AS event, argMax(top, round) AS root, argMax(hops, round) AS generation
+SELECT any(brand) AS brand, node AS event, argMax(apex, round) AS root, argMax(hops, round) AS generation
 FROM climbed
 GROUP BY node
 COMMENT 'Events that brought others, with their root and generation; the root is generation 0';
