@@ -17,7 +17,6 @@ from faust.exceptions import ProducerSendError
 from faust.types import TP
 
 from journey.model import Model
-from schemas.apath import parse_model
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams import models
 from streams.clock import system_clock
@@ -121,7 +120,7 @@ def _model(store: ServerStore) -> Model:
     found = models.in_force(store.store.client)
     if found is None:
         raise StoreError("the store has no A-Path model: run journey migrate")
-    return parse_model(found[1], name=f"the model in force ({found[0]})")
+    return found.parsed()
 
 
 def _log_ends(partitions: Collection[int]) -> dict[int, LogSpan]:

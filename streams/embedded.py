@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Self
 
 from journey.model import Model
-from schemas.apath import default_model_text, parse_model
 from streams import drops, erasure, migrations, models
 from streams.batch import Record
 from streams.clock import Clock, system_clock
@@ -84,13 +83,7 @@ class Embedded:
 
     def _model_in_force(self) -> Model:
         found = models.in_force(self.store.client)
-        if found is not None:
-            return parse_model(found[1], name=f"the model in force ({found[0]})")
-        text = default_model_text()
-        model = parse_model(text, name="schemas/apath.toml")
-        models.write(self.store.client, model)
-        models.activate(self.store.client, model, text, self.clock())
-        return model
+        return found.parsed() if found else models.activate_default(self.store.client, self.clock())
 
     @property
     def engine(self) -> Engine:

@@ -1,6 +1,6 @@
 """A-Path models in the store: written as rows that SQL can weigh with, and put in force in one step."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from journey.model import Model, Range
 from journey.stage import STAGES
@@ -11,12 +11,34 @@ from streams.faults import boundary
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-__all__ = ["activate", "activate_default", "changes", "in_force", "write"]
+__all__ = ["InForce", "activate", "activate_default", "in_force", "write"]
 
 _RULE_COLUMNS = (
     "model", "stage", "type", "weight", "rating_min", "rating_max", "sentiment_min", "sentiment_max",
     "amount_min", "amount_max", "rule",
 )  # fmt: skip
+
+
+class InForce(NamedTuple):
+    """The model in force.
+
+    Attributes
+    ----------
+    hash
+        Its name in tables.
+    toml
+        Its file.
+    changes
+        How often a model has come into force, this time included.
+    """
+
+    hash: str
+    toml: str
+    changes: int
+
+    def parsed(self) -> Model:
+        """Return the model itself."""
+        return parse_model(self.toml, name=f"the model in force ({self.hash})")
 
 
 def write(client: "Client", model: Model) -> None:
@@ -52,7 +74,8 @@ def _ends(limits: Range) -> list[float | None]:
 
 def activate(client: "Client", model: Model, toml: str, now_us: int) -> None:
     """Put a model in force: one row in one insert, so it is in force wholly or not at all."""
-    sequence = changes(client) + 1
+    before = in_force(client)
+    sequence = before.changes + 1 if before else 1
     row = [model.hash, model.name, toml, dict(model.channels), dict(model.revenue), from_us(now_us), sequence]
     names = ["model", "name", "toml", "channels", "revenue", "activated_at", "sequence"]
     with boundary("model.activate"):
@@ -68,12 +91,7 @@ def activate_default(client: "Client", now_us: int) -> Model:
     return model
 
 
-def in_force(client: "Client") -> tuple[str, str] | None:
-    """Return (hash, TOML text) of the model in force, or None before the first."""
-    rows = client.query("SELECT model, toml FROM models ORDER BY sequence DESC LIMIT 1").result_rows
-    return (rows[0][0], rows[0][1]) if rows else None
-
-
-def changes(client: "Client") -> int:
-    """Return how often a model has come into force."""
-    return int(client.query("SELECT max(sequence) FROM models").result_rows[0][0])
+def in_force(client: "Client") -> InForce | None:
+    """Return the model in force, or None before the first."""
+    rows = client.query("SELECT model, toml, sequence FROM models ORDER BY sequence DESC LIMIT 1").result_rows
+    return InForce(*rows[0]) if rows else None

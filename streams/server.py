@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Self
 
 from journey.model import Model
-from schemas.apath import parse_model
 from streams import models
 from streams.clock import Clock, system_clock
 from streams.edge import Edge
@@ -43,7 +42,7 @@ class Server:
         found = models.in_force(self.store.client)
         if found is None:
             raise StoreError(f"no A-Path model is in force on {self.store.address}: run journey migrate")
-        return parse_model(found[1], name=f"the model in force ({found[0]})")
+        return found.parsed()
 
     @property
     def key(self) -> bytes:

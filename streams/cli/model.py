@@ -118,4 +118,4 @@ def show(data: Data = None) -> None:
     """Print the model file that is in force."""
     with opened(data) as shell:
         found = models.in_force(shell.store.client)
-    print(found[1] if found else "", end="")
+    print(found.toml if found else "", end="")

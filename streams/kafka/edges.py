@@ -3,9 +3,9 @@
 from contextlib import closing
 
 from journey.model import Model
-from schemas.apath import default_model, parse_model
+from schemas.apath import default_model
 from streams.edge import Edge
-from streams.models import in_force
+from streams.models import InForce, in_force
 from streams.settings import Settings, SettingsError
 from streams.store import ClickHouse, QueryError
 
@@ -43,12 +43,10 @@ def edge_of(settings: Settings) -> Edge:
 def model_of(settings: Settings) -> Model:
     """Return the model in force in the store; the bundled one, where there is none. Raises StoreError."""
     found = _in_force(settings) if settings.store else None
-    if found is None:
-        return default_model()
-    return parse_model(found[1], name=f"the model in force ({found[0]})")
+    return found.parsed() if found else default_model()
 
 
-def _in_force(settings: Settings) -> tuple[str, str] | None:
+def _in_force(settings: Settings) -> InForce | None:
     with closing(ClickHouse.of(settings)) as store:
         try:
             store.rows("SELECT 1 FROM models LIMIT 0")

@@ -41,6 +41,7 @@ class Meter:
         self.name, self.metrics = name, metrics
         self.doing, self.doing_since_s = "", 0.0
         self.asked_s: float | None = None
+        self._questions = 0
         self.sending_s: float | None = None
         self.offsets: dict[tuple[str, int], int] = {}
         self.oldest_us = 0
@@ -97,14 +98,19 @@ class Meter:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Note that ClickHouse owes an answer, until it gives one."""
+        """Note that ClickHouse owes an answer, until it gives one; of questions within a question, the outermost."""
         self.asked_s = self._now() if self.asked_s is None else self.asked_s
+        self._questions += 1
         try:
             yield
         except FencedError:
             self.asked_s = None
             raise
-        self.asked_s = None
+        else:
+            if self._questions == 1:
+                self.asked_s = None
+        finally:
+            self._questions -= 1
 
     def wrote(self, table: str, marks: Watermark) -> None:
         """Note up to which offsets a table has partitions."""

@@ -1,14 +1,13 @@
 """The store of workers with a meter: how long inserts take, what fails, and how far each table is."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from journey.model import Model
-from journey.seen import Ids
 from streams.batch import Watermark
 from streams.ports import SEQUENCED
 from streams.store import ClickHouse
@@ -45,30 +44,10 @@ class MeasuredStore(ServerStore):
         with self._meter.asking():
             super().settle(topic, partitions)
 
-    def model_in_force(self) -> tuple[str, str]:
-        """Return hash and TOML text of the model in force."""
-        with self._meter.asking():
-            return super().model_in_force()
-
-    def model_changes(self) -> int:
-        """Return how often a model has come into force."""
-        with self._meter.asking():
-            return super().model_changes()
-
-    def logs(self, partitions: Collection[int]) -> dict[int, str]:
-        """Return the log of each partition's latest delivery, empty where it was not noted."""
-        with self._meter.asking():
-            return super().logs(partitions)
-
     def owners(self, topic: str) -> dict[int, Tenure]:
         """Return who owns each partition now."""
         with self._meter.asking():
             return super().owners(topic)
-
-    def customers_of(self, handles: NDArray[np.uint64]) -> pa.Table:
-        """Return handle, customer, version of those of these handles that the map has."""
-        with self._meter.asking():
-            return super().customers_of(handles)
 
     def recompute(self, model: Model, partition: int, offset: int) -> None:
         """Weigh the history of a partition's handles under a model, as of an offset; again adds nothing."""
@@ -83,21 +62,14 @@ class MeasuredStore(ServerStore):
 
     def watermarks(self, tables: Sequence[str], partitions: Collection[int]) -> dict[str, Watermark]:
         """Return, per table and partition, the highest offset that it has."""
-        with self._meter.asking():
-            found = super().watermarks(tables, partitions)
+        found = super().watermarks(tables, partitions)
         for table, marks in found.items():
             self._meter.wrote(table, marks)
         return found
 
-    def first_positions(self, ids: Ids, slack_us: int) -> NDArray[np.uint64]:
-        """Return where each id stands, UNSEEN for none."""
+    def _told(self, ask: Callable[[], Any]) -> Any:
         with self._meter.asking():
-            return super().first_positions(ids, slack_us)
-
-    def last_sequence(self, table: str, partitions: Collection[int] | None = None) -> int:
-        """Return the highest number of a write that a table of SEQUENCED has (of these partitions), 0 without any."""
-        with self._meter.asking():
-            return super().last_sequence(table, partitions)
+            return super()._told(ask)
 
 
 def _last(rows: pa.Table) -> Watermark:

@@ -91,8 +91,9 @@ class Fence:
 
     def take(self, topic: str, partitions: Collection[int]) -> None:
         """Become the owner: enter the next generation, then end what older ones have under way."""
-        before = self._owners(topic, partitions)
-        entered = {partition: before.get(partition, (0, ""))[0] + 1 for partition in sorted(partitions)}
+        owners = self._owners(topic)
+        before = {partition: owners.get(partition, (0, "")) for partition in partitions}
+        entered = {partition: before[partition][0] + 1 for partition in sorted(partitions)}
         rows = pa.table(
             {
                 "topic": [topic] * len(entered),
@@ -119,8 +120,8 @@ class Fence:
         """Return those of these partitions that nobody else has taken since."""
         if not partitions:
             return set()
-        owners = self._owners(topic, partitions)
-        return {partition for partition, (_, token) in owners.items() if token == self._token}
+        owners = self._owners(topic)
+        return {partition for partition in partitions if owners.get(partition, (0, ""))[1] == self._token}
 
     def tenure(self, topic: str) -> dict[int, Tenure]:
         """Return under what this connection owns each of its partitions."""
@@ -129,17 +130,12 @@ class Fence:
 
     def owners(self, topic: str) -> dict[int, Tenure]:
         """Return who owns each partition now."""
+        return {p: (number, int(token, 16)) for p, (number, token) in self._owners(topic).items()}
+
+    def _owners(self, topic: str) -> dict[int, tuple[int, str]]:
         rows = self._query(
             "SELECT partition, max((generation, token)) FROM fences WHERE topic = {topic:String} GROUP BY partition",
             {"topic": topic},
-        )
-        return {int(partition): (int(owner[0]), int(owner[1], 16)) for partition, owner in rows}
-
-    def _owners(self, topic: str, partitions: Collection[int]) -> dict[int, tuple[int, str]]:
-        rows = self._query(
-            "SELECT partition, max((generation, token)) FROM fences"
-            " WHERE topic = {topic:String} AND partition IN {partitions:Array(UInt16)} GROUP BY partition",
-            {"topic": topic, "partitions": sorted(partitions)},
         )
         return {int(partition): (int(owner[0]), str(owner[1])) for partition, owner in rows}
 

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 
 from journey.model import Model
-from schemas.apath import parse_model
 from streams.workers.ports import PartitionedStore
 
 __all__ = ["Owner"]
@@ -39,7 +38,7 @@ class Owner(ABC):
         """Bring the state of all owned partitions in from the store."""
         if missing := self.owned - self.open:
             self._store.settle(self._topic, self.owned)
-            changes = self._store.model_changes()
+            changes = self._store.model_in_force().changes
             self._restore(missing)
             self._changes = min(changes, self._changes) if self.open else changes
             self.open = self.owned
@@ -49,14 +48,13 @@ class Owner(ABC):
 
         What others sent under the one in between was left out here.
         """
-        changes = self._store.model_changes()
-        name, text = self._store.model_in_force()
-        if name == self.model.hash and changes == self._changes:
+        found = self._store.model_in_force()
+        if found.hash == self.model.hash and found.changes == self._changes:
             return
-        if name != self.model.hash:
-            self.model = parse_model(text, name=f"the model in force ({name})")
+        if found.hash != self.model.hash:
+            self.model = found.parsed()
         self._switch()
-        self._changes = changes
+        self._changes = found.changes
         self.restore()
 
     def _switch(self) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from journey.model import Model
 from journey.seen import Ids
 from streams.batch import Watermark
+from streams.models import InForce
 from streams.ports import StoreError
 from streams.workers.erasing import ErasureStore
 from streams.workers.messages import Control, Message
@@ -111,11 +112,8 @@ class PartitionedStore(ErasureStore, Protocol):
     def last_sequence(self, table: str, partitions: Collection[int] | None = None) -> int:
         """Return the highest number of a write that a table of SEQUENCED has (of these partitions), 0 without any."""
 
-    def model_in_force(self) -> tuple[str, str]:
-        """Return hash and TOML text of the model in force."""
-
-    def model_changes(self) -> int:
-        """Return how often a model has come into force."""
+    def model_in_force(self) -> InForce:
+        """Return the model in force."""
 
     def prepared(self, partitions: Collection[int]) -> dict[int, str]:
         """Return, for each partition that was prepared last for a model not in force, that model's TOML."""

@@ -18,6 +18,7 @@ from streams import models
 from streams.batch import Watermark
 from streams.clock import from_us
 from streams.faults import boundary
+from streams.models import InForce
 from streams.remodel import evidence_parameters, evidence_sql
 from streams.store import INSERT_SETTINGS, ClickHouse, ids_of, to_ipc
 from streams.workers.fence import Fence, asking
@@ -140,16 +141,12 @@ class ServerStore:
             self._fence.doubt(topic, partitions)
             raise
 
-    def model_in_force(self) -> tuple[str, str]:
-        """Return hash and TOML text of the model in force."""
-        found = self._told(lambda: models.in_force(self.store.client))
+    def model_in_force(self) -> InForce:
+        """Return the model in force."""
+        found: InForce | None = self._told(lambda: models.in_force(self.store.client))
         if found is None:
             raise StoreError("the store has no A-Path model: run journey migrate")
-        return str(found[0]), str(found[1])
-
-    def model_changes(self) -> int:
-        """Return how often a model has come into force."""
-        return int(self._told(lambda: models.changes(self.store.client)))
+        return found
 
     def prepared(self, partitions: Collection[int]) -> dict[int, str]:
         """Return, for each partition that was prepared last for a model not in force, that model's TOML."""
@@ -158,7 +155,7 @@ class ServerStore:
             " WHERE state != 'begun' AND _partition IN {partitions:Array(UInt16)} GROUP BY _partition",
             {"partitions": sorted(partitions)},
         )
-        in_force, _ = self.model_in_force()
+        in_force = self.model_in_force().hash
         return {
             int(partition): str(toml)
             for partition, (state, model, toml) in rows
@@ -413,8 +410,8 @@ class ServerStore:
     def _arrow(self, sql: str, parameters: dict[str, Any]) -> pa.Table:
         return self._told(lambda: self.store.client.query_arrow(sql, parameters=parameters, use_strings=True))
 
-    @staticmethod
-    def _told(ask: Callable[[], Any]) -> Any:
+    def _told(self, ask: Callable[[], Any]) -> Any:
+        """Return an answer of the store; every question but those about the fence goes through here."""
         with asking("the store did not answer"):
             return ask()
 

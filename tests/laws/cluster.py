@@ -16,6 +16,7 @@ from streams.batch import Batch
 from streams.clock import to_us
 from streams.edge import Edge
 from streams.frames import EVENTS, encode
+from streams.models import InForce
 from streams.ports import SEQUENCED, StoreError
 from streams.processors.journey import Journey
 from streams.workers.identity import IdentityWorker
@@ -214,11 +215,8 @@ class Connection:
 
     def model_in_force(self):
         self.world.faults.read()
-        return self.world.model.hash, self.world.texts[self.world.model.hash]
-
-    def model_changes(self):
-        self.world.faults.read()
-        return self.world.switches
+        name = self.world.model.hash
+        return InForce(name, self.world.texts[name], self.world.switches)
 
     def prepared(self, partitions):
         self.world.faults.read()

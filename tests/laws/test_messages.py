@@ -203,7 +203,13 @@ def forgets_what_was_prepared(patch) -> None:
 
 
 def looks_at_the_model_alone(patch) -> None:
-    patch.setattr(Connection, "model_changes", lambda self: hash(self.world.model.hash))
+    original = Connection.model_in_force
+
+    def model_in_force(self):
+        found = original(self)
+        return found._replace(changes=hash(found.hash))
+
+    patch.setattr(Connection, "model_in_force", model_in_force)
 
 
 @pytest.mark.parametrize(
