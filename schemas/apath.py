@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import tomllib
 import unicodedata
 from importlib.resources import files
 from typing import Annotated, Any, Literal, Self
@@ -14,7 +13,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
@@ -22,7 +20,7 @@ from journey.channel import IDENTITY_AREA
 from journey.handle import KINDS
 from journey.model import DEFAULT_CAPS, IdentityPolicy, Model, Range, Rule, StagePolicy
 from journey.stage import STAGE_NAMES, STAGES
-from schemas.explain import explain
+from schemas.explain import parsed
 
 __all__ = ["ModelError", "default_model", "default_model_text", "model_json_schema", "parse_model"]
 
@@ -162,19 +160,14 @@ def parse_model(text: str, *, name: str = "model") -> Model:
     ModelError
         Not TOML, or a key is missing, unknown or out of range; every such key is named.
     """
-    try:
-        parsed = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"{name} is not TOML: {error}") from error
-    except ValidationError as error:
-        raise ModelError(f"{name} cannot be used:\n{explain(error)}") from error
-    return _to_model(parsed)
+    file = parsed(_File, text, name=name, mistake=ModelError)
+    return _to_model(file)
 
 
-def _to_model(parsed: _File) -> Model:
-    stages = [getattr(parsed.stages, stage) for stage in STAGE_NAMES]
+def _to_model(file: _File) -> Model:
+    stages = [getattr(file.stages, stage) for stage in STAGE_NAMES]
     return Model(
-        name=parsed.name,
+        name=file.name,
         stages=tuple(StagePolicy(round(stage.half_life_days * _DAY_US), stage.threshold) for stage in stages),
         rules=tuple(
             Rule(
@@ -188,12 +181,12 @@ def _to_model(parsed: _File) -> Model:
             for stage, table in zip(STAGES, stages, strict=True)
             for rule in table.evidence
         ),
-        channels=dict(parsed.channels),
-        revenue=dict.fromkeys(parsed.revenue.add, 1) | dict.fromkeys(parsed.revenue.subtract, -1),
-        neutral=frozenset(parsed.neutral),
+        channels=dict(file.channels),
+        revenue=dict.fromkeys(file.revenue.add, 1) | dict.fromkeys(file.revenue.subtract, -1),
+        neutral=frozenset(file.neutral),
         identity=IdentityPolicy(
-            nobody=frozenset(_compared(value) for value in parsed.identity.nobody),
-            caps=tuple(getattr(parsed.identity.caps, kind) for kind in KINDS),
+            nobody=frozenset(_compared(value) for value in file.identity.nobody),
+            caps=tuple(getattr(file.identity.caps, kind) for kind in KINDS),
         ),
     )
 

@@ -1,10 +1,25 @@
 """Mistakes in a file of ours in words: the key, its value, what is allowed."""
 
-from pydantic import ValidationError
+import tomllib
+from typing import TypeVar
 
-__all__ = ["explain"]
+from pydantic import BaseModel, ValidationError
+
+__all__ = ["explain", "parsed"]
+
+File = TypeVar("File", bound=BaseModel)
 
 _SHOWN = 60  # characters of a wrong value in an error
+
+
+def parsed(kind: type[File], text: str, *, name: str, mistake: type[ValueError]) -> File:
+    """Return a TOML file of ours; `mistake` is raised with every key that is missing, unknown or out of range."""
+    try:
+        return kind.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise mistake(f"{name} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise mistake(f"{name} cannot be used:\n{explain(error)}") from error
 
 
 def explain(error: ValidationError) -> str:

@@ -1,16 +1,15 @@
 """The mapping of Segment's calls: read from TOML, every mistake told with the key it stands under."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.currency import CURRENCIES
-from schemas.explain import explain
+from schemas.explain import parsed
 
 __all__ = ["MappingError", "Path", "SegmentMapping", "default_mapping", "parse_mapping", "snake"]
 
@@ -135,22 +134,17 @@ def parse_mapping(text: str, *, name: str = "mapping") -> SegmentMapping:
     MappingError
         Not TOML, or a key is missing, unknown or out of range; every such key is named.
     """
-    try:
-        parsed = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise MappingError(f"{name} is not TOML: {error}") from error
-    except ValidationError as error:
-        raise MappingError(f"{name} cannot be used:\n{explain(error)}") from error
+    file = parsed(_File, text, name=name, mistake=MappingError)
     return SegmentMapping(
-        calls=parsed.calls.model_dump(),
-        events={snake(event): kind for event, kind in parsed.events.items()},
-        areas={channel.lower(): area for channel, area in parsed.areas.items()},
-        mobile=tuple(word.lower() for word in parsed.libraries.mobile),
-        handles=_split(parsed.handles.model_dump()),
-        fields=_split(parsed.fields.model_dump()),
-        currency=parsed.defaults.currency,
-        keep=_split(parsed.keep),
-        personal=frozenset(snake(key) for key in parsed.personal.keys),
+        calls=file.calls.model_dump(),
+        events={snake(event): kind for event, kind in file.events.items()},
+        areas={channel.lower(): area for channel, area in file.areas.items()},
+        mobile=tuple(word.lower() for word in file.libraries.mobile),
+        handles=_split(file.handles.model_dump()),
+        fields=_split(file.fields.model_dump()),
+        currency=file.defaults.currency,
+        keep=_split(file.keep),
+        personal=frozenset(snake(key) for key in file.personal.keys),
     )
 
 

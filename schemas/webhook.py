@@ -5,7 +5,6 @@ loops, no names of ours and no side effects; expressions are short, compiled whe
 functions that there are.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,11 +19,10 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
-from schemas.explain import explain
+from schemas.explain import parsed
 
 __all__ = [
     "SCHEMES",
@@ -208,14 +206,9 @@ def parse_webhook(text: str, *, name: str) -> WebhookMapping:
     WebhookError
         Not TOML, or a key is missing, unknown, out of range or no JMESPath; every such key is named.
     """
-    try:
-        parsed = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise WebhookError(f"{name} is not TOML: {error}") from error
-    except ValidationError as error:
-        raise WebhookError(f"{name} cannot be used:\n{explain(error)}") from error
-    events = tuple(_to_event(event) for event in parsed.event)
-    return WebhookMapping(name, parsed.body.form_field or "", parsed.signature.scheme, events)
+    file = parsed(_File, text, name=name, mistake=WebhookError)
+    events = tuple(_to_event(event) for event in file.event)
+    return WebhookMapping(name, file.body.form_field or "", file.signature.scheme, events)
 
 
 def _to_event(event: _Event) -> WebhookEvent:

@@ -4,7 +4,9 @@ Parameters are `model`, `at` and, for the last check, `workers`: whether lapses 
 time. Then a customer may still be announced at a stage that she held at her last touch.
 """
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "MINUTE"]
+
+MINUTE = "fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC')"  # of `time`
 
 CHECKS: dict[str, tuple[str, str]] = {
     "unique": (
@@ -76,12 +78,12 @@ CHECKS: dict[str, tuple[str, str]] = {
     ),
     "minutes": (
         "touches per brand, minute and type",
-        """
+        f"""
         SELECT * FROM
             (SELECT brand, minute, type, sum(touches) AS streamed FROM minute_counts GROUP BY brand, minute, type) AS s
         FULL OUTER JOIN
             (
-                SELECT brand, fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC') AS minute, type, count() AS recomputed
+                SELECT brand, {MINUTE} AS minute, type, count() AS recomputed
                 FROM interactions WHERE NOT startsWith(type, 'identity.') GROUP BY brand, minute, type
             ) AS r USING (brand, minute, type)
         WHERE streamed != recomputed

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-__all__ = ["Clock", "from_us", "system_clock", "to_us"]
+__all__ = ["EPOCH", "Clock", "from_us", "system_clock", "to_us"]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Clock = Callable[[], int]  # int64 microseconds since 1970, UTC
 
 
@@ -26,5 +27,5 @@ def from_us(at_us: int) -> datetime:
 
 def to_us(at: datetime) -> int:
     """Return microseconds since 1970, UTC; `at` must be aware."""
-    delta = at - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = at - EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

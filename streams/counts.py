@@ -3,13 +3,14 @@
 import csv
 import math
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
+
+from streams.clock import to_us
 
 __all__ = ["HEADER", "Count", "CountsError", "counts"]
 
 HEADER = ("timestamp", "value")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 100  # characters of a row that a message shows
 
 
@@ -48,7 +49,7 @@ def _count(line: int, row: list[str]) -> Count:
     text, value = row
     try:
         at = datetime.fromisoformat(text)
-        at_us = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
+        at_us = to_us(at if at.tzinfo else at.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as error:
         raise CountsError(
             f"line {line}: {text[:_LONGEST]!r} is no time such as 2026-10-17 23:55:00"
@@ -59,7 +60,7 @@ def _count(line: int, row: list[str]) -> Count:
         number = math.nan
     if not (math.isfinite(number) and number >= 0):
         raise CountsError(f"line {line}: {value[:_LONGEST]!r} is no count, a number from 0 on")
-    return Count(line, text, at_us // timedelta(microseconds=1), number)
+    return Count(line, text, at_us, number)
 
 
 def _shown(row: list[str] | None) -> str:

@@ -1,6 +1,7 @@
 """Dropping dead letters: deleted for good, and counted in `erasures`, so that the books hold."""
 
 from streams.clock import from_us
+from streams.erasure import WHOLLY
 from streams.faults import boundary
 from streams.store import ClickHouse
 
@@ -22,18 +23,17 @@ def finish(store: ClickHouse, now_us: int) -> int:
                     [[row["receipt"], from_us(now_us), "dead letters", row["letters"]]],
                     column_names=["receipt", "at", "what", "dead_letters"],
                 )
-        settings = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
         with boundary("letters.delete"):
             store.client.command(
                 f"ALTER TABLE {store.parts_of('dead_letters')} DELETE WHERE (_partition, _offset, _index, topic) IN"
                 f" (SELECT {PLACE} FROM dead_letter_drops)",
-                settings=settings,
+                settings=WHOLLY,
             )
         with boundary("letters.clear"):
             store.client.command(
                 f"ALTER TABLE {store.parts_of('dead_letter_drops')} DELETE WHERE receipt = {{receipt:String}}",
                 parameters={"receipt": row["receipt"]},
-                settings=settings,
+                settings=WHOLLY,
             )
         total += row["letters"]
     return total

@@ -7,12 +7,14 @@ mutations, and of queries where it is told to, and so none of them names anybody
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
+from streams.checks import MINUTE
 from streams.clock import from_us
 from streams.faults import boundary
 from streams.store import ClickHouse
 
 __all__ = [
     "ERASING",
+    "WHOLLY",
     "Erased",
     "begin",
     "clear",
@@ -32,7 +34,7 @@ _NAMES_ONE = (
     "arrayExists(h -> position(bytes, concat('#', leftPad(lower(hex(h)), 16, '0'))) > 0, ({handles}))"
 )
 _KEYS = (
-    "SELECT brand, fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC'), type"
+    f"SELECT brand, {MINUTE}, type"
     f" FROM interactions WHERE NOT startsWith(type, 'identity.') AND handle IN ({ERASING})"
 )
 _KEY = "(brand, minute, type)"
@@ -56,7 +58,7 @@ _ALTERED: dict[str, str] = {
     "stage_changes": f"DELETE WHERE customer IN ({ERASING})",
 }
 # ALTER has answered when all parts are rewritten. A lightweight DELETE would leave the rows where they are.
-_WHOLLY = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
+WHOLLY = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
 _TOUCHED = (*_ALTERED, "minute_counts")
 
 
@@ -137,11 +139,11 @@ def recount_minutes(store: ClickHouse) -> None:
     with boundary("erasure.minutes"):
         store.client.command(
             f"ALTER TABLE {store.parts_of('minute_counts')} DELETE WHERE {_KEY} IN ({_KEYS})",
-            settings=_WHOLLY,
+            settings=WHOLLY,
         )
         store.client.command(
             "INSERT INTO minute_counts (brand, minute, type, touches, _partition, _offset)"
-            " SELECT brand, fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC')"
+            f" SELECT brand, {MINUTE}"
             " AS minute, type, count(), _partition, max(_offset) FROM interactions"
             f" WHERE handle NOT IN ({ERASING}) AND {_KEY} IN ({_KEYS}) GROUP BY brand, minute, type, _partition",
             settings=store.insert_settings,
@@ -152,7 +154,7 @@ def delete(store: ClickHouse, *tables: str) -> None:
     """Take the handles out of these tables, or of all; what others said that named one is kept without it."""
     for table in tables or _ALTERED:
         with boundary("erasure.delete"):
-            store.client.command(f"ALTER TABLE {store.parts_of(table)} {_ALTERED[table]}", settings=_WHOLLY)
+            store.client.command(f"ALTER TABLE {store.parts_of(table)} {_ALTERED[table]}", settings=WHOLLY)
 
 
 def clear(store: ClickHouse, receipt: str) -> None:
@@ -162,7 +164,7 @@ def clear(store: ClickHouse, receipt: str) -> None:
             store.client.command(
                 f"ALTER TABLE {store.parts_of('erasing')} DELETE WHERE receipt = {{receipt:String}} AND {who}",
                 parameters={"receipt": receipt},
-                settings=_WHOLLY,
+                settings=WHOLLY,
             )
         scrub(store, "erasing")
 

@@ -1,7 +1,6 @@
 """Dead letters: list them by reason, show them, and send them through the edge again once the cause is mended."""
 
 import secrets
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,10 +122,8 @@ def drop(shell: Shell, reason: str) -> int:
     with boundary("letters.drop"):
         store.client.command(
             f"INSERT INTO dead_letter_drops (receipt, {PLACE})"
-            " SELECT {receipt:String}, d._partition, d._offset, d._index, d.topic FROM dead_letters AS d"
-            " LEFT ANTI JOIN dead_letter_replays AS r"
-            " ON r.letter_partition = d._partition AND r.letter_offset = d._offset AND r.letter_index = d._index"
-            f" WHERE d.reason = {{reason:String}} AND ({known or '1'})",
+            f" SELECT {{receipt:String}}, d._partition, d._offset, d._index, d.topic {_OPEN}"
+            f" AND d.reason = {{reason:String}} AND ({known or '1'})",
             parameters={"receipt": receipt, "reason": reason},
             settings=store.insert_settings,
         )
@@ -135,11 +132,8 @@ def drop(shell: Shell, reason: str) -> int:
 
 def _acknowledged(server: Server) -> dict[int, int]:
     """Return, per partition, the offset (from 1) up to which workers have acknowledged frames."""
-    from streams.kafka.topics import partition_count  # noqa: PLC0415 - needs Kafka's client
-    from streams.telemetry.offsets import Offsets  # noqa: PLC0415 - as above
+    from streams.kafka.topics import log_ends, partition_count  # noqa: PLC0415 - needs Kafka's client
 
     kafka = server.settings.kafka
-    places = [(INTERACTIONS, partition) for partition in range(partition_count(kafka))]
-    with closing(Offsets(kafka)) as offsets:
-        spans = offsets.spans(places)
-    return {partition: span.committed for (_, partition), span in spans.items()} | {_BETWEEN: 2**63}
+    spans = log_ends(kafka, INTERACTIONS, range(partition_count(kafka)))
+    return {partition: span.acknowledged for partition, span in spans.items()} | {_BETWEEN: 2**63}

@@ -6,16 +6,15 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from streams.adapters import Request, Unverified
 from streams.adapters.times import moment
+from streams.clock import from_us
 
 __all__ = ["WINDOW", "Secrets", "verify"]
 
 WINDOW = timedelta(minutes=5)  # how far a signed time may be from our clock
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_US = timedelta(microseconds=1)
 _STANDARD_PREFIX = "whsec_"
 
 
@@ -58,7 +57,7 @@ def verify(scheme: str, request: Request, secrets: Secrets) -> bytes | None:
     if not signed.time:
         return None
     at = moment(int(signed.time) if signed.time.isdecimal() else signed.time)
-    if at is None or abs(_EPOCH + request.received_us * _US - at) > WINDOW:
+    if at is None or abs(from_us(request.received_us) - at) > WINDOW:
         raise Unverified(f"signed more than {WINDOW.seconds // 60} minutes from our clock")
     return hashlib.sha256(signed.text + made[0]).digest()
 

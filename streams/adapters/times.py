@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from streams.clock import EPOCH, from_us
+
 __all__ = ["corrected", "moment", "rfc3339"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS = (
     1e11  # larger numbers are milliseconds since 1970, not seconds: this many seconds is the year 5138
 )
@@ -18,7 +19,7 @@ def moment(value: Any) -> datetime | None:
         return None
     try:
         if isinstance(value, int | float):
-            return _EPOCH + timedelta(seconds=value / 1000 if value >= _MILLISECONDS else value)
+            return EPOCH + timedelta(seconds=value / 1000 if value >= _MILLISECONDS else value)
         if not isinstance(value, str) or len(value) > _LONGEST:
             return None
         found = datetime.fromisoformat(value.strip())
@@ -32,7 +33,7 @@ def corrected(at: datetime, sent: datetime | None, received_us: int) -> datetime
     if sent is None:
         return at
     try:
-        return at + (_EPOCH + timedelta(microseconds=received_us) - sent)
+        return at + (from_us(received_us) - sent)
     except OverflowError:
         return at
 
@@ -40,5 +41,5 @@ def corrected(at: datetime, sent: datetime | None, received_us: int) -> datetime
 def rfc3339(at: datetime | int) -> str:
     """Return an instant, or microseconds since 1970, as the contract has it."""
     if isinstance(at, int):
-        at = _EPOCH + timedelta(microseconds=at)
+        at = from_us(at)
     return at.isoformat().replace("+00:00", "Z")

@@ -189,7 +189,8 @@ def log_ends(settings: KafkaSettings, name: str, partitions: Collection[int]) ->
         (topic,) = client.describe_topics([settings.prefix + name])
         read = client.list_group_offsets({group: list(places.values())})[group]
         ends = client.list_partition_offsets(dict.fromkeys(places.values(), OffsetSpec.LATEST))
-    log = str(topic["topic_id"] or UUID(int=0))  # brokers older than topic ids tell none
+    told_id = UUID(str(topic["topic_id"] or UUID(int=0)))
+    log = str(told_id) if told_id.int else ""  # brokers older than topic ids tell none
     return {
         partition: LogSpan(max(0, read[place].offset) if place in read else 0, ends[place].offset, log)
         for partition, place in places.items()

@@ -19,9 +19,8 @@ from streams.faults import boundary
 from streams.forget import Forgotten, handles_of, keep_shared
 from streams.kafka.clients import TopicPartition, admin, producer, told
 from streams.kafka.drained import GATEWAY, WORKERS
-from streams.kafka.topics import partition_count
+from streams.kafka.topics import log_ends, partition_count
 from streams.server import Server
-from streams.telemetry.offsets import Offsets
 from streams.workers.messages import FORGET, FORGOTTEN, Control, pack_control
 
 __all__ = ["ForgetError", "forget_across"]
@@ -124,9 +123,8 @@ class _Erasure:
         self._wait_for(topic, self._said(topic, verb), what)
 
     def _spans(self, topic: str, *, end: bool) -> dict[int, int]:
-        with closing(Offsets(self._kafka)) as offsets:
-            spans = offsets.spans([(topic, partition) for partition in range(self._counts[topic])])
-        return {place[1]: span.end if end else span.committed for place, span in spans.items()}
+        spans = log_ends(self._kafka, topic, range(self._counts[topic]))
+        return {partition: span.end if end else span.acknowledged for partition, span in spans.items()}
 
     def _wait_for(self, topic: str, offsets: Mapping[int, int], what: str) -> None:
         """Wait until workers have acknowledged these offsets (from 1), so what follows from them was sent."""

@@ -134,7 +134,7 @@ class IntakeWorker(Owner):
         known = self._store.logs(partitions)
         for partition, span in self._log(partitions).items():
             stored = self._writer.of("deliveries").get(partition, 0)
-            if stored > span.end or known.get(partition, span.log) not in {span.log, ""}:
+            if stored > span.end or (span.log and known.get(partition) not in {span.log, "", None}):
                 raise StoreError(
                     f"{INTERACTIONS}[{partition}] ends at {span.end}, and the tables have up to {stored} of another: the topic "
                     "was made anew; see the runbook, A recreated topic"

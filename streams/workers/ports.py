@@ -21,7 +21,10 @@ __all__ = ["FencedError", "LogSpan", "PartitionedStore", "StoreError", "Tenure"]
 
 @dataclass(frozen=True, slots=True)
 class LogSpan:
-    """How far a partition of a log is acknowledged, and its last offset; both count from 1. `log` names the log."""
+    """How far a partition of a log is acknowledged, and its last offset; both count from 1.
+
+    `log` names the log; it is empty where the broker does not tell.
+    """
 
     acknowledged: int
     end: int

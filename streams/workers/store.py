@@ -16,6 +16,7 @@ from journey.stage import STAGE_NAMES
 from schemas.topics import INTERACTIONS
 from streams import models
 from streams.batch import Watermark
+from streams.checks import MINUTE
 from streams.clock import from_us
 from streams.faults import boundary
 from streams.models import InForce
@@ -220,7 +221,7 @@ class ServerStore:
         Sums of the table go round at 2**64, so that to add its complement is to take away.
         """
         return self._arrow(
-            "SELECT brand, fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC')"
+            f"SELECT brand, {MINUTE}"
             " AS minute, type, reinterpretAsUInt64(-toInt64(count())) AS touches,"
             " {partition:UInt16} AS _partition, {offset:UInt64} AS _offset FROM interactions AS i"
             " WHERE i._partition = {partition:UInt16} AND NOT startsWith(type, 'identity.')"

@@ -424,6 +424,7 @@ class Cluster:
         )
         self.generation = self.connections = 0
         self.store = MemoryStore()
+        self.log = "a topic"  # as its broker names it
         self.topics = defaultdict(list)
         self.committed = defaultdict(int)
         self.fences = defaultdict(lambda: (None, None))
@@ -442,7 +443,7 @@ class Cluster:
 
     def ends(self, partitions):
         return {
-            p: LogSpan(self.committed[INTERACTIONS, p], len(self.topics[INTERACTIONS, p]), "log")
+            p: LogSpan(self.committed[INTERACTIONS, p], len(self.topics[INTERACTIONS, p]), self.log)
             for p in partitions
         }
 

@@ -15,6 +15,7 @@ from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
 from streams.workers.messages import PREPARE, Outgoing
+from streams.workers.ports import StoreError
 from tests.laws.cluster import OTHER, Cluster, Connection, Node
 from tests.laws.compare import check
 from tests.laws.history import DAY_US, MODEL, START_US, History, Item
@@ -236,3 +237,21 @@ def test_what_comes_late_or_not_at_all_changes_nothing(history, bug, planted, mo
     cluster.settle()
     with pytest.raises(AssertionError) if planted else nullcontext():
         check(cluster)
+
+
+def restored(cluster: Cluster) -> None:
+    """Bring the state of all frames' partitions in anew."""
+    for node in cluster.nodes:
+        node.workers[INTERACTIONS].reset()
+        node.workers[INTERACTIONS].restore()
+
+
+def test_a_broker_that_does_not_name_its_logs_yet_is_followed_through_its_upgrade_and_another_log_is_not():
+    cluster = opened()
+    for number, told in enumerate(["", "a topic", "", "a topic"]):
+        cluster.log = told
+        restored(cluster)
+        cluster.take_in([event(str(number), "web.purchase", OTHERS)])
+    cluster.log = "another topic"
+    with pytest.raises(StoreError, match="made anew"):
+        restored(cluster)
