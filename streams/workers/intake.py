@@ -3,7 +3,6 @@
 Owns the handles of its partitions: their events, all of their evidence, and to which customer they belong.
 """
 
-import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -11,31 +10,27 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from journey.column import Column
-from journey.handle import KINDS
-from journey.identity import IdentityGraph
 from journey.journeys import Pairs
 from journey.model import Model
 from journey.seen import Ids
 from journey.stage import STAGE_NAMES
 from schemas.apath import parse_model
-from schemas.topics import EVIDENCE as EVIDENCE_TOPIC
-from schemas.topics import IDENTITY_MAP, INTERACTIONS, LINKS
+from schemas.topics import IDENTITY_MAP, INTERACTIONS
 from streams.batch import Batch, Record, Rows
 from streams.columns import names, times_or_null
 from streams.engine import Outcome
-from streams.frames import Frame
-from streams.kafka.packing import parcels
-from streams.processors.identity import kind_codes, link_rows
+from streams.processors.identity import link_rows
 from streams.processors.intake import Intake, minute_counts, rows_of
 from streams.processors.journey import Journey
 from streams.workers import messages
+from streams.workers.directory import Directory
 from streams.workers.erasing import Erasing, without
 from streams.workers.letters import letters_of
 from streams.workers.messages import FORGET, FORGOTTEN, PREPARE, Control, Message, Outgoing
 from streams.workers.owner import Owner
 from streams.workers.poison import Poison, control_of, delivery_of, frame_of, tables_of
 from streams.workers.ports import LogSpan, PartitionedStore, StoreError
+from streams.workers.sending import SentPairs, evidence_to, ours, to_customers
 from streams.workers.writing import Writer
 
 __all__ = ["IntakeWorker", "LogEnds"]
@@ -45,10 +40,7 @@ U64 = NDArray[np.uint64]
 
 LogEnds = Callable[[Collection[int]], Mapping[int, LogSpan]]
 
-_log = logging.getLogger(__name__)
-
 _MOST_EVENTS = 240_000  # that are taken together: rows of theirs are one block in any table
-_REMEMBERED_PAIRS = 200_000  # pairs of handles that were sent; then all are forgotten and sent anew
 _WATERMARKED = ("interactions", "identity_links", "evidence", "minute_counts", "dead_letters", "deliveries")
 
 
@@ -96,16 +88,14 @@ class IntakeWorker(Owner):
         """Let go of all state; `restore` rebuilds it."""
         self.open = frozenset()
         self.intake = Intake(self._window_us, self._lookup)
-        self._owned = IdentityGraph(self.model.identity)  # without links: the directory of handles
-        self._journey = Journey(self.model, self._owned)
+        self._owned = Directory(self.model.identity, self._count)
+        self._journey = Journey(self.model, self._owned.graph)
         self._next: Journey | None = None  # under a model that is to come into force
         self._prepared: set[int] = set()  # partitions that are weighed under it too
-        self._customer = Column(np.uint64)
-        self._version = Column(np.uint64)
         self._done: dict[int, int] = {}  # offset of the last frame of each partition that is dealt with
         self._log_id = ""
         self._knows_forgotten = False  # whether the state has handles that were erased from the tables
-        self._sent: set[tuple[int, int]] = set()
+        self._sent = SentPairs()
         self._writer.watermarks = {}
 
     def _lookup(self, ids: Ids) -> U64:
@@ -120,10 +110,7 @@ class IntakeWorker(Owner):
         newest = store.newest_us(partitions)
         if newest is not None:
             self.intake.restore(*store.ids_since(newest - self.intake.seen.window_us, partitions))
-        handles = store.handles(partitions)
-        slots = self._slots(handles.column("handle").to_numpy(), kind_codes(handles.column("kind")))
-        self._customer.data[slots] = handles.column("customer").to_numpy()
-        self._version.data[slots] = handles.column("version").to_numpy()
+        self._owned.restore(store.handles(partitions))
         self._take_up(self._journey, partitions)
         for partition, text in store.prepared(partitions).items():
             self._prepare(parse_model(text), partition)
@@ -148,12 +135,12 @@ class IntakeWorker(Owner):
 
     def _take_up(self, journey: Journey, partitions: Collection[int]) -> None:
         evidence = self._store.evidence_of_handles(journey.model.hash, partitions)
-        journey.restore(evidence, self._owned.handles.find(evidence.column("handle").to_numpy()))
+        journey.restore(evidence, self._owned.find(evidence.column("handle").to_numpy()))
 
     def _prepare(self, model: Model, partition: int) -> None:
         """Weigh a partition under a second model from now on; its history is in the table."""
         if self._next is None or self._next.model.hash != model.hash:
-            self._next, self._prepared = Journey(model, self._owned), set()
+            self._next, self._prepared = Journey(model, self._owned.graph), set()
         if partition not in self._prepared:
             self._take_up(self._next, [partition])
             self._prepared.add(partition)
@@ -174,15 +161,6 @@ class IntakeWorker(Owner):
         else:
             self.reset()
 
-    def _slots(self, ids: U64, kinds: NDArray[np.integer]) -> Ints:
-        """Return the slot of each handle; a new one is a customer of its own until identity says otherwise."""
-        slots = self._owned.slots(ids, kinds)
-        first = len(self._customer)
-        new = self._owned.handles.id[first:]
-        self._customer.grow(len(new), new)
-        self._version.grow(len(new), 0)
-        return slots
-
     def step(self, batch: Sequence[Message], now_us: int) -> list[Outgoing]:
         """Process records of open partitions; when this returns, every table has them.
 
@@ -198,7 +176,7 @@ class IntakeWorker(Owner):
                 continue
             control = control_of(message)
             if control is None:
-                frame, elsewhere = self._ours(frame_of(message, now_us), message.partition)
+                frame, elsewhere = ours(frame_of(message, now_us), message.partition, self._count)
                 if len(gone := self._erasing.at(message.partition, message.offset)):
                     frame = without(frame, gone)
                 outgoing += elsewhere
@@ -214,23 +192,6 @@ class IntakeWorker(Owner):
         outgoing += self._take(records)
         self._let_go_of_forgotten()
         return outgoing + self._send_moved(moves)
-
-    def _ours(self, frame: Frame, partition: int) -> tuple[Frame, list[Outgoing]]:
-        """Return what of a frame belongs to its partition, and the rest as frames for where it does belong.
-
-        There is a rest only where somebody packed for another number of partitions.
-        """
-        belongs = frame.events.column("handle").to_numpy() % np.uint64(self._count) == partition
-        if belongs.all():
-            return frame, []
-        ours, others = (pa.array(mask) for mask in (belongs, ~belongs))
-        rest = Frame(frame.events.filter(others), frame.letters.slice(0, 0), frame.topic, frame.packed_us)
-        _log.warning(
-            "%s[%d]: %d events were packed for other partitions; they are sent on",
-            INTERACTIONS, partition, len(rest.events),
-        )  # fmt: skip
-        sent = [Outgoing(INTERACTIONS, each.partition, each.data) for each in parcels(rest, self._count)]
-        return Frame(frame.events.filter(ours), frame.letters, frame.topic, frame.packed_us), sent
 
     def _change(self, control: Control, message: Message, now_us: int) -> None:
         if control.verb in {FORGET, FORGOTTEN}:
@@ -278,15 +239,15 @@ class IntakeWorker(Owner):
         self._let_go_of_forgotten()
         taken = self.intake.process(records)
         batch = taken.batch
-        known = len(self._customer)
-        slots = self._observe(batch)
+        known = len(self._owned)
+        slots = self._owned.observe(batch)
         touches = batch.touches_only()
-        touch_slots = slots if touches is batch else self._observe(touches)
+        touch_slots = slots if touches is batch else self._owned.observe(touches)
         weighed = self._weigh(touches, touch_slots)
         links = link_rows(batch)
         rows: Rows = rows_of(records, taken) | {
             "deliveries": self._booked(taken.deliveries),
-            "identity_map": self._lone_rows(known, records[-1]),
+            "identity_map": self._owned.lone_rows(known, records[-1].offset),
             "identity_links": link_rows(batch.after(self._writer.of("identity_links"))),
             "evidence": pa.concat_tables([rows for _, rows, _ in weighed]),
             "minute_counts": minute_counts(touches.after(self._writer.of("minute_counts"))),
@@ -294,7 +255,7 @@ class IntakeWorker(Owner):
         self._writer.write(rows)
         self.outcome.add(Outcome(taken.received, len(batch), taken.duplicates, dict(taken.dead_letters)))
         self._done |= {record.partition: record.offset for record in records}
-        outgoing = letters_of(records) + self._send_links(links)
+        outgoing = letters_of(records) + self._sent.new(links)
         for journey, _, touched in weighed:
             outgoing += self._send_touched(journey, touched)
         return outgoing
@@ -303,129 +264,60 @@ class IntakeWorker(Owner):
         """Return rows of deliveries with the log that their offsets are in."""
         return deliveries.append_column("log", pa.array([self._log_id] * len(deliveries), pa.string()))
 
-    def _observe(self, batch: Batch) -> Ints:
-        """Return the slot of each row's primary handle."""
-        kinds = batch.events.column("kinds").combine_chunks()
-        first = kinds.flatten().to_numpy()[kinds.offsets.to_numpy()[:-1] - kinds.offsets[0].as_py()]
-        return self._slots(np.asarray(batch.numpy("handle"), dtype=np.uint64), first)
-
     def _weigh(self, batch: Batch, slots: Ints) -> list[tuple[Journey, pa.Table, Pairs]]:
         """Return, for the model in force and one that is to come, rows of evidence and the pairs that were touched."""
         weighed = [(self._journey, *self._evidence(self._journey, batch, slots))]
         if self._next is not None:
-            ours = batch.keep(np.isin(batch.partition, sorted(self._prepared)))
-            weighed.append((self._next, *self._evidence(self._next, ours, self._observe(ours))))
+            here = batch.keep(np.isin(batch.partition, sorted(self._prepared)))
+            weighed.append((self._next, *self._evidence(self._next, here, self._owned.observe(here))))
         return weighed
 
     def _evidence(self, journey: Journey, batch: Batch, slots: Ints) -> tuple[pa.Table, Pairs]:
         fresh = batch.after(self._writer.of("evidence"))
         if fresh is batch:
             return journey.process(batch, slots)
-        rows, _ = journey.process(fresh, self._observe(fresh))
+        rows, _ = journey.process(fresh, self._owned.observe(fresh))
         return rows, journey.touched(batch, slots)
-
-    def _lone_rows(self, known: int, last: Record) -> pa.Table:
-        """Return rows of identity_map for handles that are new: version 0, which anything of identity's replaces."""
-        ids = self._owned.handles.id[known:]
-        kinds = self._owned.handles.kind[known:].astype(np.int8)
-        return pa.table(
-            {
-                "handle": ids,
-                "kind": pa.DictionaryArray.from_arrays(kinds, pa.array(KINDS)),
-                "customer": ids,
-                "previous": ids,
-                "version": np.zeros(len(ids), np.uint64),
-                "_partition": (ids % self._count).astype(np.uint16),
-                "_offset": np.full(len(ids), last.offset, np.uint64),
-            }
-        )
 
     def _told(self, moves: pa.Table) -> pa.Table:
         """Take up what identity said of handles of ours, and return it."""
         ids = moves.column("handle").to_numpy()
         left_out = np.zeros(len(ids), dtype=bool)
         for partition in self.open:
-            left_out |= (ids % self._count == partition) & np.isin(ids, self._erasing.now(partition))
+            left_out |= self._owned.among(ids, [partition]) & np.isin(ids, self._erasing.now(partition))
         if left_out.any():
             moves = moves.filter(pa.array(~left_out))
-            ids = moves.column("handle").to_numpy()
-        slots = self._slots(ids, kind_codes(moves.column("kind")))
-        versions = moves.column("version").to_numpy()
-        order = np.argsort(versions, kind="stable")  # the newest is written last
-        order = order[versions[order] >= self._version.data[slots[order]]]
-        self._customer.data[slots[order]] = moves.column("customer").to_numpy()[order]
-        self._version.data[slots[order]] = versions[order]
+        self._owned.told(moves)
         return moves
-
-    def _send_links(self, rows: pa.Table) -> list[Outgoing]:
-        """Return the pairs that identity may not know yet, and everything that was decided about a pair."""
-        keys = ["left_handle", "right_handle", "left_kind", "right_kind"]
-        folded = rows.group_by(keys).aggregate(
-            [("said", "sum"), ("withdrawn_at", "max"), ("restored_at", "max")]
-        )
-        folded = folded.rename_columns(
-            {"said_sum": "said", "withdrawn_at_max": "withdrawn_at", "restored_at_max": "restored_at"}
-        )
-        decided = (
-            folded.column("withdrawn_at").is_valid().to_numpy()
-            | folded.column("restored_at").is_valid().to_numpy()
-        )
-        pairs = zip(
-            folded.column("left_handle").to_pylist(), folded.column("right_handle").to_pylist(), strict=True
-        )
-        new = np.array([not self._remember(pair) for pair in pairs], dtype=bool) | decided
-        return [
-            Outgoing(LINKS, 0, value) for value in messages.pack(folded.filter(pa.array(new)), messages.LINKS)
-        ]
-
-    def _remember(self, pair: tuple[int, int]) -> bool:
-        if pair in self._sent:
-            return True
-        if len(self._sent) >= _REMEMBERED_PAIRS:
-            self._sent.clear()
-        self._sent.add(pair)
-        return False
 
     def _send_touched(self, journey: Journey, touched: Pairs) -> list[Outgoing]:
         rows = self._evidence_of(journey, touched)
-        return self._route(rows, rows.column("customer").to_numpy())
+        return to_customers(rows, self._owned.partitions(rows.column("customer").to_numpy()))
 
     def _send_moved(self, moves: pa.Table) -> list[Outgoing]:
         """Return all evidence of handles that moved, for the customers that they left and those they came to."""
         if not len(moves):
             return []
-        slots = self._owned.handles.find(moves.column("handle").to_numpy())
+        slots = self._owned.find(moves.column("handle").to_numpy())
         moved, which = np.unique(slots, return_inverse=True)
         to = np.zeros((len(moved), self._count), dtype=bool)
         for customer in (
-            moves.column("previous").to_numpy(), moves.column("customer").to_numpy(), self._customer.data[slots],
+            moves.column("previous").to_numpy(), moves.column("customer").to_numpy(), self._owned.customers(slots),
         ):  # fmt: skip
-            to[which, (customer % self._count).astype(np.int64)] = True
+            to[which, self._owned.partitions(customer)] = True
         outgoing = []
         for journey in (self._journey, self._next):
             if journey is not None:
                 pairs = journey.state.of_handles(moved)
                 rows, goes = self._evidence_of(journey, pairs), to[np.searchsorted(moved, pairs.slot)]
                 for partition in range(self._count):
-                    outgoing += self._outgoing(partition, rows.filter(pa.array(goes[:, partition])))
+                    outgoing += evidence_to(partition, rows.filter(pa.array(goes[:, partition])))
         return outgoing
-
-    def _route(self, rows: pa.Table, customers: U64) -> list[Outgoing]:
-        outgoing: list[Outgoing] = []
-        partition = customers % self._count
-        for number in np.unique(partition):
-            outgoing += self._outgoing(int(number), rows.filter(pa.array(partition == number)))
-        return outgoing
-
-    def _outgoing(self, partition: int, rows: pa.Table) -> list[Outgoing]:
-        return [
-            Outgoing(EVIDENCE_TOPIC, partition, value) for value in messages.pack(rows, messages.EVIDENCE)
-        ]
 
     def _evidence_of(self, journey: Journey, pairs: Pairs) -> pa.Table:
         """Return rows of the topic evidence: all evidence of these handles, as far as the tables have it."""
-        ids = self._owned.handles.id[pairs.slot]
-        partition = (ids % self._count).astype(np.int64)
+        ids = self._owned.ids(pairs.slot)
+        partition = self._owned.partitions(ids)
         offsets = np.zeros(self._count, np.uint64)
         offsets[list(self._done)] = list(self._done.values())
         for owned, offset in self._writer.of("evidence").items():  # a replay knows what came after it
@@ -440,8 +332,8 @@ class IntakeWorker(Owner):
                 "model": pa.array([journey.model.hash] * len(ids), pa.string()),
                 "brand": names(pairs.brand, journey.brands),
                 "handle": ids,
-                "customer": self._customer.data[pairs.slot],
-                "map_version": self._version.data[pairs.slot],
+                "customer": self._owned.customers(pairs.slot),
+                "map_version": self._owned.versions(pairs.slot),
                 "version": offsets[partition],
                 "generation": tenure[partition, 0],
                 "token": tenure[partition, 1],
@@ -453,4 +345,4 @@ class IntakeWorker(Owner):
     @property
     def handles(self) -> int:
         """How many handles are in the state."""
-        return len(self._owned.handles)
+        return len(self._owned)

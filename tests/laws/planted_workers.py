@@ -1,14 +1,17 @@
 """Bugs to plant in the workers, by name: each is a patch that the simulation of a cluster must catch."""
 
 import numpy as np
+import pyarrow as pa
 
 from journey.membership import Membership
 from streams.processors.intake import Intake
-from streams.workers import intake, journey, writing
+from streams.workers import journey, writing
+from streams.workers.directory import Directory
 from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker, Versions
 from streams.workers.owner import Owner
+from streams.workers.sending import SentPairs
 from tests.laws.cluster import Connection, Node
 
 BUGS = {}
@@ -159,22 +162,22 @@ def _(patch):
 
 @bug("new handles are not written to the map")
 def _(patch):
-    original = IntakeWorker._lone_rows
-    patch.setattr(IntakeWorker, "_lone_rows", lambda self, *args: original(self, *args).slice(0, 0))
+    original = Directory.lone_rows
+    patch.setattr(Directory, "lone_rows", lambda self, *args: original(self, *args).slice(0, 0))
 
 
 @bug("a pair that was sent before is not sent again, whatever was decided")
 def _(patch):
-    original = IntakeWorker._send_links
+    original = SentPairs.new
 
-    def send_links(self, rows):
+    def new_alone(self, rows):
         pairs = zip(
             rows.column("left_handle").to_pylist(), rows.column("right_handle").to_pylist(), strict=True
         )
         new = np.array([pair not in self._sent for pair in pairs], dtype=bool)
-        return original(self, rows.filter(intake.pa.array(new)))
+        return original(self, rows.filter(pa.array(new)))
 
-    patch.setattr(IntakeWorker, "_send_links", send_links)
+    patch.setattr(SentPairs, "new", new_alone)
 
 
 @bug("pairs are remembered as sent although sending failed")
@@ -182,7 +185,7 @@ def _(patch):
     original = IntakeWorker.reset
 
     def reset(self):
-        sent = self.__dict__.get("_sent", set())
+        sent = self.__dict__.get("_sent", SentPairs())
         original(self)
         self._sent = sent
 

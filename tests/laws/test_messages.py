@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS
+from streams.workers.directory import Directory
 from streams.workers.identity import IdentityWorker
-from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
 from streams.workers.messages import PREPARE, Outgoing
 from streams.workers.ports import StoreError
@@ -180,13 +180,13 @@ def restores_no_versions(patch) -> None:
 
 
 def believes_the_last_word(patch) -> None:
-    original = IntakeWorker._told
+    original = Directory.told
 
     def told(self, moves):
         self._version.data[:] = 0
         return original(self, moves)
 
-    patch.setattr(IntakeWorker, "_told", told)
+    patch.setattr(Directory, "told", told)
 
 
 def forgets_what_was_not_sent(patch) -> None:
