@@ -15,6 +15,7 @@ from streams.faults import boundary
 from streams.frames import LETTERS, MAX_FRAME_EVENTS, Frame
 from streams.server import Server, Shell
 from streams.store import ClickHouse
+from streams.workers.poison import BETWEEN
 
 __all__ = ["Replay", "drop", "faults_of", "listed", "replay"]
 
@@ -27,8 +28,6 @@ _OPEN = """
 # What somebody had no right to say is sent again only by who asks for just that.
 _GRANTED = " AND ({reason:String} != '' OR d.reason != 'not_granted')"
 _KEPT = " AND d.reason NOT IN ('consent_denied', 'erased')"
-
-_BETWEEN = 65_535  # partition of letters from the topics between workers: their offsets are of other logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +135,4 @@ def _acknowledged(server: Server) -> dict[int, int]:
 
     kafka = server.settings.kafka
     spans = log_ends(kafka, INTERACTIONS, range(partition_count(kafka)))
-    return {partition: span.acknowledged for partition, span in spans.items()} | {_BETWEEN: 2**63}
+    return {partition: span.acknowledged for partition, span in spans.items()} | {BETWEEN: 2**63}

@@ -11,8 +11,20 @@ from streams.frames import EVENTS, LETTERS, Frame, FrameError
 from streams.workers.messages import FORGET, FORGOTTEN, PREPARE, Control, Message, unpack, unpack_control
 from streams.workers.ports import PartitionedStore
 
-__all__ = ["NOT_A_FRAME", "Poison", "control_of", "delivery_of", "erasure_of", "frame_of", "tables_of"]
+__all__ = [
+    "BETWEEN",
+    "NOT_A_FRAME",
+    "Poison",
+    "control_of",
+    "delivery_of",
+    "erasure_of",
+    "frame_of",
+    "tables_of",
+]
 
+BETWEEN = (
+    65_535  # `_partition` of dead letters from the topics between workers, whose offsets are no watermark
+)
 NOT_A_FRAME = "not_a_frame"
 _log = logging.getLogger(__name__)
 
