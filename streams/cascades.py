@@ -13,17 +13,21 @@ __all__ = ["SCOPES", "SHOWN_GENERATIONS", "Branch", "Leading", "Window", "drift"
 SHOWN_GENERATIONS = 64  # of a tree; deeper ones are counted in the figures
 SCOPES = ("channel", "place", "product", "content")
 _ADVOCACY = """
-    SELECT t.event AS event, t.customer AS customer
-    FROM touchpoints AS t
-    WHERE t.brand = {brand:String} AND t.time >= {since:DateTime64(6, 'UTC')} AND t.time < {until:DateTime64(6, 'UTC')}
-        AND ({channel:String} = '' OR t.channel = {channel:String}) AND ({place:String} = '' OR t.place = {place:String})
-        AND ({product:String} = '' OR t.product = {product:String}) AND ({content:String} = '' OR t.content = {content:String})
-        AND t.event IN
-        (
-            SELECT event FROM touch_evidence(model = (SELECT model FROM model_in_force))
-            WHERE brand = {brand:String} AND stage = 'advocacy' AND sign(weight) = {sign:Int8}
-                AND time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')}
-        )
+    SELECT i.event AS event, a.customer AS customer
+    FROM
+    (
+        SELECT customer, handle, time, type, content
+        FROM advocacy_touches(model = (SELECT model FROM model_in_force), since = {since:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')})
+        WHERE brand = {brand:String} AND sign(weight) = {sign:Int8}
+            AND ({channel:String} = '' OR channel = {channel:String}) AND ({place:String} = '' OR place = {place:String})
+            AND ({product:String} = '' OR product = {product:String}) AND ({content:String} = '' OR content = {content:String})
+    ) AS a
+    INNER JOIN
+    (
+        SELECT event, handle, time, type, content
+        FROM interactions
+        WHERE brand = {brand:String} AND time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')}
+    ) AS i ON i.handle = a.handle AND i.time = a.time AND i.type = a.type AND i.content = a.content
 """
 _CARRIED = f"""
     SELECT n.root AS root, uniqExact(a.customer) AS advocates
@@ -76,12 +80,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Leading:
-    """The cascade with most of the advocates in a window: `advocates` of the `of` customers who gave any there."""
+    """The cascade with most of the advocates in a window: `advocates` of the `of` customers who gave any there.
+
+    `type` and `content` are those of the start; empty where nobody has sent it.
+    """
 
     root: int
     root_id: str
     advocates: int
     of: int
+    type: str = ""
+    content: str = ""
 
 
 def listed(
@@ -167,39 +176,49 @@ def _nobody() -> Branch:
     return Branch(None, 0, None, "", "", bought=False, revenue={}, touches=0)
 
 
-def leading(store: ClickHouse, window: Window) -> Leading | None:
+def leading(store: ClickHouse, window: Window, *, most_s: float = 0.0) -> Leading | None:
     """Return the cascade that carries most of the advocacy in a window, or None where none carries any.
 
-    Customers count, once each, who gave evidence for advocacy, or against it, by the model in force. Of equals, the
-    cascade with the smaller root is returned.
+    Customers count, once each, who gave evidence for advocacy, or against it, by the model in force, and have not taken
+    it back. Of equals, the cascade with the smaller root is returned. Each query may take `most_s`; 0 is no limit.
 
     Raises
     ------
     ValueError
         A scope of another name than SCOPES.
+    QueryError
+        It takes longer.
     """
     if unknown := window.scope.keys() - set(SCOPES):
         raise ValueError(f"no scope {', '.join(sorted(unknown))}: use {', '.join(SCOPES)}")
     parameters = {name: window.scope.get(name, "") for name in SCOPES} | {
-        "brand": window.brand, "since": window.since, "until": window.until, "sign": window.direction,
+        "brand": window.brand, "since": _moment(window.since), "until": _moment(window.until), "sign": window.direction,
     }  # fmt: skip
-    total = store.rows(f"SELECT uniqExact(customer) AS n FROM ({_ADVOCACY})", parameters)[0]["n"]
-    found = store.rows(_CARRIED, parameters) if total else []
+    limit = {"max_execution_time": most_s} if most_s else {}
+    ((total,),) = store.query(f"SELECT uniqExact(customer) FROM ({_ADVOCACY})", parameters, limit)
+    found = store.query(_CARRIED, parameters, limit) if total else ()
     if not found:
         return None
-    root = found[0]["root"]
-    return Leading(root, _root_id(store, root), found[0]["advocates"], total)
+    root, advocates = found[0]
+    named, kind, content = _start_of(store, root, limit)
+    return Leading(root, named, advocates, total, kind, content)
 
 
-def _root_id(store: ClickHouse, root: int) -> str:
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S.%f")  # the client would cut microseconds off
+
+
+def _start_of(store: ClickHouse, root: int, limit: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return id, type and content of a start; of one that nobody has sent, how it is named."""
     key = {"root": str(root)}
     for sql in (
-        "SELECT id AS name FROM interactions WHERE event = toUInt128({root:String}) LIMIT 1",
-        "SELECT any(cause) AS name FROM cascade_edges WHERE parent = toUInt128({root:String})",
+        "SELECT id, type, content FROM interactions WHERE event = toUInt128({root:String}) LIMIT 1",
+        "SELECT any(cause), '', '' FROM cascade_edges WHERE parent = toUInt128({root:String})",
     ):
-        if found := store.rows(sql, key):
-            return str(found[0]["name"])
-    return ""
+        if found := store.query(sql, key, limit):
+            named, kind, content = found[0]
+            return str(named), str(kind), str(content)
+    return "", "", ""
 
 
 def drift(store: ClickHouse) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,8 @@ from journey.alerts import (
 )
 from streams.alerts.ledger import Ledger, Mark, Told
 from streams.alerts.reason import reason
-from streams.alerts.signal import DIRECTIONS, Asked, Minutes, Signal, Watched
+from streams.alerts.signal import DIRECTIONS, Minutes, Signal, Watched
+from streams.store import ClickHouse
 
 __all__ = ["HISTORY", "Watcher"]
 
@@ -43,7 +44,7 @@ class Watcher:
 
     def __init__(
         self,
-        store: Asked,
+        store: ClickHouse,
         ledger: Ledger,
         policy: AlertPolicy | None = None,
         told: Callable[[Told], None] = lambda _: None,
@@ -167,7 +168,9 @@ class Watcher:
 
     def _write(self, change: Change, now_us: int) -> Told:
         alert = change.alert
-        why = reason(self._store, self.signal, self._watches[alert.brand, alert.direction], alert, now_us)
+        watch = self._watches[alert.brand, alert.direction]
+        hurried = change.what == "opened"
+        why = reason(self._store, self.signal, watch, alert, now_us, hurried=hurried)
         silenced = any(silence.silences(alert, now_us) for silence in self._silences)
         told = Told(self._sequence + 1, change, silenced, why)
         self._ledger.add(told)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from journey.alerts import AlertPolicy
 from streams.alerts.delivery.deliverer import Deliverer
 from streams.alerts.ledger import Delivered, Ledger, Told
-from streams.alerts.signal import Asked
 from streams.alerts.watcher import Watcher
 from streams.clock import Clock
+from streams.store import ClickHouse
 
 __all__ = ["Watching"]
 
@@ -30,7 +30,7 @@ class Watching:
 
     def __init__(  # noqa: PLR0913 - keywords
         self,
-        store: Asked,
+        store: ClickHouse,
         ledger: Ledger,
         deliverer: Deliverer,
         *,

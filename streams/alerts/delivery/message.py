@@ -70,7 +70,12 @@ def text(told: Told) -> str:
     if stages := why.get("stages_before"):
         lines.append("Before: " + ", ".join(f"{count} {stage}" for stage, count in stages.items()))
     if cascade := why.get("cascade"):
-        lines.append(f"Share chain: {cascade}")
+        about = f"a {cascade['type']}" if cascade["type"] else "something nobody has sent"
+        of = f" of {cascade['content']}" if cascade["content"] else ""
+        lines.append(
+            f"Share chain: {cascade['people']} of {cascade['of']} people, from {about}{of}"
+            f" (journey cascades show {cascade['root']})"
+        )
     lines += [
         "For example: " + " · ".join(str(value) for value in example.values())
         for example in why.get("examples", ())
