@@ -1,42 +1,16 @@
-"""Cascades in the store: lists, one as a tree, the one that carries an alert, and their recomputation."""
+"""Cascades in the store: lists, one as a tree, and their recomputation. `streams.chain` has the one that carries an alert."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from journey.cascades import MAX_GENERATIONS, Naming, edges, nodes
 from streams.store import ClickHouse
 
-__all__ = ["SCOPES", "SHOWN_GENERATIONS", "Branch", "Leading", "Window", "drift", "leading", "listed", "tree"]
+__all__ = ["SHOWN_GENERATIONS", "Branch", "drift", "listed", "tree"]
 
 SHOWN_GENERATIONS = 64  # of a tree; deeper ones are counted in the figures
-SCOPES = ("channel", "place", "product", "content")
-_ADVOCACY = """
-    SELECT i.event AS event, a.customer AS customer
-    FROM
-    (
-        SELECT customer, handle, time, type, content
-        FROM advocacy_touches(model = (SELECT model FROM model_in_force), since = {since:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')})
-        WHERE brand = {brand:String} AND sign(weight) = {sign:Int8}
-            AND ({channel:String} = '' OR channel = {channel:String}) AND ({place:String} = '' OR place = {place:String})
-            AND ({product:String} = '' OR product = {product:String}) AND ({content:String} = '' OR content = {content:String})
-    ) AS a
-    INNER JOIN
-    (
-        SELECT event, handle, time, type, content
-        FROM interactions
-        WHERE brand = {brand:String} AND time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')}
-    ) AS i ON i.handle = a.handle AND i.time = a.time AND i.type = a.type AND i.content = a.content
-"""
-_CARRIED = f"""
-    SELECT n.root AS root, uniqExact(a.customer) AS advocates
-    FROM ({_ADVOCACY}) AS a
-    INNER JOIN cascade_nodes AS n ON n.event = a.event
-    GROUP BY root
-    ORDER BY advocates DESC, root
-    LIMIT 1
-"""
 _NAMED = """
     SELECT event, time_us, brand, id, if(JSONType(properties, 'share_code') = 'String', JSONExtractString(properties, 'share_code'), '') AS code, cause
     FROM
@@ -62,35 +36,6 @@ class Branch:
     revenue: dict[str, Any]
     touches: int
     brought: list["Branch"] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Where advocacy is looked at: a brand in [since, until) of event time, narrowed to values of SCOPES.
-
-    `direction` is 1 for praise, -1 for anger.
-    """
-
-    brand: str
-    since: datetime
-    until: datetime
-    scope: Mapping[str, str] = field(default_factory=dict)
-    direction: Literal[1, -1] = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Leading:
-    """The cascade with most of the advocates in a window: `advocates` of the `of` customers who gave any there.
-
-    `type` and `content` are those of the start; empty where nobody has sent it.
-    """
-
-    root: int
-    root_id: str
-    advocates: int
-    of: int
-    type: str = ""
-    content: str = ""
 
 
 def listed(
@@ -174,51 +119,6 @@ def _branch(row: Mapping[str, Any], of: Mapping[str, Any]) -> Branch:
 
 def _nobody() -> Branch:
     return Branch(None, 0, None, "", "", bought=False, revenue={}, touches=0)
-
-
-def leading(store: ClickHouse, window: Window, *, most_s: float = 0.0) -> Leading | None:
-    """Return the cascade that carries most of the advocacy in a window, or None where none carries any.
-
-    Customers count, once each, who gave evidence for advocacy, or against it, by the model in force, and have not taken
-    it back. Of equals, the cascade with the smaller root is returned. Each query may take `most_s`; 0 is no limit.
-
-    Raises
-    ------
-    ValueError
-        A scope of another name than SCOPES.
-    QueryError
-        It takes longer.
-    """
-    if unknown := window.scope.keys() - set(SCOPES):
-        raise ValueError(f"no scope {', '.join(sorted(unknown))}: use {', '.join(SCOPES)}")
-    parameters = {name: window.scope.get(name, "") for name in SCOPES} | {
-        "brand": window.brand, "since": _moment(window.since), "until": _moment(window.until), "sign": window.direction,
-    }  # fmt: skip
-    limit = {"max_execution_time": most_s} if most_s else {}
-    ((total,),) = store.query(f"SELECT uniqExact(customer) FROM ({_ADVOCACY})", parameters, limit)
-    found = store.query(_CARRIED, parameters, limit) if total else ()
-    if not found:
-        return None
-    root, advocates = found[0]
-    named, kind, content = _start_of(store, root, limit)
-    return Leading(root, named, advocates, total, kind, content)
-
-
-def _moment(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S.%f")  # the client would cut microseconds off
-
-
-def _start_of(store: ClickHouse, root: int, limit: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return id, type and content of a start; of one that nobody has sent, how it is named."""
-    key = {"root": str(root)}
-    for sql in (
-        "SELECT id, type, content FROM interactions WHERE event = toUInt128({root:String}) LIMIT 1",
-        "SELECT any(cause), '', '' FROM cascade_edges WHERE parent = toUInt128({root:String})",
-    ):
-        if found := store.query(sql, key, limit):
-            named, kind, content = found[0]
-            return str(named), str(kind), str(content)
-    return "", "", ""
 
 
 def drift(store: ClickHouse) -> Iterator[dict[str, Any]]:

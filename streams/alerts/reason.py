@@ -6,7 +6,7 @@ from typing import Any
 
 from journey.alerts import Alert, BrandWatch
 from streams.alerts.signal import OF_SCOPE, TOUCHES, Signal
-from streams.cascades import Window, leading
+from streams.chain import Window, leading
 from streams.clock import from_us
 from streams.store import ClickHouse, QueryError
 
@@ -34,11 +34,6 @@ SELECT kind, value, people FROM
 )
 ORDER BY kind, people DESC, value
 LIMIT 1 BY kind
-"""
-# Without one there is no chain, and no need to look for it.
-_CAUSED = """
-SELECT count() FROM interactions
-WHERE brand = {brand:String} AND time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')} AND cause != ''
 """
 _EXAMPLES = f"""
 SELECT toUnixTimestamp64Micro(min(time)) AS at, type, channel, place, product, content
@@ -118,10 +113,7 @@ def _cascade(store: ClickHouse, alert: Alert, now_us: int, *, hurried: bool) -> 
         {} if alert.scope.kind == "brand" else {alert.scope.kind: alert.scope.value},
         1 if alert.direction == "for" else -1,
     )
-    asked = {"brand": alert.brand, "since": f"{window.since:%F %T.%f}", "until": f"{window.until:%F %T.%f}"}
     try:
-        if not store.query(_CAUSED, asked)[0][0]:
-            return None
         found = leading(store, window, most_s=_HURRIED_S if hurried else _PATIENT_S)
     except QueryError as error:
         _log.warning("alert %s: its share chain is left out: %s", alert.id, error)
