@@ -133,3 +133,15 @@ CREATE TABLE alert_deliveries
 )
 ENGINE = ReplacingMergeTree(at) ORDER BY (receiver, sequence)
 COMMENT 'Which changes reached which receiver';
+
+-- What rules have found: a figure is compared with that of a while before. The same one written again counts once.
+CREATE TABLE alert_figures
+(
+    rule   LowCardinality(String)               COMMENT 'Name of the rule in the file',
+    brand  LowCardinality(String)               COMMENT 'Brand that the figure is of; empty for all',
+    label  LowCardinality(String)               COMMENT 'Which figure of the rule; empty where there is one for a brand',
+    at     DateTime64(6, 'UTC')                 COMMENT 'When it was looked at',
+    figure Float64                              COMMENT 'What it was'
+)
+ENGINE = ReplacingMergeTree ORDER BY (rule, brand, label, at) TTL toDateTime(at) + INTERVAL 100 DAY
+COMMENT 'Figures that rules of alerts have found, for a hundred days'
