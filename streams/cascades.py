@@ -1,38 +1,16 @@
-"""Cascades in the store: lists, one as a tree, the one that carries an alert, and their recomputation."""
+"""Cascades in the store: lists, one as a tree, and their recomputation. `streams.chain` has the one that carries an alert."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from journey.cascades import MAX_GENERATIONS, Naming, edges, nodes
 from streams.store import ClickHouse
 
-__all__ = ["SCOPES", "SHOWN_GENERATIONS", "Branch", "Leading", "Window", "drift", "leading", "listed", "tree"]
+__all__ = ["SHOWN_GENERATIONS", "Branch", "drift", "listed", "tree"]
 
 SHOWN_GENERATIONS = 64  # of a tree; deeper ones are counted in the figures
-SCOPES = ("channel", "place", "product", "content")
-_ADVOCACY = """
-    SELECT t.event AS event, t.customer AS customer
-    FROM touchpoints AS t
-    WHERE t.brand = {brand:String} AND t.time >= {since:DateTime64(6, 'UTC')} AND t.time < {until:DateTime64(6, 'UTC')}
-        AND ({channel:String} = '' OR t.channel = {channel:String}) AND ({place:String} = '' OR t.place = {place:String})
-        AND ({product:String} = '' OR t.product = {product:String}) AND ({content:String} = '' OR t.content = {content:String})
-        AND t.event IN
-        (
-            SELECT event FROM touch_evidence(model = (SELECT model FROM model_in_force))
-            WHERE brand = {brand:String} AND stage = 'advocacy' AND sign(weight) = {sign:Int8}
-                AND time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')}
-        )
-"""
-_CARRIED = f"""
-    SELECT n.root AS root, uniqExact(a.customer) AS advocates
-    FROM ({_ADVOCACY}) AS a
-    INNER JOIN cascade_nodes AS n ON n.event = a.event
-    GROUP BY root
-    ORDER BY advocates DESC, root
-    LIMIT 1
-"""
 _NAMED = """
     SELECT event, time_us, brand, id, if(JSONType(properties, 'share_code') = 'String', JSONExtractString(properties, 'share_code'), '') AS code, cause
     FROM
@@ -58,30 +36,6 @@ class Branch:
     revenue: dict[str, Any]
     touches: int
     brought: list["Branch"] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Where advocacy is looked at: a brand in [since, until) of event time, narrowed to values of SCOPES.
-
-    `direction` is 1 for praise, -1 for anger.
-    """
-
-    brand: str
-    since: datetime
-    until: datetime
-    scope: Mapping[str, str] = field(default_factory=dict)
-    direction: Literal[1, -1] = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Leading:
-    """The cascade with most of the advocates in a window: `advocates` of the `of` customers who gave any there."""
-
-    root: int
-    root_id: str
-    advocates: int
-    of: int
 
 
 def listed(
@@ -165,41 +119,6 @@ def _branch(row: Mapping[str, Any], of: Mapping[str, Any]) -> Branch:
 
 def _nobody() -> Branch:
     return Branch(None, 0, None, "", "", bought=False, revenue={}, touches=0)
-
-
-def leading(store: ClickHouse, window: Window) -> Leading | None:
-    """Return the cascade that carries most of the advocacy in a window, or None where none carries any.
-
-    Customers count, once each, who gave evidence for advocacy, or against it, by the model in force. Of equals, the
-    cascade with the smaller root is returned.
-
-    Raises
-    ------
-    ValueError
-        A scope of another name than SCOPES.
-    """
-    if unknown := window.scope.keys() - set(SCOPES):
-        raise ValueError(f"no scope {', '.join(sorted(unknown))}: use {', '.join(SCOPES)}")
-    parameters = {name: window.scope.get(name, "") for name in SCOPES} | {
-        "brand": window.brand, "since": window.since, "until": window.until, "sign": window.direction,
-    }  # fmt: skip
-    total = store.rows(f"SELECT uniqExact(customer) AS n FROM ({_ADVOCACY})", parameters)[0]["n"]
-    found = store.rows(_CARRIED, parameters) if total else []
-    if not found:
-        return None
-    root = found[0]["root"]
-    return Leading(root, _root_id(store, root), found[0]["advocates"], total)
-
-
-def _root_id(store: ClickHouse, root: int) -> str:
-    key = {"root": str(root)}
-    for sql in (
-        "SELECT id AS name FROM interactions WHERE event = toUInt128({root:String}) LIMIT 1",
-        "SELECT any(cause) AS name FROM cascade_edges WHERE parent = toUInt128({root:String})",
-    ):
-        if found := store.rows(sql, key):
-            return str(found[0]["name"])
-    return ""
 
 
 def drift(store: ClickHouse) -> Iterator[dict[str, Any]]:

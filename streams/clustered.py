@@ -23,6 +23,7 @@ EVERYWHERE = frozenset(
     {
         "dead_letter_drops",
         "alert_deliveries",
+        "alert_figures",
         "alert_marks",
         "alerts",
         "dead_letter_replays",

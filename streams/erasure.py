@@ -39,10 +39,19 @@ _KEYS = (
 )
 _KEY = "(brand, minute, type)"
 
-# Table to what ALTER does to it. Links go first: what is restored from the tables then knows the handles alone.
+# An alert whose message has a touch of hers for an example: by brand and time, as messages name nobody.
+_HERS = f"SELECT {{}} FROM interactions WHERE handle IN ({ERASING})"
+_EXAMPLE_TIMES = "arrayMap(e -> parseDateTime64BestEffortOrZero(JSONExtractString(e, 'at'), 6, 'UTC'), JSONExtractArrayRaw(reason, 'examples'))"
+
+# Table to what ALTER does to it. Links go first: what is restored from the tables then knows the handles alone. Alerts are looked up by
+# interactions, and so go before them.
 _ALTERED: dict[str, str] = {
     "identity_links": f"DELETE WHERE left_handle IN ({ERASING}) OR right_handle IN ({ERASING})",
     "evidence": f"DELETE WHERE handle IN ({ERASING})",
+    "alerts": (
+        """UPDATE reason = replaceRegexpOne(reason, '"examples":\\[.*?\\],"cascade"', '"examples":[],"cascade"')"""
+        f" WHERE brand IN ({_HERS.format('brand')}) AND hasAny({_EXAMPLE_TIMES}, ({_HERS.format('groupArray(time)')}))"
+    ),
     "interactions": (
         f"DELETE WHERE handle IN ({ERASING}), UPDATE"
         f" kinds = arrayFilter((kind, handle) -> handle NOT IN ({ERASING}), kinds, handles),"

@@ -52,6 +52,7 @@ BOUNDARIES: tuple[str, ...] = (
     "insert.alerts",
     "insert.alert_marks",
     "insert.alert_deliveries",
+    "insert.alert_figures",
     "fence.take",
     "fence.kill",
     "change.book",

@@ -24,7 +24,7 @@ TABLES: tuple[str, ...] = (
 )
 
 # Written apart from batches, by whoever watches for alerts or answers them.
-ALERT_TABLES: tuple[str, ...] = ("alerts", "alert_marks", "alert_deliveries")
+ALERT_TABLES: tuple[str, ...] = ("alerts", "alert_marks", "alert_deliveries", "alert_figures")
 
 BLOCK_ROWS = 1_000_000  # up to which an insert is one atomic block
 

@@ -1,11 +1,12 @@
 """Alerts on advocacy: from counts of distinct customers to one alert for one event in the world, pure.
 
 `BrandWatch` runs a detector for the brand and each scope (channel, place, product, content) of one direction; `advance`
-turns what they say into the life of an alert: opened, grown, resolved, reopened.
+turns what they say into the life of an alert: opened, grown, resolved, reopened. `follow` does so for a figure and a rule.
 """
 
 from journey.alerts.life import SEVERITIES, Alert, Change, Look, acknowledged, advance
 from journey.alerts.policy import AlertPolicy
+from journey.alerts.rule import Figure, Limit, Rule, ended, follow
 from journey.alerts.scope import BRAND, Scope
 from journey.alerts.watch import MINUTE_US, BrandWatch, Counts, Sight
 
@@ -18,9 +19,14 @@ __all__ = [
     "BrandWatch",
     "Change",
     "Counts",
+    "Figure",
+    "Limit",
     "Look",
+    "Rule",
     "Scope",
     "Sight",
     "acknowledged",
     "advance",
+    "ended",
+    "follow",
 ]

@@ -20,7 +20,10 @@ People = Callable[[Scope, int], int]
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert as it stands. `direction` is for or against; `people` are distinct customers since `since_us`."""
+    """An alert as it stands. `direction` is for or against; `people` are distinct customers since `since_us`.
+
+    Of a rule (scope ``rule``, a label), `direction` is its name, `people` the figure and `expected` the limit.
+    """
 
     id: str
     brand: str
@@ -33,6 +36,11 @@ class Alert:
     expected: float
     open: bool = True
     acknowledged: str = ""
+
+    @property
+    def is_of_rule(self) -> bool:
+        """Whether it is about a figure, and not a spike."""
+        return self.scope.kind == "rule"
 
 
 @dataclass(frozen=True, slots=True)

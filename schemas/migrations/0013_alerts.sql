@@ -6,11 +6,14 @@ ALTER TABLE interactions
     ADD PROJECTION IF NOT EXISTS by_time (SELECT time, brand, type, handle, place, product, content, rating, sentiment, amount ORDER BY time);
 
 -- The advocacy touches of a period: interactions to which the model gives weight for the stage Advocacy. `direction` is
--- the sign of that weight, rules that match taken together. The look-up of customers is kept to the handles at hand.
+-- the sign of that weight, rules that match taken together. A touch that takes back another (social.unshare and the like)
+-- is none, and neither is what it takes back: of the same handle, area and content, the latest before it that still
+-- stands, so that a share, an Undo and a share again are one. The look-up of customers is kept to the handles at hand.
 CREATE VIEW advocacy_touches
 AS WITH
     (SELECT groupArray((type, weight, rating_min, rating_max, sentiment_min, sentiment_max, amount_min, amount_max)) FROM model_weights FINAL WHERE model = {model:String} AND stage = 'advocacy' AND weight != 0) AS rules,
-    (SELECT channels FROM model_in_force) AS channel_of
+    (SELECT channels FROM model_in_force) AS channel_of,
+    map('unshare', 'share', 'unreview', 'review', 'withdrawn_content', 'user_content', 'unlike', 'like', 'uncomment', 'comment', 'unfollow', 'follow', 'leave', 'join', 'unimpression', 'impression', 'undo_check_in', 'check_in') AS reversed
 SELECT
     t.brand AS brand,
     c.customer AS customer,
@@ -25,13 +28,24 @@ SELECT
     t.content AS content
 FROM
 (
-    SELECT brand, time, type, handle, place, product, content,
-        arraySum(r -> if((r.1 = toString(type) OR r.1 = concat('*.', splitByChar('.', toString(type))[2]))
-            AND (r.3 IS NULL OR rating >= r.3) AND (r.4 IS NULL OR rating <= r.4)
-            AND (r.5 IS NULL OR sentiment >= r.5) AND (r.6 IS NULL OR sentiment <= r.6)
-            AND (r.7 IS NULL OR toFloat64(amount) >= r.7) AND (r.8 IS NULL OR toFloat64(amount) <= r.8), r.2, 0.), rules) AS weighed
-    FROM interactions
-    WHERE time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')} AND NOT startsWith(type, 'identity.')
+    SELECT *, min(toNullable(standing)) OVER (PARTITION BY brand, handle, done, content ORDER BY time, undoes ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS later
+    FROM
+    (
+        SELECT *, sum(if(undoes, -1, 1)) OVER (PARTITION BY brand, handle, done, content ORDER BY time, undoes ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS standing
+        FROM
+        (
+            SELECT brand, time, type, handle, place, product, content,
+                mapContains(reversed, splitByChar('.', toString(type))[2]) AS undoes,
+                if(undoes, concat(splitByChar('.', toString(type))[1], '.', reversed[splitByChar('.', toString(type))[2]]), toString(type)) AS done,
+                arrayFilter(r -> r.1 = toString(type) OR r.1 = concat('*.', splitByChar('.', toString(type))[2]), rules) AS of_type,
+                arraySum(r -> if((r.3 IS NULL OR rating >= r.3) AND (r.4 IS NULL OR rating <= r.4)
+                    AND (r.5 IS NULL OR sentiment >= r.5) AND (r.6 IS NULL OR sentiment <= r.6)
+                    AND (r.7 IS NULL OR toFloat64(amount) >= r.7) AND (r.8 IS NULL OR toFloat64(amount) <= r.8), r.2, 0.), of_type) AS weighed
+            FROM interactions
+            WHERE time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')} AND NOT startsWith(type, 'identity.')
+                AND (undoes OR notEmpty(of_type))
+        )
+    )
 ) AS t
 INNER JOIN
 (
@@ -40,7 +54,7 @@ INNER JOIN
     WHERE handle IN (SELECT handle FROM interactions WHERE time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')})
     GROUP BY handle
 ) AS c ON c.handle = t.handle
-WHERE t.weighed != 0
+WHERE NOT t.undoes AND t.weighed != 0 AND (t.later IS NULL OR t.later >= t.standing)
 COMMENT 'advocacy_touches(model = hash, since = time, until = time): praise and attacks, each with its customer';
 
 -- Distinct customers by minute, direction and scope. A customer counts in a minute when it was not heard in the hour
@@ -119,3 +133,15 @@ CREATE TABLE alert_deliveries
 )
 ENGINE = ReplacingMergeTree(at) ORDER BY (receiver, sequence)
 COMMENT 'Which changes reached which receiver';
+
+-- What rules have found: a figure is compared with that of a while before. The same one written again counts once.
+CREATE TABLE alert_figures
+(
+    rule   LowCardinality(String)               COMMENT 'Name of the rule in the file',
+    brand  LowCardinality(String)               COMMENT 'Brand that the figure is of; empty for all',
+    label  LowCardinality(String)               COMMENT 'Which figure of the rule; empty where there is one for a brand',
+    at     DateTime64(6, 'UTC')                 COMMENT 'When it was looked at',
+    figure Float64                              COMMENT 'What it was'
+)
+ENGINE = ReplacingMergeTree ORDER BY (rule, brand, label, at) TTL toDateTime(at) + INTERVAL 100 DAY
+COMMENT 'Figures that rules of alerts have found, for a hundred days'

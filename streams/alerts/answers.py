@@ -6,6 +6,7 @@ from typing import Any
 
 from streams.alerts.delivery.message import headline
 from streams.alerts.ledger import Ledger, Mark, Told
+from streams.alerts.rules import RULE_NAME
 from streams.clock import from_us
 
 __all__ = ["AlertError", "ack", "listed", "plain", "shown", "silence"]
@@ -82,12 +83,16 @@ def silence(  # noqa: PLR0913 - keywords
     brand: str = "",
     direction: str = "",
     value: str = "",
+    rule: str = "",
 ) -> Mapping[str, Any]:
-    """Keep alerts of a brand, direction and scope from receivers for a while; they are stored all the same."""
+    """Keep alerts of a brand, direction or rule, and scope from receivers for a while; they are stored all the same."""
     if not timedelta(0) < span <= _LONGEST:
         raise AlertError(f"a silence of {span}: must be above 0 and at most {_LONGEST.days} days")
     if direction not in {"", "for", "against"}:
         raise AlertError(f"direction {direction!r}: must be for or against")
+    if rule and (direction or not RULE_NAME.fullmatch(rule)):
+        raise AlertError(f"rule {rule!r}: must be the name of a rule, and goes without a direction")
+    direction = direction or rule
     until = now_us + int(span / timedelta(microseconds=1))
     ledger.mark(
         Mark("silence", _name(by), now_us, brand=brand, direction=direction, value=value, until_us=until)

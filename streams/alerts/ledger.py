@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from journey.alerts import Alert, Change, Scope
+from journey.alerts import Alert, Change, Figure, Scope
 from streams.alerts.signal import Asked, Watched
 
 __all__ = ["Delivered", "Insert", "Ledger", "Mark", "Told"]
@@ -83,7 +83,7 @@ class Ledger:
         return [_told(row) for row in self._store.query(sql, {"after": after, "most": most})]
 
     def newest(self, alert: str = "") -> list[Told]:
-        """Return the latest change of every alert, or of those whose id begins so, by sequence."""
+        """Return the latest change of every alert, or of those whose id begins so, by sequence; of spikes and rules."""
         sql = (
             f"SELECT {_COLUMNS} FROM alerts WHERE startsWith(alert, {{alert:String}})"
             " ORDER BY sequence DESC LIMIT 1 BY alert"
@@ -96,8 +96,35 @@ class Ledger:
         return [_told(row) for row in self._store.query(sql, {"alert": alert})]
 
     def latest(self) -> dict[Watched, Alert]:
-        """Return the latest alert of each brand and direction."""
-        return {(t.change.alert.brand, t.change.alert.direction): t.change.alert for t in self.newest()}
+        """Return the latest alert of each brand and direction; none of rules."""
+        newest = (told.change.alert for told in self.newest())
+        return {(alert.brand, alert.direction): alert for alert in newest if not alert.is_of_rule}
+
+    def latest_of_rules(self) -> dict[tuple[str, str, str], Alert]:
+        """Return the latest alert of each rule, brand and label."""
+        newest = (told.change.alert for told in self.newest())
+        return {
+            (alert.direction, alert.brand, alert.scope.value): alert for alert in newest if alert.is_of_rule
+        }
+
+    def figures_before(self, rule: str, first_us: int, last_us: int) -> dict[tuple[str, str], float]:
+        """Return a rule's figures by brand and label as they were last seen in a period."""
+        rows = self._store.query(
+            "SELECT brand, label, argMax(figure, at) FROM alert_figures WHERE rule = {rule:String}"
+            " AND at >= fromUnixTimestamp64Micro({first:Int64}) AND at <= fromUnixTimestamp64Micro({last:Int64})"
+            " GROUP BY brand, label",
+            {"rule": rule, "first": first_us, "last": last_us},
+        )
+        return {(str(brand), str(label)): float(figure) for brand, label, figure in rows}
+
+    def add_figures(self, rule: str, figures: Sequence[Figure]) -> None:
+        """Write what a rule has found; again adds nothing."""
+        rows = [
+            {"rule": rule, "brand": seen.brand, "label": seen.label, "at": seen.at_us, "figure": seen.value}
+            for seen in figures
+        ]
+        if rows:
+            self._write("alert_figures", rows, when=("at",))
 
     def add(self, told: Told) -> None:
         """Write one change."""

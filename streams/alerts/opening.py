@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from streams.alerts.delivery.deliverer import Deliverer
-from streams.alerts.delivery.receivers import read
+from streams.alerts.file import AlertFile, read
 from streams.alerts.ledger import Ledger
+from streams.alerts.rules import check
 from streams.alerts.watching import Watching
 from streams.server import Server, Shell
 from streams.settings import Settings, secret
@@ -16,19 +17,26 @@ __all__ = ["watching_of"]
 
 
 def watching_of(shell: Shell) -> Watching:
-    """Return what watches a data directory or server, with the receivers of the settings."""
+    """Return what watches a data directory or server, with the receivers and rules of the settings.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be used; it names receiver or rule, and key.
+    """
     settings = shell.settings
-    receivers = read(settings.alerts, secret) if settings.alerts is not None else []
+    file = read(settings.alerts, secret) if settings.alerts is not None else AlertFile()
+    check(shell.store, file.rules, file.name)
     if not isinstance(shell, Server):
-        deliverer = Deliverer(receivers, clock=shell.clock)
-        return Watching(shell.store, Ledger(shell.store, shell.store.insert), deliverer, clock=shell.clock)
+        deliverer = Deliverer(file.receivers, clock=shell.clock)
+        ledger = Ledger(shell.store, shell.store.insert)
+        return Watching(shell.store, ledger, deliverer, clock=shell.clock, rules=file.rules)
     from streams.alerts.leading import Leader  # noqa: PLC0415 - for a server
 
     leader = Leader(shell.store)
-    deliverer = Deliverer(receivers, more=_topic(settings), clock=shell.clock)
-    return Watching(
-        shell.store, Ledger(shell.store, leader.insert), deliverer, clock=shell.clock, check=leader.check
-    )
+    deliverer = Deliverer(file.receivers, more=_topic(settings), clock=shell.clock)
+    ledger = Ledger(shell.store, leader.insert)
+    return Watching(shell.store, ledger, deliverer, clock=shell.clock, rules=file.rules, check=leader.check)
 
 
 def _topic(settings: Settings) -> "list[tuple[Everything, TopicSend]]":

@@ -1,11 +1,14 @@
 """Why an alert was raised: who carries it, in figures and examples without personal values."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from journey.alerts import Alert, BrandWatch
-from streams.alerts.signal import OF_SCOPE, TOUCHES, Asked, Signal
+from streams.alerts.signal import OF_SCOPE, TOUCHES, Signal
+from streams.chain import Window, leading
 from streams.clock import from_us
+from streams.store import ClickHouse, QueryError
 
 __all__ = ["reason"]
 
@@ -13,6 +16,9 @@ _SHOWN = 3
 _PARTS = ("channel", "place", "product", "content")
 _MINUTE_US = 60_000_000
 _CURVE = 60  # minutes in the picture
+_CHAIN = 2  # people, of whom one brought the other
+_HURRIED_S, _PATIENT_S = 1, 10
+_log = logging.getLogger(__name__)
 
 _CARRIED = f"""
 SELECT kind, value, people FROM
@@ -59,8 +65,19 @@ GROUP BY stage ORDER BY count() DESC, stage
 """
 
 
-def reason(store: Asked, signal: Signal, watch: BrandWatch, alert: Alert, now_us: int) -> Mapping[str, Any]:
-    """Return what the message says about an alert: plain JSON values, shares from 0 to 1, times as RFC 3339."""
+def reason(  # noqa: PLR0913 - keywords
+    store: ClickHouse,
+    signal: Signal,
+    watch: BrandWatch,
+    alert: Alert,
+    now_us: int,
+    *,
+    hurried: bool = False,
+) -> Mapping[str, Any]:
+    """Return what the message says about an alert: plain JSON values, shares from 0 to 1, times as RFC 3339.
+
+    The share chain is left out where it is not known soon: in a second at most if `hurried`, else in ten.
+    """
     watched = (alert.brand, alert.direction)
     asked = signal.touches(watched, alert.scope, alert.since_us, now_us + _MINUTE_US)
     carried = [
@@ -78,12 +95,37 @@ def reason(store: Asked, signal: Signal, watch: BrandWatch, alert: Alert, now_us
             | {key: str(value) for key, value in zip(("type", *_PARTS), rest_of, strict=True) if value}
             for at, *rest_of in store.query(_EXAMPLES, asked)
         ],
-        "cascade": None,
+        "cascade": _cascade(store, alert, now_us, hurried=hurried),
         "curve": [
             [from_us(minute).isoformat(), people, round(expected, 2)]
             for minute, people, expected in watch.recent(alert.scope)[-_CURVE:]
         ],
         "sql": _link(alert, now_us),
+    }
+
+
+def _cascade(store: ClickHouse, alert: Alert, now_us: int, *, hurried: bool) -> Mapping[str, Any] | None:
+    """Return the share chain by which most of the people came, without the id of its start, which may name somebody."""
+    window = Window(
+        alert.brand,
+        from_us(alert.since_us),
+        from_us(now_us + _MINUTE_US),
+        {} if alert.scope.kind == "brand" else {alert.scope.kind: alert.scope.value},
+        1 if alert.direction == "for" else -1,
+    )
+    try:
+        found = leading(store, window, most_s=_HURRIED_S if hurried else _PATIENT_S)
+    except QueryError as error:
+        _log.warning("alert %s: its share chain is left out: %s", alert.id, error)
+        return None
+    if found is None or found.advocates < _CHAIN:
+        return None
+    return {
+        "root": str(found.root),
+        "type": found.type,
+        "content": found.content,
+        "people": found.advocates,
+        "of": found.of,
     }
 
 

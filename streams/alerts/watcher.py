@@ -1,6 +1,6 @@
 """The watcher: asks for counts about once a second, and writes what becomes of alerts. One at a time in the world."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from journey.alerts import (
@@ -15,14 +15,17 @@ from journey.alerts import (
     acknowledged,
     advance,
 )
+from streams.alerts.figures import Figures
 from streams.alerts.ledger import Ledger, Mark, Told
 from streams.alerts.reason import reason
-from streams.alerts.signal import DIRECTIONS, Asked, Minutes, Signal, Watched
+from streams.alerts.rules import Declared
+from streams.alerts.signal import DIRECTIONS, Minutes, Signal, Watched
+from streams.alerts.telling import Telling
+from streams.store import ClickHouse
 
 __all__ = ["HISTORY", "Watcher"]
 
 HISTORY = timedelta(days=8)  # that detectors are fed again at a start: their level remembers a week
-_LATEST = timedelta(days=7)  # marks older than this and over are not read
 _NOBODY: Minutes = {}
 
 
@@ -39,30 +42,34 @@ class Watcher:
         The same for every brand.
     told
         Called with each change once it is stored.
+    rules, rule_failed
+        Stage alerts; the other is called with the name of a rule whose query failed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords
         self,
-        store: Asked,
+        store: ClickHouse,
         ledger: Ledger,
         policy: AlertPolicy | None = None,
+        *,
         told: Callable[[Told], None] = lambda _: None,
+        rules: Sequence[Declared] = (),
+        rule_failed: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.policy = policy or AlertPolicy()
-        self._store, self._ledger, self._told = store, ledger, told
+        self._store, self._ledger = store, ledger
+        self._telling = Telling(ledger, told)
+        self._figures = Figures(store, ledger, self._telling, rules, failed=rule_failed)
         self.signal = Signal(store)
         self._watches: dict[Watched, BrandWatch] = {}
         self._alerts: dict[Watched, Alert] = {}
-        self._silences: list[Mark] = []
-        self._marked_us = 0
-        self._sequence = 0
         self._next_us = 0  # the first minute that is open
         self._lateness_us = int(self.policy.lateness / timedelta(microseconds=1))
 
     @property
-    def alerts(self) -> Mapping[Watched, Alert]:
-        """The latest alert of each brand and direction."""
-        return self._alerts
+    def alerts(self) -> list[Alert]:
+        """The latest alert of each brand and direction, and of each figure of a rule."""
+        return [*self._alerts.values(), *self._figures.alerts.values()]
 
     def poll(self, now_us: int) -> list[Told]:
         """Look at the store as it is now; return what changed, which is stored when this returns.
@@ -73,19 +80,21 @@ class Watcher:
             A change may or may not be stored; a new watcher sees which.
         """
         sights = self._restore(now_us) if not self._next_us else {}
+        acks = self._telling.marks(now_us)
         counts = self.signal.counts(self._next_us, now_us + 1)
         for watched in counts.keys() - self._watches.keys():
             self._begin(watched, now_us, sights)
         self._close(counts, now_us, sights)
-        changes = self._acknowledged(now_us)
+        changes = self._acknowledged(acks, now_us)
         for watched, watch in self._watches.items():
             found = sights.get(watched, []) + watch.peek(self._open(counts.get(watched, _NOBODY), now_us))
             changes += self._advance(watched, watch, found, now_us)
-        return [self._write(change, now_us) for change in changes]
+        told = [self._write(change, now_us) for change in changes]
+        return told + self._figures.poll(now_us, acks)
 
     def _restore(self, now_us: int) -> dict[Watched, list[Sight]]:
         """Feed history to new detectors; return what stood out."""
-        self._alerts, self._sequence = self._ledger.latest(), self._ledger.last_sequence()
+        self._alerts = self._ledger.latest()
         self._next_us = self._closed_until(now_us)
         start = self._start(now_us)
         first = self.signal.first_minutes()
@@ -149,16 +158,12 @@ class Watcher:
             self._alerts[watched] = alert
         return [] if change is None else [change]
 
-    def _acknowledged(self, now_us: int) -> list[Change]:
+    def _acknowledged(self, acks: Iterable[Mark], now_us: int) -> list[Change]:
         """Take up what people said since the last look."""
-        week_us = int(_LATEST / timedelta(microseconds=1))
-        marks = self._ledger.marks(self._marked_us or now_us - week_us)
-        self._silences = [m for m in (*self._silences, *marks) if m.mark == "silence" and m.until_us > now_us]
-        self._marked_us = max((mark.set_us for mark in marks), default=self._marked_us)
         changes = []
-        for mark in marks:
+        for mark in acks:
             for watched, alert in self._alerts.items():
-                if mark.mark == "ack" and mark.alert == alert.id and not alert.acknowledged:
+                if mark.alert == alert.id and not alert.acknowledged:
                     change = acknowledged(alert, mark.by, now_us)
                     if change is not None:
                         self._alerts[watched] = change.alert
@@ -167,10 +172,7 @@ class Watcher:
 
     def _write(self, change: Change, now_us: int) -> Told:
         alert = change.alert
-        why = reason(self._store, self.signal, self._watches[alert.brand, alert.direction], alert, now_us)
-        silenced = any(silence.silences(alert, now_us) for silence in self._silences)
-        told = Told(self._sequence + 1, change, silenced, why)
-        self._ledger.add(told)
-        self._sequence += 1
-        self._told(told)
-        return told
+        watch = self._watches[alert.brand, alert.direction]
+        hurried = change.what == "opened"
+        why = reason(self._store, self.signal, watch, alert, now_us, hurried=hurried)
+        return self._telling.tell(change, why, now_us)

@@ -1,13 +1,14 @@
 """Watcher, ledger and receivers together, step by step: whoever owns the store's thread calls `step`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from journey.alerts import AlertPolicy
 from streams.alerts.delivery.deliverer import Deliverer
 from streams.alerts.ledger import Delivered, Ledger, Told
-from streams.alerts.signal import Asked
+from streams.alerts.rules import Declared
 from streams.alerts.watcher import Watcher
 from streams.clock import Clock
+from streams.store import ClickHouse
 
 __all__ = ["Watching"]
 
@@ -30,16 +31,17 @@ class Watching:
 
     def __init__(  # noqa: PLR0913 - keywords
         self,
-        store: Asked,
+        store: ClickHouse,
         ledger: Ledger,
         deliverer: Deliverer,
         *,
         clock: Clock,
         policy: AlertPolicy | None = None,
+        rules: Sequence[Declared] = (),
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._store, self._ledger, self._deliverer = store, ledger, deliverer
-        self._clock, self._policy, self._check = clock, policy, check
+        self._clock, self._policy, self._rules, self._check = clock, policy, rules, check
         self._watcher: Watcher | None = None
         self._offered = -1
         self._unbooked: list[Delivered] = []
@@ -64,7 +66,9 @@ class Watching:
         try:
             if self._watcher is None:
                 self._catch_up()
-                self._watcher = Watcher(self._store, self._ledger, self._policy, told=self._give)
+                self._watcher = Watcher(
+                    self._store, self._ledger, self._policy, told=self._give, rules=self._rules
+                )
             self._watcher.poll(now_us)
         except BaseException:
             self._watcher = None

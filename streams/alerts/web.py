@@ -34,7 +34,7 @@ def routes(run: Run, allowed: Allowed, clock: Clock, prefix: str = "/v1/alerts")
     GET  {prefix}             open alerts; ``?all=1`` resolved ones too, ``?brand=B`` of one brand
     GET  {prefix}/ID          one, with its reason and changes
     POST {prefix}/ID/ack      takes it on
-    POST {prefix}/silences    ``{"minutes": 60, "brand": "", "direction": "", "value": ""}``
+    POST {prefix}/silences    ``{"minutes": 60, "brand": "", "direction": "", "value": "", "rule": ""}``
     ========================  ======================================================================
     """
 
@@ -78,9 +78,9 @@ def _silencing(body: Mapping[str, Any]) -> tuple[timedelta, dict[str, str]]:
     minutes = body.get("minutes")
     if not isinstance(minutes, int) or isinstance(minutes, bool) or not 0 < minutes <= _MINUTES:
         raise AlertError(f"minutes: must be a whole number from 1 to {_MINUTES}")
-    scope = {key: body.get(key, "") for key in ("brand", "direction", "value")}
+    scope = {key: body.get(key, "") for key in ("brand", "direction", "value", "rule")}
     if unknown := body.keys() - scope.keys() - {"minutes"}:
-        raise AlertError(f"{min(unknown)}: unknown; there are minutes, brand, direction and value")
+        raise AlertError(f"{min(unknown)}: unknown; there are minutes, brand, direction, value and rule")
     if wrong := [key for key, value in scope.items() if not isinstance(value, str)]:
         raise AlertError(f"{wrong[0]}: must be a text")
     return timedelta(minutes=minutes), scope

@@ -94,6 +94,7 @@ def silence(  # noqa: PLR0913, PLR0917 - options
     scope: Annotated[
         str, typer.Option("--scope", metavar="VALUE", help="Only of this channel, place, product or content")
     ] = "",
+    rule: Annotated[str, typer.Option("--rule", metavar="NAME", help="Only of this rule")] = "",
     by: By = None,
     data: Data = None,
 ) -> None:
@@ -107,6 +108,7 @@ def silence(  # noqa: PLR0913, PLR0917 - options
             brand=brand,
             direction=direction,
             value=scope,
+            rule=rule,
         )
     say(escape(f"silent until {done['until']}"))
 

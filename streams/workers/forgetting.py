@@ -89,7 +89,7 @@ class _Erasure:
 
     def _delete(self) -> None:
         erasure.keep_receipt(self._store, self._receipt, self._server.clock())
-        erasure.delete(self._store, "identity_links", "evidence", "interactions", "dead_letters")
+        erasure.delete(self._store, "identity_links", "evidence", "alerts", "interactions", "dead_letters")
         self._ask(LINKS, FORGET)
         erasure.delete(self._store, "identity_map")
         self._ask(EVIDENCE, FORGET)

@@ -16,7 +16,8 @@ from streams.alerts.delivery.addresses import AddressError
 from streams.alerts.delivery.deliverer import Deliverer, Pauses, pause_s
 from streams.alerts.delivery.message import headline, text
 from streams.alerts.delivery.picture import picture
-from streams.alerts.delivery.receivers import Receiver, read
+from streams.alerts.delivery.receivers import Receiver
+from streams.alerts.file import read
 from streams.clock import system_clock
 from streams.settings import SettingsError
 from tests.alerts.examples import NOW_US, told
@@ -208,7 +209,7 @@ secret = "$HOOK"
 def test_a_mistake_in_the_file_names_the_key_and_no_secret(tmp_path, change, said):
     path = tmp_path / "alerts.toml"
     path.write_text(FILE, encoding="utf-8")
-    assert read(path, {"HOOK": SECRET}.get)[0].secret == SECRET
+    assert read(path, {"HOOK": SECRET}.get).receivers[0].secret == SECRET
     path.write_text(FILE.replace(*change, 1), encoding="utf-8")
     with pytest.raises(SettingsError) as error:
         read(path, {"HOOK": SECRET}.get)

@@ -8,6 +8,7 @@ from streams.alerts import answers
 from streams.alerts.answers import AlertError
 from streams.alerts.backtest import backtest
 from streams.alerts.delivery.deliverer import Deliverer, Pauses
+from streams.alerts.delivery.message import text
 from streams.alerts.leading import Leader
 from streams.alerts.ledger import Ledger
 from streams.alerts.watching import Watching
@@ -47,6 +48,27 @@ def test_one_person_who_posts_fifty_times_raises_nothing(world):
     world.touch(*((world.now_us - n * 5_000_000, 77) for n in range(50)), content="spam")
     assert world.poll() == []
     assert world.pass_minutes(30) == []
+
+
+def test_an_alert_names_the_chain_by_which_most_came(world):
+    world.poll()
+    world.touch((world.now_us, 900), content="movie", id="first-share", cause="")
+    world.burst(9, content="movie", id="", cause="first-share")
+    world.burst(3, first=50, content="movie")
+    assert world.poll() == ["opened"]
+    (told,) = world.ledger.changes()
+    chain = told.reason["cascade"]
+    assert (chain["type"], chain["content"], chain["people"], chain["of"]) == (
+        "social.share",
+        "movie",
+        10,
+        13,
+    )
+    assert (
+        f"Share chain: 10 of 13 people, from a social.share of movie (journey cascades show {chain['root']})"
+        in text(told)
+    )
+    assert "first-share" not in str(told.reason)
 
 
 def test_handles_of_one_customer_count_once_and_apart_when_they_are_parted(world):

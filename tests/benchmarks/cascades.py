@@ -6,7 +6,8 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from streams.cascades import Window, drift, leading
+from streams.cascades import drift
+from streams.chain import Window, leading
 from streams.embedded import Embedded
 from streams.settings import Settings
 

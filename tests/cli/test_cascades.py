@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.cascades import Window, leading
+from streams.chain import Window, leading
 from streams.store import ClickHouse
 from tests.cli.conftest import EVENING, event
 from tests.server.conftest import Command

@@ -20,7 +20,7 @@ ERASING = (
     "erasure.begin", "erasure.receipt", "erasure.minutes", "erasure.delete", "log.scrub", "erasure.scrub", "erasure.clear",
 )  # fmt: skip
 # Struck in tests/alerts.
-ALERTS = ("insert.alerts", "insert.alert_marks", "insert.alert_deliveries")
+ALERTS = ("insert.alerts", "insert.alert_marks", "insert.alert_deliveries", "insert.alert_figures")
 COMMANDS = ("model.evidence", "insert.dead_letter_replays", "sql.insert", "store.merges", *ERASING, *DROPPING)
 # Passed by workers, gateways and commands on a server only: see tests/cluster and tests/kafka.
 DISTRIBUTED = (

@@ -1,13 +1,17 @@
 """`journey forget` in a data directory: nothing of her is left, and everything of the others is."""
 
+from dataclasses import replace
+
 import pytest
 
 from journey.handle import KINDS
+from streams.alerts.ledger import Ledger
 from streams.embedded import Embedded
 from streams.erasure import Erased, count
 from streams.forget import forget, handles_of
 from streams.settings import Settings
 from streams.verify import verify
+from tests.alerts.examples import told
 from tests.faults.child import BROKEN_CHAINS, TABLES
 from tests.privacy.people import ANN, HERS, KEY, KIOSK, RAW, event, hers, history, identifier, only, others
 from tests.privacy.traces import in_files, in_tables, patterns
@@ -55,6 +59,26 @@ def test_nothing_of_her_is_in_any_table_or_file_and_all_figures_recompute(opened
         5,
     )
     assert opened.store.rows(BROKEN_CHAINS) == []
+
+
+def test_alerts_lose_their_examples_where_one_is_hers_and_nothing_else(opened):
+    load(opened, history())
+    rows = opened.store.rows(
+        "SELECT brand, time, max(handle IN {hers:Array(UInt64)}) AS of_her FROM interactions"
+        " GROUP BY brand, time ORDER BY time",
+        {"hers": HERS},
+    )
+    ledger = Ledger(opened.store, opened.store.insert)
+    for number, her in enumerate((True, False), 1):
+        row = next(row for row in rows if row["of_her"] == her)
+        example = {"at": row["time"].isoformat(), "type": "social.share", "content": 'a "],"cascade" b'}
+        one = told(number, brand=row["brand"], id=f"{number:016x}")
+        ledger.add(replace(one, reason=dict(one.reason) | {"examples": [example]}))
+    before = ledger.changes()
+    forget(opened, HERS[0])
+    assert [len(one.reason["examples"]) for one in ledger.changes()] == [0, 1]
+    for was, is_now in zip(before, ledger.changes(), strict=True):
+        assert dict(was.reason) | {"examples": []} == dict(is_now.reason) | {"examples": []}
 
 
 def test_others_are_as_if_she_had_never_been_there(opened, tmp_path):

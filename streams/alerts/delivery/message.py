@@ -35,7 +35,8 @@ def document(told: Told) -> dict[str, Any]:
             "scope": {"kind": alert.scope.kind, "value": alert.scope.value},
             "since": from_us(alert.since_us).isoformat(),
             "people": alert.people,
-            "expected": round(alert.expected, 2),
+            "expected": round(alert.expected, 4),
+            "rule": alert.direction if alert.is_of_rule else None,
             "acknowledged_by": alert.acknowledged or None,
             "headline": headline(told),
             "reason": dict(told.reason),
@@ -46,16 +47,35 @@ def document(told: Told) -> dict[str, Any]:
 def headline(told: Told) -> str:
     """Return the one line that says it."""
     alert = told.change.alert
-    at = "" if alert.scope.kind in {"brand", "rule"} else f" ({alert.scope.kind} {alert.scope.value})"
+    at = "" if alert.scope.kind == "brand" else f" ({alert.scope.kind} {alert.scope.value})"
     since = f"since {from_us(alert.since_us):%H:%M} UTC"
-    if alert.scope.kind == "rule":
-        said = f"{alert.scope.value}: {alert.people:g}, limit {alert.expected:g}, {since}"
+    if alert.is_of_rule:
+        said = f"{_of_rule(told)}, {since}"
     else:
         said = (
             f"{alert.people:.0f} people {_DO[alert.direction]} {alert.brand}{at} {since},"
             f" {_number(alert.expected)} expected"
         )
     return f"{_STATES[told.change.what]}{said}"
+
+
+def _of_rule(told: Told) -> str:
+    """Return what a rule has found, as acme: below (advocacy): 90, limit 100."""
+    alert, rule = told.change.alert, told.reason.get("rule") or {}
+    of = f" ({alert.scope.value})" if alert.scope.value else ""
+    brand = f"{alert.brand}: " if alert.brand else ""
+    said = f"{brand}{alert.direction}{of}: {alert.people:g}, limit {alert.expected:g}"
+    if rule.get("before") is None:
+        return said
+    return f"{said} ({rule['before']:g} {_span(rule['over_s'])} before)"
+
+
+def _span(seconds: float) -> str:
+    """Return a span in its largest unit that leaves no rest."""
+    size, unit = next(
+        one for one in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")) if seconds % one[0] == 0
+    )
+    return f"{seconds / size:g} {unit}"
 
 
 def text(told: Told) -> str:
@@ -70,7 +90,12 @@ def text(told: Told) -> str:
     if stages := why.get("stages_before"):
         lines.append("Before: " + ", ".join(f"{count} {stage}" for stage, count in stages.items()))
     if cascade := why.get("cascade"):
-        lines.append(f"Share chain: {cascade}")
+        about = f"a {cascade['type']}" if cascade["type"] else "something nobody has sent"
+        of = f" of {cascade['content']}" if cascade["content"] else ""
+        lines.append(
+            f"Share chain: {cascade['people']} of {cascade['of']} people, from {about}{of}"
+            f" (journey cascades show {cascade['root']})"
+        )
     lines += [
         "For example: " + " · ".join(str(value) for value in example.values())
         for example in why.get("examples", ())

@@ -1,4 +1,4 @@
-"""A small chart of an alert: people a minute against those expected, as PNG."""
+"""A small chart of an alert: people a minute against those expected, or a figure against its limit, as PNG."""
 
 from io import BytesIO
 
@@ -7,7 +7,8 @@ from streams.alerts.ledger import Told
 __all__ = ["picture"]
 
 _WIDTH, _HEIGHT, _EDGE = 480, 160, 8
-_PRAISE, _ATTACK, _EXPECTED, _PAPER = (48, 140, 60), (190, 40, 40), (90, 90, 90), (255, 255, 255)
+_COLOURS = {"for": (48, 140, 60), "against": (190, 40, 40)}
+_FIGURE, _EXPECTED, _PAPER = (50, 100, 180), (90, 90, 90), (255, 255, 255)
 
 
 def picture(told: Told) -> bytes | None:
@@ -26,7 +27,7 @@ def picture(told: Told) -> bytes | None:
     draw = ImageDraw.Draw(image)
     most = max(1.0, *(max(people, expected) for _, people, expected in curve))
     step = (_WIDTH - 2 * _EDGE) / len(curve)
-    colour = _PRAISE if told.change.alert.direction == "for" else _ATTACK
+    colour = _COLOURS.get(told.change.alert.direction, _FIGURE)
 
     def height(value: float) -> float:
         return float(_HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * value / most)

@@ -104,11 +104,14 @@ def _alertmanager(receiver: Receiver, clock: Clock) -> Send:
     def send(told: Told) -> None:
         alert = told.change.alert
         labels = {
-            "alertname": "AdvocacySpike" if alert.scope.kind != "rule" else "StageAlert",
+            "alertname": "StageAlert" if alert.is_of_rule else "AdvocacySpike",
             "alert": alert.id,
             "brand": alert.brand,
-            "direction": alert.direction,
-        }
+        } | (
+            {"rule": alert.direction, "label": alert.scope.value}
+            if alert.is_of_rule
+            else {"direction": alert.direction}
+        )
         ends = clock() + _STANDS_US if alert.open else told.change.at_us
         said = {
             "labels": {name: value for name, value in labels.items() if value},

@@ -1,0 +1,179 @@
+"""The cascade that carries advocacy: found from its touches upwards, so that it costs what these do, and no more."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from journey.cascades import Naming, edges, nodes
+from streams.store import ClickHouse
+
+__all__ = ["SCOPES", "Leading", "Window", "leading"]
+
+SCOPES = ("channel", "place", "product", "content")
+_MOST_TOUCHES = 50_000  # of a window, the latest
+_MOST_NAMES, _ASKED = 5_000, 500  # causes that are looked up in a generation, those named most; in one query
+_MOST_GENERATIONS = 64
+_CODE = "if(JSONType(properties, 'share_code') = 'String', JSONExtractString(properties, 'share_code'), '')"
+_TOUCHES = f"""
+    SELECT a.customer, i.event, toUnixTimestamp64Micro(i.time), i.id, {_CODE}, i.cause
+    FROM
+    (
+        SELECT customer, handle, time, type, content
+        FROM advocacy_touches(model = (SELECT model FROM model_in_force), since = {{since:DateTime64(6, 'UTC')}}, until = {{until:DateTime64(6, 'UTC')}})
+        WHERE brand = {{brand:String}} AND sign(weight) = {{sign:Int8}}
+            AND ({{channel:String}} = '' OR channel = {{channel:String}}) AND ({{place:String}} = '' OR place = {{place:String}})
+            AND ({{product:String}} = '' OR product = {{product:String}}) AND ({{content:String}} = '' OR content = {{content:String}})
+    ) AS a
+    INNER JOIN
+    (
+        SELECT event, handle, time, type, content, id, cause, properties
+        FROM interactions
+        WHERE brand = {{brand:String}} AND time >= {{since:DateTime64(6, 'UTC')}} AND time < {{until:DateTime64(6, 'UTC')}}
+    ) AS i ON i.handle = a.handle AND i.time = a.time AND i.type = a.type AND i.content = a.content
+    ORDER BY i.time DESC, i.event LIMIT {_MOST_TOUCHES}
+"""
+_NAMED = f"""
+    SELECT event, toUnixTimestamp64Micro(time), id, {_CODE} AS code, cause
+    FROM interactions
+    WHERE brand = {{brand:String}} AND NOT startsWith(type, 'identity.') AND """
+_BY_ID = "id IN {names:Array(String)}"
+_BY_CODE = "position(properties, 'share_code') > 0 AND code IN {names:Array(String)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where advocacy is looked at: a brand in [since, until) of event time, narrowed to values of SCOPES.
+
+    `direction` is 1 for praise, -1 for anger.
+    """
+
+    brand: str
+    since: datetime
+    until: datetime
+    scope: Mapping[str, str] = field(default_factory=dict)
+    direction: Literal[1, -1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """The cascade with most of the advocates in a window: `advocates` of the `of` customers who gave any there.
+
+    `type` and `content` are those of the start; empty where nobody has sent it, and `root_id` is how it is named.
+    """
+
+    root: int
+    root_id: str
+    advocates: int
+    of: int
+    type: str = ""
+    content: str = ""
+
+
+def leading(store: ClickHouse, window: Window, *, most_s: float = 0.0) -> Leading | None:
+    """Return the cascade that carries most of the advocacy in a window, or None where none carries any.
+
+    Customers count, once each, who gave evidence for advocacy, or against it, by the model in force, and have not taken
+    it back. Of equals, the cascade with the smaller root is returned. Of a window with more, the latest 50,000 touches
+    are looked at; what is more than 64 generations up is not. Each query may take `most_s`; 0 is no limit.
+
+    Raises
+    ------
+    ValueError
+        A scope of another name than SCOPES.
+    QueryError
+        It takes longer.
+    """
+    if unknown := window.scope.keys() - set(SCOPES):
+        raise ValueError(f"no scope {', '.join(sorted(unknown))}: use {', '.join(SCOPES)}")
+    search = _Search(store, window, most_s)
+    touches = search.touches()
+    if not any(touch.cause for _, touch in touches):
+        return None
+    known = search.upwards(touch for _, touch in touches)
+    placed = nodes(edges(known.values()))
+    people: dict[int, set[int]] = defaultdict(set)
+    for customer, touch in touches:
+        if touch.event in placed:
+            people[placed[touch.event].root].add(customer)
+    if not people:
+        return None
+    root = min(people, key=lambda each: (-len(people[each]), each))
+    named, kind, content = search.start(root, known)
+    everybody = len({customer for customer, _ in touches})
+    return Leading(root, named, len(people[root]), everybody, kind, content)
+
+
+class _Search:
+    """Queries about one window."""
+
+    def __init__(self, store: ClickHouse, window: Window, most_s: float) -> None:
+        self._store, self._window = store, window
+        self._settings = {"max_execution_time": most_s} if most_s else {}
+
+    def _query(self, sql: str, **more: Any) -> Iterable[Any]:
+        return self._store.query(sql, {"brand": self._window.brand} | more, self._settings)
+
+    def touches(self) -> list[tuple[int, Naming]]:
+        """Return the advocacy of the window, each with its customer."""
+        window = self._window
+        rows = self._query(
+            _TOUCHES,
+            since=_moment(window.since),
+            until=_moment(window.until),
+            sign=window.direction,
+            **{name: window.scope.get(name, "") for name in SCOPES},
+        )
+        return [(customer, self._naming(*row)) for customer, *row in rows]
+
+    def _naming(self, event: int, time_us: int, own: str, code: str, cause: str) -> Naming:
+        return Naming(event, time_us, self._window.brand, own, code, cause)
+
+    def upwards(self, touches: Iterable[Naming]) -> dict[int, Naming]:
+        """Return touches with all that brought them, by event."""
+        known = {touch.event: touch for touch in touches}
+        asked: set[str] = set()
+        fresh: Collection[Naming] = known.values()
+        for _ in range(_MOST_GENERATIONS):
+            count = Counter(touch.cause for touch in fresh if touch.cause and touch.cause not in asked)
+            names = [name for name, _ in sorted(count.items(), key=lambda one: (-one[1], one[0]))][
+                :_MOST_NAMES
+            ]
+            if not names:
+                break
+            asked.update(names)
+            fresh = self._of_names(names)
+            known |= {touch.event: touch for touch in fresh}
+        return known
+
+    def _of_names(self, names: list[str]) -> list[Naming]:
+        """Return the touches that have these as id, and of names that are no id, those that have them as share code."""
+        found = self._having(_BY_ID, names)
+        ids = {touch.id for touch in found}
+        return found + self._having(_BY_CODE, [name for name in names if name not in ids])
+
+    def _having(self, which: str, names: list[str]) -> list[Naming]:
+        return [
+            self._naming(*row)
+            for first in range(0, len(names), _ASKED)
+            for row in self._query(_NAMED + which, names=names[first : first + _ASKED])
+        ]
+
+    def start(self, root: int, known: Mapping[int, Naming]) -> tuple[str, str, str]:
+        """Return id, type and content of the start of a cascade; of one that nobody has sent, how it is named."""
+        if root not in known:
+            found = edges(known.values())
+            return next(known[event].cause for event, edge in found.items() if edge.parent == root), "", ""
+        at_us = known[root].time_us
+        ((kind, content),) = self._query(
+            "SELECT type, content FROM interactions WHERE brand = {brand:String} AND event = toUInt128({root:String})"
+            " AND toUnixTimestamp64Micro(time) = {at:Int64} AND toDate32(time) = toDate32(fromUnixTimestamp64Micro({at:Int64}, 'UTC'))",
+            root=str(root),
+            at=at_us,
+        )
+        return known[root].id, str(kind), str(content)
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S.%f")  # the client would cut microseconds off
