@@ -5,10 +5,11 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from streams.page.literal import written
-from streams.page.scope import Scope
+from streams.page.scope import Scope, aware
 from streams.page.values import for_programs
 from streams.page.view import MOST_ROWS, Panel, Row
 from streams.store import ClickHouse
@@ -29,7 +30,7 @@ class Answered:
 def answer(store: ClickHouse, panel: Panel, scope: Scope, most: int = MOST_ROWS) -> Answered:
     """Ask a panel's query. Raises QueryError, StoreError, and ScopeError for what the URL cannot ask."""
     found = store.rows(panel.sql, _parameters(panel, scope), {"limit": most + 1})
-    rows = [{name: _finite(value) for name, value in row.items()} for row in found[:most]]
+    rows = [{name: _told(value) for name, value in row.items()} for row in found[:most]]
     return Answered(panel.derive(rows, scope), len(found) > most)
 
 
@@ -42,9 +43,11 @@ def _parameters(panel: Panel, scope: Scope) -> dict[str, Any]:
     return {**scope.parameters, **scope.own, **panel.parameters(scope)}
 
 
-def _finite(value: Any) -> Any:
-    """Return None for what is no number: a share of nothing."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _told(value: Any) -> Any:
+    """Return None for what is no number, a share of nothing; times, which the client gives without a zone, in UTC."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return aware(value) if isinstance(value, datetime) else value
 
 
 def as_csv(panel: Panel, rows: Sequence[Row]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from streams.page.scope import Brand
+from streams.page.scope import Brand, aware
 from streams.store import ClickHouse
 
 __all__ = ["BusyError", "Connections", "brands"]
@@ -120,4 +120,4 @@ class Connections:
 
 def brands(store: ClickHouse) -> list[Brand]:
     """Return the brands that have touches, the busiest first."""
-    return [Brand(row["brand"], row["first"], row["last"]) for row in store.rows(_BRANDS)]
+    return [Brand(row["brand"], aware(row["first"]), aware(row["last"])) for row in store.rows(_BRANDS)]

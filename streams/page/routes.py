@@ -101,7 +101,7 @@ class Page:
         query = dict(parse_qsl(request.url.query))
         query.pop("fragment", None)
         query.pop("said", None)
-        now = from_us(self._clock())
+        now = from_us(self._clock()).replace(microsecond=0)
         version = await self._reader.version()
         known = await self._reader.kept("brands", version, now, _OLDEST_S, brands)
         return read(query, known, view.fields, now), known, version

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
-__all__ = ["Brand", "Field", "Scope", "ScopeError", "read"]
+__all__ = ["Brand", "Field", "Scope", "ScopeError", "aware", "read"]
 
 _LONGEST = 200  # characters of a value
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -106,6 +106,11 @@ class Scope:
         return f"/view/{quote(view)}?{urlencode({'brand': self.brand} | kept | own)}"
 
 
+def aware(at: datetime) -> datetime:
+    """Return an instant with its zone: the store's client leaves UTC out."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
 def read(query: Mapping[str, str], brands: Sequence[Brand], fields: Sequence[Field], now: datetime) -> Scope:
     """Return what a URL asks for; without brand, the one that is first; without period, its whole life.
 
@@ -140,7 +145,7 @@ def _brand(name: str, brands: Sequence[Brand], now: datetime) -> Brand:
 
 
 def _day(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _date(name: str, text: str) -> datetime | None:
