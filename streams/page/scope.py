@@ -82,6 +82,8 @@ class Scope:
         The period: from the start of a day (UTC) to the end of one, at most now; until is not in it.
     now
         When it was asked.
+    reaches_end
+        Whether the period reaches the brand's last touch.
     own
         The view's own parameters: every field has its value or default.
     given
@@ -92,6 +94,7 @@ class Scope:
     since: datetime
     until: datetime
     now: datetime
+    reaches_end: bool = True
     own: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
 
@@ -132,7 +135,15 @@ def read(query: Mapping[str, str], brands: Sequence[Brand], fields: Sequence[Fie
     if since >= until:
         raise ScopeError("since: must be before until, and in the past")
     own = {each.name: each.checked(query.get(each.name) or each.default) for each in fields}
-    return Scope(brand=brand.name, since=since, until=until, now=now, own=own, given=dict(query))
+    return Scope(
+        brand=brand.name,
+        since=since,
+        until=until,
+        now=now,
+        reaches_end=until >= min(_day(brand.last) + _DAY, now),
+        own=own,
+        given=dict(query),
+    )
 
 
 def _brand(name: str, brands: Sequence[Brand], now: datetime) -> Brand:
