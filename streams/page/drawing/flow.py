@@ -82,7 +82,7 @@ def flow(  # noqa: PLR0913 - keywords
         [text(boxes[column, ORDER[0]].x, 16, said, "quiet", _anchor(column, len(columns))) for column, said in enumerate(columns)],
         list(_ribbons(ribbons, boxes, scale, tell, move_href)),
         [_bar(node, boxes, columns, names, node_href) for node in nodes.values()],
-        [text(boxes[0, state].x - 12, boxes[0, state].y + 4, "new", "quiet", "end") for state in (NEW,) if boxes[0, state].height],
+        _left(nodes, boxes),
         _legend(nodes, boxes, len(columns) - 1, names),
     )  # fmt: skip
 
@@ -175,6 +175,19 @@ def _bar(
         else None
     )
     return mark(said, shape, figure_, href=href(node))
+
+
+def _left(nodes: dict[tuple[int, int], Node], boxes: dict[tuple[int, int], _Box]) -> list[Markup]:
+    """Return what stands at the left of the first bars that are there: figures, and who is new."""
+    made, lowest = [], 0.0
+    for state in ORDER:
+        box, customers = boxes[0, state], nodes[0, state].customers
+        if customers and state != Stage.NONE:
+            lowest = y = max(box.y + box.height / 2 + 4, lowest + 15)
+            made.append(
+                text(box.x - 10, y, "new" if state == NEW else f"{customers:,}", "quiet", "end", hidden=True)
+            )
+    return made
 
 
 def _legend(
