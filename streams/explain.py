@@ -11,7 +11,7 @@ from journey.stage import STAGES, Stage
 from streams.links import customer_of
 from streams.store import ClickHouse
 
-__all__ = ["Contribution", "Explanation", "Lift", "StageExplanation", "explain"]
+__all__ = ["Contribution", "Explanation", "Lift", "StageExplanation", "contributions_sql", "explain", "lapse"]
 
 _LIFTS = 3  # suggestions a stage
 
@@ -100,22 +100,28 @@ def explain(store: ClickHouse, model: Model, brand: str, handle: int, at: dateti
     )
 
 
+def contributions_sql(model: str, handles: str, more: str = "") -> str:
+    """Return the query of every interaction's evidence, the weightiest first, for {brand:String} at {at:DateTime64(6, 'UTC')}.
+
+    `model` is an expression of a model's hash, `handles` one of a set of handles; `more` are further columns of the
+    view touch_evidence, v.
+    """
+    return f"""
+SELECT v.time AS time, v.type AS type, v.stage AS stage, v.weight AS weight,
+    v.weight * exp2(-dateDiff('microsecond', v.time, {{at:DateTime64(6, 'UTC')}}) / (v.half_life_s * 1000000)) AS counts,
+    arrayStringConcat(arrayFilter(x -> x != '', [i.content, i.product, i.place, i.campaign,
+        if(i.amount IS NULL, '', concat(toString(i.amount), ' ', i.currency)),
+        if(i.rating IS NULL, '', concat('rated ', toString(i.rating)))]), ' · ') AS about{more}
+FROM touch_evidence(model = {model}) AS v
+INNER JOIN interactions AS i ON i.event = v.event
+WHERE v.brand = {{brand:String}} AND v.handle IN {handles} AND v.time <= {{at:DateTime64(6, 'UTC')}}
+    AND i.brand = {{brand:String}} AND i.handle IN {handles}
+ORDER BY abs(counts) DESC, v.time DESC, v.event
+"""
+
+
 def _evidence(store: ClickHouse, scope: dict[str, Any], model: Model) -> dict[str, list[Contribution]]:
-    rows = store.rows(
-        """
-        SELECT v.time AS time, v.type AS type, v.stage AS stage, v.weight AS weight,
-            v.weight * exp2(-dateDiff('microsecond', v.time, {at:DateTime64(6, 'UTC')}) / (v.half_life_s * 1000000)) AS counts,
-            arrayStringConcat(arrayFilter(x -> x != '', [i.content, i.product, i.place, i.campaign,
-                if(i.amount IS NULL, '', concat(toString(i.amount), ' ', i.currency)),
-                if(i.rating IS NULL, '', concat('rated ', toString(i.rating)))]), ' · ') AS about
-        FROM touch_evidence(model = {model:String}) AS v
-        INNER JOIN interactions AS i ON i.event = v.event
-        WHERE v.brand = {brand:String} AND v.handle IN {handles:Array(UInt64)} AND v.time <= {at:DateTime64(6, 'UTC')}
-            AND i.brand = {brand:String} AND i.handle IN {handles:Array(UInt64)}
-        ORDER BY abs(counts) DESC, v.time DESC, v.event
-        """,
-        scope,
-    )
+    rows = store.rows(contributions_sql("{model:String}", "{handles:Array(UInt64)}"), scope)
     found: dict[str, list[Contribution]] = {stage.label: [] for stage in STAGES}
     for row in rows:
         channel = model.channel(row["type"])
@@ -138,14 +144,17 @@ def _stage(
         threshold=policy.threshold,
         half_life_days=half_life_days,
         held=held,
-        lapses_at=_lapse(at, score, least, policy) if held and score is not None else None,
+        lapses_at=lapse(at, score, least, policy.half_life_us / 1_000_000)
+        if held and score is not None
+        else None,
         contributions=contributions,
         lifts=[] if held else _lifts(stage, model, least - (score or 0.0)),
     )
 
 
-def _lapse(at: datetime, score: float, least: float, policy: StagePolicy) -> datetime:
-    return at + timedelta(microseconds=policy.half_life_us * math.log2(score / least))
+def lapse(at: datetime, score: float, least: float, half_life_s: float) -> datetime:
+    """Return when a score that is reached now will have faded below the least that does."""
+    return at + timedelta(seconds=half_life_s * math.log2(score / least))
 
 
 def _lifts(stage: Stage, model: Model, missing: float) -> list[Lift]:

@@ -17,6 +17,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "WorkerSettings",
+    "is_loopback",
     "secret",
 ]
 
@@ -28,6 +29,7 @@ _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _HIGHEST_PORT = 65_535
 _LONGEST_SECONDS = 86_400
 _HIGHEST_RATE = 1_000_000
+_SHORTEST_TOKEN = 16
 
 ENVIRONMENT: dict[str, str] = {
     "JOURNEY_STORE": "where the data are, as a DSN: chdb:///absolute/path (the same as --data), or a server: "
@@ -57,6 +59,8 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_BATCH_SECONDS": "longest time that a worker gathers frames for one batch (0.2)",
     "JOURNEY_SESSION_SECONDS": "silence after which Kafka gives a worker's partitions to others (10)",
     "JOURNEY_STALL_SECONDS": "a worker whose lag does not fall for so long says so on /health and exits (120)",
+    "JOURNEY_PAGE_TOKEN": "what opens the page of journey up, at least 16 characters; without it the page is for its own "
+    "machine only, and not served where the collector listens elsewhere or behind proxies",
     "JOURNEY_SEGMENT": "file of the mapping of Segment's calls; else the bundled one (schemas/segment.toml)",
     "JOURNEY_WEBHOOKS": "folder of webhook mappings, NAME.toml, besides the bundled ones",
     "JOURNEY_WEBHOOK_NAME_SECRET": "what the provider of webhook NAME (in capitals, _ for -) signs with; several, with "
@@ -145,6 +149,7 @@ class Settings:
     worker: WorkerSettings = WorkerSettings()
     collector: CollectorSettings = CollectorSettings()
     adapters: AdapterSettings = field(default_factory=AdapterSettings)
+    page_token: str = field(default="", repr=False)
     alerts: Path | None = None
     """File of receivers and rules; None for none."""
 
@@ -167,6 +172,7 @@ class Settings:
             worker=_worker(),
             collector=_collector(),
             adapters=_adapters(),
+            page_token=_token("JOURNEY_PAGE_TOKEN"),
             alerts=Path(alerts) if (alerts := os.environ.get("JOURNEY_ALERTS", "")) else None,
             handle_key=_key(os.environ.get("JOURNEY_HANDLE_KEY", "")),
             durable=_flag("JOURNEY_DURABLE"),
@@ -227,7 +233,7 @@ def _collector() -> CollectorSettings:
         proxies=_networks("JOURNEY_COLLECTOR_PROXIES"),
         address_rate=_rate("JOURNEY_COLLECTOR_ADDRESS_RATE", 200.0),
     )
-    if not (settings.certificate or settings.proxies or _is_loopback(settings.host)):
+    if not (settings.certificate or settings.proxies or is_loopback(settings.host)):
         raise SettingsError(
             f"JOURNEY_COLLECTOR_HOST = {settings.host!r}: write keys would cross the network in the clear; set "
             "JOURNEY_COLLECTOR_CERTIFICATE and JOURNEY_COLLECTOR_CERTIFICATE_KEY, or JOURNEY_COLLECTOR_PROXIES to the "
@@ -270,7 +276,8 @@ def _file(name: str, path: str) -> str:
         ) from error
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether an address is this machine's own."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -346,6 +353,13 @@ def _key(text: str) -> bytes | None:
             f"JOURNEY_HANDLE_KEY: must be {2 * _KEY_BYTES} hex digits, has {len(text)} characters"
         )
     return key
+
+
+def _token(name: str) -> str:
+    token = os.environ.get(name, "")
+    if token and (len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable()):
+        raise SettingsError(f"{name}: must be at least {_SHORTEST_TOKEN} printable ASCII characters")
+    return token
 
 
 def _flag(name: str) -> bool:

@@ -68,6 +68,9 @@ class ClickHouse(Restoring):
         File of the authority that signed the server's certificate, "" for the system's.
     cluster
         Name of the cluster that the tables are on, "" for a single server.
+    limits
+        Settings of every request of somebody who only reads, such as READING; nothing is made then. One opened for the
+        engine in this process serves another thread than the engine's.
 
     Raises
     ------
@@ -77,16 +80,26 @@ class ClickHouse(Restoring):
         The DSN has another form.
     """
 
-    def __init__(self, dsn: str, *, password: str = "", ca: str = "", cluster: str = "") -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        password: str = "",
+        ca: str = "",
+        cluster: str = "",
+        limits: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._limits = dict(limits or {})
         self.address: Address | None = None
         self.cluster = cluster
         self.database = DATABASE
         if dsn.startswith("chdb:"):
             try:
-                self.client: Client = clickhouse_connect.get_client(dsn=dsn)
+                self.client: Client = clickhouse_connect.get_client(dsn=dsn, settings=self._limits)
             except (ClickHouseError, ImportError) as error:
                 raise StoreError(f"cannot open the store {dsn}: {error}") from error
-            self.make_database()
+            if not limits:
+                self.make_database()
         else:
             self.address = Address.read(dsn, password)
             self.database = self.address.database
@@ -95,10 +108,14 @@ class ClickHouse(Restoring):
         self.client.database = self.database
 
     @classmethod
-    def of(cls, settings: Settings) -> "ClickHouse":
+    def of(cls, settings: Settings, limits: Mapping[str, Any] | None = None) -> "ClickHouse":
         """Open the server that the settings name, whatever stands there."""
         return cls(
-            settings.store, password=settings.store_password, ca=settings.store_ca, cluster=settings.cluster
+            settings.store,
+            password=settings.store_password,
+            ca=settings.store_ca,
+            cluster=settings.cluster,
+            limits=limits,
         )
 
     def _connected(self, answer_s: int) -> "Client":
@@ -119,7 +136,7 @@ class ClickHouse(Restoring):
                 autogenerate_session_id=False,  # a session serves one thread at a time
                 dedicated_pool=True,
                 client_name="journey",
-                settings=CLUSTER_SETTINGS if self.cluster else None,
+                settings=(CLUSTER_SETTINGS if self.cluster else {}) | self._limits,
             )
         except (ClickHouseError, HTTPError, OSError) as error:
             raise StoreError(f"JOURNEY_STORE: cannot open {address}: {why(error)}") from error
@@ -260,10 +277,19 @@ class ClickHouse(Restoring):
             while chunk := source.read(2**20):
                 yield chunk
 
-    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def rows(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
         """Run a query and return rows by column name."""
         with self._asked():
-            return list(self.client.query(sql, parameters=dict(parameters or {})).named_results())
+            return list(
+                self.client.query(
+                    sql, parameters=dict(parameters or {}), settings=dict(settings or {})
+                ).named_results()
+            )
 
     def query(
         self, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any] | None = None

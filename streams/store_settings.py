@@ -1,8 +1,8 @@
-"""Settings of requests to ClickHouse that exactly once depends on."""
+"""Settings of requests to ClickHouse: those that exactly once depends on, and those of who only reads."""
 
 from typing import Any
 
-__all__ = ["CLUSTER_SETTINGS", "EMBEDDED_INSERT_SETTINGS", "INSERT_LIMIT_S", "INSERT_SETTINGS"]
+__all__ = ["CLUSTER_SETTINGS", "EMBEDDED_INSERT_SETTINGS", "INSERT_LIMIT_S", "INSERT_SETTINGS", "READING"]
 
 INSERT_LIMIT_S = 30  # that an insert may take on a server; then it is ended there
 
@@ -37,4 +37,14 @@ CLUSTER_SETTINGS: dict[str, Any] = {
     "deduplicate_insert": "disable",
     "deduplicate_insert_select": "disable",
     "distributed_product_mode": "global",  # joins of two distributed tables: see streams.clustered
+}
+
+# Of people who look: nothing is written, whatever is asked, and nobody holds up the engine for long.
+READING: dict[str, Any] = {
+    "readonly": 2,
+    "max_execution_time": 20,
+    "max_memory_usage": 2 * 2**30,
+    "max_result_rows": 1_000_001,
+    "max_result_bytes": 256 * 2**20,
+    "result_overflow_mode": "throw",
 }

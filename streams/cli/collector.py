@@ -57,6 +57,11 @@ def _say(url: str) -> None:
     say(f"[bold]taking events on {url}/v1/events[/]  (documentation: {url}/docs)")
 
 
+def _say_page(url: str) -> None:
+    _say(url)
+    say(f"[bold]{url}[/]  shows the journeys")
+
+
 def _adapters(settings: Settings) -> Sequence[Adapter]:
     from streams.adapters.loading import load  # noqa: PLC0415 - each shell imports what it needs
 
@@ -97,6 +102,7 @@ def _embedded(settings: Settings) -> None:
     from streams.collector.pump import Pump  # noqa: PLC0415
     from streams.collector.serving import Parts, serve  # noqa: PLC0415
     from streams.collector.sinks import FileSink  # noqa: PLC0415
+    from streams.page.opening import opened_page  # noqa: PLC0415
 
     pump = Pump(settings)
     embedded = pump.start()
@@ -104,6 +110,14 @@ def _embedded(settings: Settings) -> None:
         log = settings.data / "log.sqlite"
         keys = KeyFile(settings.data)
         parts = Parts(embedded.key, embedded.model, keys, lambda: FileSink(log), pump.trouble)
-        serve(settings, parts, adapters=_adapters(settings), say=_say)
+        with opened_page(settings) as page:
+            serve(
+                settings,
+                parts,
+                adapters=_adapters(settings),
+                routes=page.routes if page else (),
+                ending=page.live.end if page else lambda: None,
+                say=_say_page if page else _say,
+            )
     finally:
         pump.stop()

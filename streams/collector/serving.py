@@ -55,18 +55,23 @@ class Parts:
     trouble: Callable[[], Sequence[str]] = lambda: ()
 
 
-def serve(
+def serve(  # noqa: PLR0913 - keywords
     settings: Settings,
     parts: Parts,
     *,
     adapters: Sequence[Adapter] = (),
     routes: Sequence[BaseRoute] = (),
+    ending: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Take events until SIGTERM or SIGINT, then answer what has come and let go of the log.
 
     Parameters
     ----------
+    routes
+        Whatever else is served at the same port.
+    ending
+        Called at the signal to end, for answers of theirs that would go on for ever.
     say
         Called with the address, once it listens.
 
@@ -108,7 +113,7 @@ def serve(
         telemetry.start()
         committer.start()
         try:
-            with _signals(server):
+            with _signals(server, ending):
                 url = _url(settings.collector, listener)
                 _log.info("events are taken on %s, with %d write keys", url, len(keyring))
                 say(url)
@@ -146,11 +151,12 @@ def _following(keys: KeyStore) -> Iterator[Keyring]:
 
 
 @contextmanager
-def _signals(server: uvicorn.Server) -> Iterator[None]:
+def _signals(server: uvicorn.Server, ending: Callable[[], None]) -> Iterator[None]:
     """End cleanly: uvicorn raises a signal that it was ended by again, which must not kill what comes after."""
 
     def stop(*_: object) -> None:
         server.should_exit = True
+        ending()
 
     before = [(number, signal.signal(number, stop)) for number in (signal.SIGTERM, signal.SIGINT)]
     try:

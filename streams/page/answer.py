@@ -1,0 +1,64 @@
+"""What a panel's query says: rows, and the query itself with its parameters written in."""
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from streams.page.literal import written
+from streams.page.scope import Scope, aware
+from streams.page.values import for_programs
+from streams.page.view import MOST_ROWS, Panel, Row
+from streams.store import ClickHouse
+
+__all__ = ["Answered", "answer", "as_csv", "query_of"]
+
+MOST_LINES = 1_000_000  # of a download
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Rows of a panel, with what Python adds to them; `more` says that there are others."""
+
+    rows: Sequence[Row]
+    more: bool = False
+
+
+def answer(store: ClickHouse, panel: Panel, scope: Scope, most: int = MOST_ROWS) -> Answered:
+    """Ask a panel's query. Raises QueryError, StoreError, and ScopeError for what the URL cannot ask."""
+    found = store.rows(panel.sql, _parameters(panel, scope), {"limit": most + 1})
+    rows = [{name: _told(value) for name, value in row.items()} for row in found[:most]]
+    return Answered(panel.derive(rows, scope), len(found) > most)
+
+
+def query_of(panel: Panel, scope: Scope) -> str:
+    """Return the query as it can be copied and run."""
+    return written(panel.sql, _parameters(panel, scope))
+
+
+def _parameters(panel: Panel, scope: Scope) -> dict[str, Any]:
+    return {**scope.parameters, **scope.own, **panel.parameters(scope)}
+
+
+def _told(value: Any) -> Any:
+    """Return None for what is no number, a share of nothing; times, which the client gives without a zone, in UTC."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return aware(value) if isinstance(value, datetime) else value
+
+
+def as_csv(panel: Panel, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the table as lines of CSV (RFC 4180), the names of the query's columns first."""
+    buffer = io.StringIO()
+    lines = csv.writer(buffer)
+    lines.writerow([column.name for column in panel.columns])
+    for row in rows:
+        lines.writerow([for_programs(row[column.name], column.kind) for column in panel.columns])
+        if buffer.tell() > 2**16:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()

@@ -1,0 +1,101 @@
+"""Evidence that fades: the score of each stage over time, against the threshold that makes the stage."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from streams.page.drawing.svg import Scale, TimeScale, axis, figure, mark, path, text
+from streams.page.markup import Markup, tag
+
+__all__ = ["Evidence", "Score", "fading"]
+
+_WIDTH, _LEFT, _RIGHT, _ROW, _PLOT = 1040.0, 118.0, 190.0, 74.0, 56.0
+_SAMPLES = 120
+_US = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one interaction added to a score."""
+
+    at: datetime
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The evidence for one stage, in the order of time.
+
+    Attributes
+    ----------
+    now
+        The score at the end of the period.
+    verdict
+        What it means, in a few words.
+    """
+
+    position: int
+    name: str
+    evidence: Sequence[Evidence]
+    half_life: timedelta
+    threshold: float
+    now: float | None
+    verdict: str
+
+    def at(self, instant: datetime, *, before: bool = False) -> float:
+        """Return the score at an instant; with `before`, without what came at that very instant."""
+        return math.fsum(
+            each.weight * 0.5 ** ((instant - each.at) / self.half_life)
+            for each in self.evidence
+            if (each.at < instant if before else each.at <= instant)
+        )
+
+
+def fading(title: str, scores: Sequence[Score], period: tuple[datetime, datetime]) -> Markup:
+    """Return the figure: a row for each stage, in the order given."""
+    scale = TimeScale(*period, _LEFT, _WIDTH - _RIGHT)
+    height = _ROW * len(scores) + 34
+    said = [f"{score.name}: {_figure(score)}, {score.verdict}" for score in scores]
+    rows = [
+        mark(told, _row(score, scale, period, n * _ROW))
+        for n, (score, told) in enumerate(zip(scores, said, strict=True))
+    ]
+    return figure(
+        "fading", title, "; ".join(said), (_WIDTH, height), rows, axis(scale, _ROW * len(scores) + 6, most=8)
+    )
+
+
+def _figure(score: Score) -> str:
+    return "no evidence" if score.now is None else f"{score.now:.3f} of {score.threshold:g}"
+
+
+def _row(score: Score, scale: TimeScale, period: tuple[datetime, datetime], top: float) -> list[Markup]:
+    points = _points(score, period)
+    most = max([score.threshold, *(value for _, value in points)]) * 1.1
+    up = Scale(0, most, top + _PLOT + 8, top + 8)
+    curve = [(scale(at), up(max(value, 0))) for at, value in points]
+    ground = up(0)
+    area = path([(curve[0][0], ground), *curve, (curve[-1][0], ground)], closed=True) if curve else ""
+    level = up(score.threshold)
+    return [
+        tag("rect", x=0, y=top + 2, width=_WIDTH, height=_ROW - 4, class_="hit"),
+        text(0, top + 40, score.name, "strong", hidden=True),
+        tag("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=ground, y2=ground, class_="grid"),
+        tag("path", d=area, class_=f"fade stage-{score.position}"),
+        tag("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=level, y2=level, class_="threshold"),
+        text(_WIDTH - _RIGHT + 14, top + 34, _figure(score), "figure-text", hidden=True),
+        text(_WIDTH - _RIGHT + 14, top + 51, score.verdict, "small", hidden=True),
+    ]
+
+
+def _points(score: Score, period: tuple[datetime, datetime]) -> list[tuple[datetime, float]]:
+    """Return the curve: at even instants, and on both sides of each interaction."""
+    since, until = period
+    if not score.evidence:
+        return []
+    even = [since + (until - since) * n / _SAMPLES for n in range(_SAMPLES + 1)]
+    jumps = [each.at for each in score.evidence if since <= each.at <= until]
+    found = [(at, score.at(at)) for at in even] + [(at, score.at(at, before=True)) for at in jumps]
+    found += [(at + _US, score.at(at)) for at in jumps]
+    return sorted(found)

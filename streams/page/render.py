@@ -1,0 +1,156 @@
+"""A view as HTML: the shell, which is sent first, and its panels, which follow as they are answered."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+from streams.page.answer import Answered
+from streams.page.form import form
+from streams.page.markup import Markup, tag, together
+from streams.page.scope import Brand, Scope
+from streams.page.table import table
+from streams.page.view import MOST_ROWS, Panel, View
+
+__all__ = ["bottom", "failed", "message", "panel", "query_page", "top"]
+
+_HEAD = Markup(
+    '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark">'
+    '<link rel="icon" href="/static/icon.svg"><link rel="stylesheet" href="/static/style.css">'
+    '<script type="module" src="/static/page.js"></script>'
+)
+
+
+def top(view: View, views: Sequence[View], scope: Scope, brands: Sequence[Brand], said: str = "") -> Markup:
+    """Return the page down to where its panels begin; nothing in it waits for their queries."""
+    return together(
+        [
+            _shell(view.title, _navigation(view, views, scope), scope.brand),
+            tag("h1", view.title),
+            tag("p", view.lead, class_="lead"),
+            form(view, scope, brands),
+            tag("p", said, class_="said", role="status") if said else None,
+        ]
+    )
+
+
+def bottom() -> Markup:
+    """Return what follows the last panel."""
+    return Markup("</main></body></html>")
+
+
+def _shell(title: str, navigation: Markup | None, brand: str = "") -> Markup:
+    name = f"{title} · {brand}" if brand else title
+    header = tag(
+        "header",
+        tag("a", "Journeys", href="/", class_="home"),
+        navigation,
+        tag("p", tag("span", class_="dot"), tag("span", "not live", id="live"), class_="live", role="status"),
+        class_="bar",
+    )
+    return together(
+        [
+            Markup('<!doctype html><html lang="en">'),
+            tag("head", _HEAD, tag("title", name)),
+            Markup("<body>"),
+            tag("a", "Skip to the figures", href="#main", class_="skip"),
+            header,
+            Markup('<main id="main" tabindex="-1">'),
+        ]
+    )
+
+
+def _navigation(shown: View, views: Sequence[View], scope: Scope) -> Markup:
+    links = (
+        tag(
+            "li",
+            tag(
+                "a",
+                view.title,
+                href=scope.address(view.name),
+                aria_current="page" if view is shown else None,
+            ),
+        )
+        for view in views
+        if view.listed
+    )
+    return tag("nav", tag("ul", links), aria_label="Views")
+
+
+def panel(view: View, made: Panel, scope: Scope, found: Answered) -> Markup:
+    """Return a panel with figure, table and ways out; where there is no row, it says what to do."""
+    if not found.rows:
+        return _section(made, tag("p", made.empty, class_="empty"), _ways(view, made, scope, png=False))
+    figure = made.draw(found.rows, scope) if made.draw else None
+    behind = table(made, scope, found.rows)
+    limit = f"There are more than {MOST_ROWS:,} rows; these are the first, the CSV has all."
+    note = tag("p", limit, class_="note") if found.more else None
+    shown = together(
+        [
+            tag("figure", figure, class_="drawing") if figure else None,
+            tag("details", tag("summary", "Table"), note, behind, class_="behind")
+            if figure
+            else together([note, behind]),
+        ]
+    )
+    return _section(made, shown, _ways(view, made, scope, png=figure is not None))
+
+
+def failed(made: Panel, text: str) -> Markup:
+    """Return a panel whose query had no answer."""
+    return _section(made, tag("p", text, class_="failed", role="alert"), None)
+
+
+def _section(made: Panel, body: Markup, ways: Markup | None) -> Markup:
+    return tag(
+        "section",
+        tag("h2", made.title, id=f"title-{made.name}"),
+        tag("p", made.counts, class_="counts"),
+        body,
+        ways,
+        id=f"panel-{made.name}",
+        class_="panel" if made.wide else "panel half",
+        aria_labelledby=f"title-{made.name}",
+    )
+
+
+def _ways(view: View, made: Panel, scope: Scope, *, png: bool) -> Markup:
+    about = made.title
+    there = f"/view/{view.name}/{made.name}"
+    asked = f"?{urlencode({'brand': scope.brand, **scope.given})}"
+    return tag(
+        "p",
+        tag("a", "Open in SQL", href=f"{there}.sql{asked}", aria_label=f"Open in SQL: {about}"),
+        tag("a", "CSV", href=f"{there}.csv{asked}", download=True, aria_label=f"CSV: {about}"),
+        tag("button", "PNG", type="button", data_png=made.name, hidden=True, aria_label=f"PNG: {about}")
+        if png
+        else None,
+        class_="ways",
+    )
+
+
+def query_page(view: View, made: Panel, scope: Scope, sql: str) -> Markup:
+    """Return the page that shows the query behind a panel."""
+    back = f"/view/{view.name}?{urlencode({'brand': scope.brand, **scope.given})}"
+    how = (
+        "These are the query and the parameters that the figure, the table and the CSV come from. Run it with "
+        "journey sql, in a notebook, or wherever you query ClickHouse."
+    )
+    copy = tag("button", "Copy", type="button", data_copy=True, hidden=True)
+    return together(
+        [
+            _shell(f"SQL: {made.title}", None),
+            tag("h1", made.title),
+            tag("p", made.counts, class_="lead"),
+            tag("p", how),
+            tag("pre", tag("code", sql), class_="sql", tabindex="0", role="region", aria_label="SQL"),
+            tag("p", copy, tag("a", "Back to the figure", href=back), class_="ways"),
+            bottom(),
+        ]
+    )
+
+
+def message(title: str, text: str, links: Mapping[str, str]) -> Markup:
+    """Return a page that says one thing."""
+    ways = [tag("a", name, href=address) for name, address in links.items()]
+    said = [tag("h1", title), tag("p", text, class_="lead"), tag("p", ways, class_="ways")]
+    return together([_shell(title, None), *said, bottom()])

@@ -1,0 +1,59 @@
+// Figures follow the tables: a server-sent event says that they changed, and the panels are asked for anew.
+const PAUSE_MS = 2000; // between two refreshes, or four times what the last one took
+
+export function follow(refreshed) {
+  const status = document.getElementById("live");
+  const say = (text, live) => {
+    if (status.textContent !== text) status.textContent = text;
+    document.documentElement.toggleAttribute("data-live", live);
+  };
+  let busy = false, again = false;
+  const refresh = async () => {
+    if (busy || document.hidden) { again = true; return; }
+    busy = true; again = false;
+    const began = performance.now();
+    try { await replace(refreshed); } catch { say("not live: trying again", false); }
+    setTimeout(() => { busy = false; if (again) refresh(); }, Math.max(PAUSE_MS, 4 * (performance.now() - began)));
+  };
+  const events = new EventSource("/events");
+  let known = null;
+  const heard = event => {
+    const { version } = JSON.parse(event.data);
+    say("live", true);
+    if (known !== null && version !== known) refresh();
+    known = version;
+  };
+  events.addEventListener("ready", heard);
+  events.addEventListener("changed", heard);
+  events.addEventListener("error", () => say("not live: trying again", false));
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
+  addEventListener("pagehide", () => events.close());
+}
+
+// Replaces panels that differ; what is open stays open, and the focus stays where it was.
+async function replace(refreshed) {
+  const address = new URL(location.href);
+  if (address.pathname === "/") address.pathname = document.querySelector("form.scope").getAttribute("action");
+  address.searchParams.set("fragment", "1");
+  address.searchParams.delete("said");
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(answer.statusText);
+  const made = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const fresh of made.querySelectorAll(".panel")) {
+    const old = document.getElementById(fresh.id);
+    if (!old || old.dataset.held !== undefined || asServed(old) === fresh.innerHTML) continue;
+    const open = [...old.querySelectorAll("details")].map(each => each.open);
+    const focusable = "a, button, input, select, summary, [tabindex]";
+    const at = [...old.querySelectorAll(focusable)].indexOf(document.activeElement);
+    served.set(old, fresh.innerHTML);
+    old.replaceChildren(...document.adoptNode(fresh).childNodes);
+    [...old.querySelectorAll("details")].forEach((each, n) => { each.open = open[n] ?? false; });
+    if (at >= 0) old.querySelectorAll(focusable)[at]?.focus({ preventScroll: true });
+    refreshed(old);
+    old.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));
+  }
+  document.documentElement.dataset.refreshed = String(Number(document.documentElement.dataset.refreshed ?? 0) + 1);
+}
+
+const served = new WeakMap();
+const asServed = panel => served.get(panel);

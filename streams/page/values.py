@@ -1,0 +1,73 @@
+"""Values as people read them in tables and labels, and as programs read them in CSV."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+__all__ = ["for_people", "for_programs"]
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NOTHING = "–"
+
+
+def for_people(value: Any, kind: str = "text") -> str:
+    """Return a value as text; what is not there is a dash, never a word of the program's.
+
+    >>> [for_people(1234, "number"), for_people(0.256, "share"), for_people(5400, "duration"), for_people(None)]
+    ['1,234', '25.6 %', '1.5 h', '–']
+    """
+    if value is None or value == "":
+        return NOTHING
+    return _FORMS.get(kind, _plain)(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+    if isinstance(value, date):
+        return f"{value:%Y-%m-%d}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{amount:,.2f} {currency}" for currency, amount in sorted(value.items())) or NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(each) for each in value) or NOTHING
+    return str(value)
+
+
+def _duration(seconds: float) -> str:
+    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if abs(seconds) >= unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.0f} s"
+
+
+_FORMS: dict[str, Callable[[Any], str]] = {
+    "number": _number,
+    "score": lambda value: f"{value:.3f}",
+    "share": lambda value: f"{100 * value:.1f} %",
+    "duration": _duration,
+    "customer": lambda value: f"#{value:016x}",
+}
+
+
+def for_programs(value: Any, kind: str = "text") -> str:
+    """Return a value for a cell of CSV: full precision, times in ISO 8601, text that no spreadsheet runs.
+
+    >>> for_programs("=1+1"), for_programs(-1), for_programs(None)
+    ("'=1+1", '-1', '')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, bool | int | float | Decimal):
+        return f"{value:016x}" if kind == "customer" and isinstance(value, int) else str(value)
+    text = "" if value in ({}, [], ()) else _plain(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,79 @@
+"""The bundled evening in a data directory of this process, and the page over it on a port of its own."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from streams.embedded import Embedded
+from streams.loading import frames, lines_of
+from streams.page.opening import opened_page
+from streams.settings import Settings
+from tests.collector.server import KEY, Answer
+
+EVENING = Path(__file__).parents[2] / "schemas" / "examples" / "evening.ndjson"
+
+
+@dataclass
+class World:
+    """A store, and the page over it."""
+
+    embedded: Embedded
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def load(self, lines: Sequence[bytes]) -> None:
+        self.embedded.load(frames(lines, self.embedded.edge(), topic="test", clock=self.embedded.clock))
+
+    def rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        return self.embedded.store.rows(sql, parameters)
+
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+        """Ask the page; names of headers have _ for -."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, named)
+            answer = connection.getresponse()
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, found, answer.read())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def evening(folder: Path, **more: Any) -> Iterator[World]:
+    """Load the evening, and serve the page over it; `more` are settings."""
+    settings = Settings(folder / "data", handle_key=KEY, **more)
+    with Embedded(settings) as embedded, opened_page(settings) as page:
+        embedded.load(frames(lines_of(str(EVENING)), embedded.edge(), topic="evening", clock=embedded.clock))
+        assert page is not None
+        with serving(Starlette(routes=page.routes), page.live.end) as port:
+            yield World(embedded, port)
+
+
+@contextmanager
+def serving(application: Starlette, ending: Any) -> Iterator[int]:
+    """Serve from a thread; yield the port."""
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+        assert thread.is_alive()
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        ending()
+        thread.join(20)
+        assert not thread.is_alive(), "streams of events end with the server"
