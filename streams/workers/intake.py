@@ -6,6 +6,7 @@ Owns the handles of its partitions: their events, all of their evidence, and to 
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from schemas.topics import IDENTITY_MAP, INTERACTIONS, LINKS
 from streams.batch import Batch, Record, Rows
 from streams.columns import names, times_or_null
 from streams.engine import Outcome
+from streams.foreign import known
 from streams.frames import Frame
 from streams.kafka.packing import parcels
 from streams.processors.identity import kind_codes, link_rows
@@ -67,6 +69,8 @@ class IntakeWorker(Owner):
         Event time for which ids are remembered; a repeat of an older event is looked up in the store.
     log
         Tells how far partitions of interactions are acknowledged, and how far they go.
+    handle_key
+        Fingerprint of the key in force; "" where none was ever told.
     wait
         Called with seconds before an insert is tried again.
     """
@@ -79,12 +83,14 @@ class IntakeWorker(Owner):
         partitions: int,
         window_us: int,
         log: LogEnds,
+        handle_key: str = "",
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(store, INTERACTIONS, model)
         self._count = partitions
         self._window_us = window_us
         self._log = log
+        self._handle_key = handle_key
         self._writer = Writer(store, INTERACTIONS, wait)
         self._poison = Poison(store, INTERACTIONS)
         self.outcome = Outcome()
@@ -198,7 +204,9 @@ class IntakeWorker(Owner):
                 continue
             control = control_of(message)
             if control is None:
-                frame, elsewhere = self._ours(frame_of(message, now_us), message.partition)
+                frame, elsewhere = self._ours(
+                    known(frame_of(message, now_us), self._handle_key), message.partition
+                )
                 if len(gone := self._erasing.at(message.partition, message.offset)):
                     frame = without(frame, gone)
                 outgoing += elsewhere
@@ -224,13 +232,13 @@ class IntakeWorker(Owner):
         if belongs.all():
             return frame, []
         ours, others = (pa.array(mask) for mask in (belongs, ~belongs))
-        rest = Frame(frame.events.filter(others), frame.letters.slice(0, 0), frame.topic, frame.packed_us)
+        rest = replace(frame, events=frame.events.filter(others), letters=frame.letters.slice(0, 0))
         _log.warning(
             "%s[%d]: %d events were packed for other partitions; they are sent on",
             INTERACTIONS, partition, len(rest.events),
         )  # fmt: skip
         sent = [Outgoing(INTERACTIONS, each.partition, each.data) for each in parcels(rest, self._count)]
-        return Frame(frame.events.filter(ours), frame.letters, frame.topic, frame.packed_us), sent
+        return replace(frame, events=frame.events.filter(ours)), sent
 
     def _change(self, control: Control, message: Message, now_us: int) -> None:
         if control.verb in {FORGET, FORGOTTEN}:

@@ -28,7 +28,9 @@ def test_malformed_bodies_break_nothing_and_lose_no_good_event(collect):  # noqa
         if part == 0:
             warm_mb = memory_mb(collector.pid)
     end_mb = memory_mb(collector.pid)
-    print(f"{statuses.total():,} bodies: {dict(statuses)}; items {dict(items)}; {warm_mb:.0f} to {end_mb:.0f} MB")
+    print(
+        f"{statuses.total():,} bodies: {dict(statuses)}; items {dict(items)}; {warm_mb:.0f} to {end_mb:.0f} MB"
+    )
     assert end_mb - warm_mb < 400
     assert "Traceback" not in collector.log
     assert collector.stop() == 0
