@@ -5,7 +5,20 @@ import unicodedata
 from collections.abc import Collection
 from hashlib import sha256
 
-__all__ = ["KINDS", "KIND_CODE", "NOBODY", "HandleKey", "handle_id", "normalise"]
+from journey.wrapping import Wrap
+
+__all__ = [
+    "KEY_BYTES",
+    "KINDS",
+    "KIND_CODE",
+    "NOBODY",
+    "HandleKey",
+    "fingerprint",
+    "handle_id",
+    "normalise",
+]
+
+KEY_BYTES = 32
 
 # In order of priority: an event's evidence belongs to its first handle by this order.
 KINDS: tuple[str, ...] = ("user", "email", "phone", "loyalty", "social", "cookie", "device")
@@ -68,14 +81,20 @@ def _phone(text: str) -> str:
 
 
 class HandleKey:
-    """A key that handles are hashed with, prepared once (RFC 2104, 4): a third of the time of an HMAC from scratch."""
+    """A key that handles are hashed with, prepared once (RFC 2104, 4): a third of the time of an HMAC from scratch.
 
-    __slots__ = ("_inner", "_outer")
+    Several keys of 32 bytes, one behind the other, are a key and its successors: what the first one makes of a handle
+    is wrapped in each of the others, so that ids under the first can be turned into ids under all.
+    """
+
+    __slots__ = ("_inner", "_outer", "_wraps")
 
     def __init__(self, key: bytes) -> None:
-        block = (key if len(key) <= _BLOCK else sha256(key).digest()).ljust(_BLOCK, b"\0")
+        keys = [key[start : start + KEY_BYTES] for start in range(0, len(key), KEY_BYTES)]
+        block = keys[0].ljust(_BLOCK, b"\0")
         self._inner = sha256(block.translate(_IPAD))
         self._outer = sha256(block.translate(_OPAD))
+        self._wraps = [Wrap(later) for later in keys[1:]]
 
     def id(self, kind: str, normalised: str) -> int:
         """Return the id of a handle: the first 64 bits of HMAC-SHA256 over kind and normalised value.
@@ -86,9 +105,26 @@ class HandleKey:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(f"{kind}\0{normalised}".encode())
         outer.update(inner.digest())
-        return int.from_bytes(outer.digest()[:8], "little") or 1
+        return self.wrapped(int.from_bytes(outer.digest()[:8], "little") or 1)
+
+    def wrapped(self, identifier: int, since: int = 1) -> int:
+        """Return what an id under the first `since` keys is under all of them."""
+        for wrap in self._wraps[since - 1 :]:
+            identifier = wrap.wrap(identifier)
+        return identifier
+
+    def rank(self, identifier: int) -> int:
+        """Return what orders handles of one kind: the id under the first key, so that successors change no order."""
+        for wrap in reversed(self._wraps):
+            identifier = wrap.unwrap(identifier)
+        return identifier
 
 
 def handle_id(key: bytes, kind: str, normalised: str) -> int:
     """Return the id of one handle; see `HandleKey.id`."""
     return HandleKey(key).id(kind, normalised)
+
+
+def fingerprint(key: bytes) -> str:
+    """Return 16 hex digits that tell keys apart and say nothing of them: the id of a handle that nobody has."""
+    return f"{handle_id(key, 'fingerprint', ''):016x}"

@@ -21,6 +21,7 @@ from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams import models
 from streams.clock import system_clock
 from streams.faults import arm_by, boundary
+from streams.handle_keys import in_force
 from streams.kafka.errors import BrokerError
 from streams.kafka.topics import log_ends, partition_count
 from streams.ports import StoreError
@@ -132,7 +133,14 @@ def _log_ends(partitions: Collection[int]) -> dict[int, LogSpan]:
 
 def _make_intake(store: ServerStore) -> IntakeWorker:
     window_us = int(settings.id_window.total_seconds() * 1_000_000)
-    return IntakeWorker(store, _model(store), partitions=store.partitions, window_us=window_us, log=_log_ends)
+    return IntakeWorker(
+        store,
+        _model(store),
+        partitions=store.partitions,
+        window_us=window_us,
+        log=_log_ends,
+        handle_key=in_force(store.store),
+    )
 
 
 def _make_identity(store: ServerStore) -> IdentityWorker:

@@ -31,6 +31,7 @@ EVERYWHERE = frozenset(
         "erasure_steps",
         "erasures",
         "fences",
+        "handle_keys",
         "migrations",
         "model_changes",
         "model_stages",

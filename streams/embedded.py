@@ -3,28 +3,28 @@
 import fcntl
 import logging
 import os
-import re
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from journey.handle import fingerprint
 from journey.model import Model
-from streams import drops, erasure, migrations, models
+from streams import drops, erasure, handle_keys, migrations, models, rekeying
 from streams.batch import Record
 from streams.clock import Clock, system_clock
 from streams.edge import Edge
 from streams.engine import MAX_BATCH_FRAMES, Engine, Outcome
-from streams.faults import boundary
+from streams.foreign import known
 from streams.frames import Frame, decode, encode
+from streams.key_files import key_file, promote
 from streams.log import PARTITION, Log
-from streams.settings import Settings, SettingsError
+from streams.settings import Settings
 from streams.store import ClickHouse
 
-__all__ = ["BusyError", "Embedded", "key_file", "lock"]
+__all__ = ["BusyError", "Embedded", "lock"]
 
-_KEY_BYTES = 32
 _UNMERGED_BATCHES = 32  # parts of each table; ClickHouse slows inserts down at 1,000
 _SMALL_BYTES = 2 * 2**20  # of frames from single requests: no more events than in a batch of full ones
 _log = logging.getLogger(__name__)
@@ -62,11 +62,11 @@ class Embedded:
     def _open(self, settings: Settings) -> None:
         settings.data.mkdir(parents=True, exist_ok=True)
         lock(settings.data, self._stack)
-        self.key = settings.handle_key or key_file(settings.data / "handle.key")
         self.log = self._stack.enter_context(Log(settings.data / "log.sqlite", durable=settings.durable))
         self.store = ClickHouse(f"chdb://{(settings.data / 'clickhouse').resolve()}")
         self._stack.callback(self.store.close)
         migrations.apply(self.store.client)
+        self.use_key(self._key_in_force())
         if settings.durable:
             self.store.make_durable()
         self.model = self._model_in_force()
@@ -80,6 +80,13 @@ class Embedded:
             self.drain()
         if self.store.announced_under() not in {"", self.model.hash}:
             self.tick()  # a model came into force, and the process died before it said whom that moved
+
+    def _key_in_force(self) -> bytes:
+        self.rotated = rekeying.finish(self.store, self.clock())  # what a rotation that was killed left to do
+        promote(self.settings.data, handle_keys.in_force(self.store))
+        return handle_keys.register(
+            self.store, self.settings.handle_key or key_file(self.settings.data), self.clock()
+        )
 
     def _model_in_force(self) -> Model:
         found = models.in_force(self.store.client)
@@ -131,9 +138,10 @@ class Embedded:
 
     def step(self) -> Outcome | None:
         """Process the next frames that wait in the log, as many as make a batch; None where there are none."""
-        records = self._waiting()
-        if not records:
+        waiting = self._waiting()
+        if not waiting:
             return None
+        records = [replace(each, frame=known(each.frame, self._fingerprint)) for each in waiting]
         with self._state_in_step():
             outcome = self.engine.step(records, self.clock())
         self._position = records[-1].offset
@@ -165,6 +173,11 @@ class Embedded:
         except BaseException:
             self._engine = None
             raise
+
+    def use_key(self, key: bytes) -> None:
+        """Hash handles with a key that is in force; the state is rebuilt from the store."""
+        self.key, self._fingerprint = key, fingerprint(key)
+        self._engine = None
 
     def use_model(self, model: Model) -> None:
         """Run under a model that was just put in force: the state is rebuilt from the store."""
@@ -207,22 +220,3 @@ def lock(data: Path, stack: ExitStack) -> None:
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
-
-
-def key_file(path: Path) -> bytes:
-    """Return the key of this data directory; made on first use, readable by its owner only."""
-    if not path.exists():
-        with boundary("key.write"):
-            draft = path.with_suffix(".draft")
-            draft.touch(mode=0o600)
-            with draft.open("w", encoding="ascii") as file:
-                file.write(secrets.token_hex(_KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.rename(path)
-    text = path.read_text(encoding="ascii", errors="replace").strip()
-    if not re.fullmatch(f"[0-9a-f]{{{2 * _KEY_BYTES}}}", text):
-        raise SettingsError(
-            f"{path} is damaged: it must hold {2 * _KEY_BYTES} hex digits; restore it from a backup"
-        )
-    return bytes.fromhex(text)

@@ -10,6 +10,10 @@ __all__ = ["BOUNDARIES", "arm", "arm_by", "boundary", "points"]
 # Every write that the engine makes stands in a `with boundary(...)` of one of these names; a test walks the code.
 BOUNDARIES: tuple[str, ...] = (
     "key.write",
+    "key.book",
+    "rekey.fill",
+    "rekey.replace",
+    "rekey.clear",
     "keys.open",
     "keys.write",
     "log.open",

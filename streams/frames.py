@@ -69,12 +69,16 @@ class FrameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Events and dead letters of one delivery, from one topic (or file), packed at one instant."""
+    """Events and dead letters of one delivery, from one topic (or file), packed at one instant.
+
+    `key` is the fingerprint of what handles are hashed with; "" where it is not told.
+    """
 
     events: pa.RecordBatch
     letters: pa.RecordBatch
     topic: str
     packed_us: int
+    key: str = ""
 
     @property
     def received(self) -> int:
@@ -84,7 +88,7 @@ class Frame:
 
 def encode(frame: Frame) -> bytes:
     """Return the frame as bytes."""
-    metadata = {"topic": frame.topic, "packed_us": str(frame.packed_us)}
+    metadata = {"topic": frame.topic, "packed_us": str(frame.packed_us), "key": frame.key}
     events = _ipc(frame.events.replace_schema_metadata(metadata))
     letters = _ipc(frame.letters) if len(frame.letters) else b""
     checksum = zlib.crc32(letters, zlib.crc32(events, len(events)))
@@ -117,7 +121,13 @@ def decode(data: bytes) -> Frame:
         events = pa.ipc.open_stream(view[:size]).read_next_batch()
         letters = pa.ipc.open_stream(view[size:]).read_next_batch() if len(view) > size else _no_letters()
         metadata = events.schema.metadata
-        frame = Frame(events, letters, metadata[b"topic"].decode(), int(metadata[b"packed_us"]))
+        frame = Frame(
+            events,
+            letters,
+            metadata[b"topic"].decode(),
+            int(metadata[b"packed_us"]),
+            metadata.get(b"key", b"").decode(),
+        )
     except (pa.ArrowException, StopIteration, KeyError, TypeError, ValueError, OSError) as error:
         raise FrameError(f"a frame that cannot be read: {error}") from error
     if not events.schema.equals(EVENTS) or not letters.schema.equals(LETTERS):

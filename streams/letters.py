@@ -1,7 +1,7 @@
 """Dead letters: list them by reason, show them, and send them through the edge again once the cause is mended."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +12,8 @@ from streams.clock import from_us
 from streams.drops import PLACE
 from streams.engine import Outcome
 from streams.faults import boundary
-from streams.frames import LETTERS, MAX_FRAME_EVENTS, Frame
+from streams.foreign import UNKNOWN_KEY, readdressed
+from streams.frames import LETTERS, MAX_FRAME_EVENTS
 from streams.server import Server, Shell
 from streams.store import ClickHouse
 from streams.workers.poison import BETWEEN
@@ -77,10 +78,12 @@ def replay(shell: Shell, reason: str = "") -> Replay:
     again stays, and so does that of which nothing was kept. Interrupted, it can be run again.
     """
     letters = shell.store.rows(
-        f"SELECT _partition, _offset, _index, bytes {_OPEN} {_GRANTED} {_KEPT} ORDER BY _partition, _offset, _index",
+        f"SELECT _partition, _offset, _index, reason, detail, bytes {_OPEN} {_GRANTED} {_KEPT} ORDER BY _partition, _offset, _index",
         {"reason": reason},
     )
-    total, refused = Outcome(), 0
+    total, tried = Outcome(), len(letters)
+    letters = [ours for row in letters if (ours := _ours(row, shell.key)) is not None]
+    refused = tried - len(letters)
     edge = shell.edge(trusted=True)
     for start in range(0, len(letters), MAX_FRAME_EVENTS):
         part = letters[start : start + MAX_FRAME_EVENTS]
@@ -90,9 +93,17 @@ def replay(shell: Shell, reason: str = "") -> Replay:
         passed = [row for place, row in enumerate(part) if place not in again]
         if passed:
             nothing = pa.RecordBatch.from_pylist([], LETTERS)
-            total.add(shell.load([Frame(frame.events, nothing, frame.topic, frame.packed_us)]))
+            total.add(shell.load([replace(frame, letters=nothing)]))
             _mark(shell, passed)
-    return Replay(len(letters), refused, total)
+    return Replay(tried, refused, total)
+
+
+def _ours(row: dict[str, Any], key: bytes) -> dict[str, Any] | None:
+    """Return a letter with its handles under the key in force; None where nobody here knows the one they are under."""
+    if row["reason"] != UNKNOWN_KEY:
+        return row
+    line = readdressed(_bytes(row["bytes"]), row["detail"], key)
+    return None if line is None else row | {"bytes": line}
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -10,6 +10,7 @@ from streams.edge import Edge
 from streams.embedded import Embedded
 from streams.engine import Outcome
 from streams.frames import Frame
+from streams.handle_keys import fitting, in_force
 from streams.ports import StoreError
 from streams.settings import Settings, SettingsError
 from streams.store import open_server
@@ -51,14 +52,15 @@ class Server:
         Raises
         ------
         SettingsError
-            None is set: of a server it is kept apart from the data.
+            None is set: of a server it is kept apart from the data. Or it is another than that of its handles.
         """
         if self.settings.handle_key is None:
             raise SettingsError(
                 "JOURNEY_HANDLE_KEY: must be set to the key of this server's handles to find one by its value; "
                 "by its hash, KIND:#0123456789abcdef, it is found without"
             )
-        return self.settings.handle_key
+        name = in_force(self.store)
+        return fitting(self.settings.handle_key, name) if name else self.settings.handle_key
 
     def edge(self, *, trusted: bool = False) -> Edge:
         """Return an edge that hashes with the key."""

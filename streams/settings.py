@@ -8,6 +8,8 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
+from journey.handle import KEY_BYTES
+
 __all__ = [
     "DEFAULT_DATA",
     "ENVIRONMENT",
@@ -18,6 +20,7 @@ __all__ = [
     "SettingsError",
     "WorkerSettings",
     "is_loopback",
+    "parse_key",
     "secret",
 ]
 
@@ -68,14 +71,14 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_WEBHOOK_NAME_SECRET_FILE": "the same from a file",
     "JOURNEY_WEBHOOK_NAME_URL": "address of webhook NAME as its provider knows it, where that is signed too (Square)",
     "JOURNEY_LOG": "text (default) or json: how workers and the gateway log",
-    "JOURNEY_HANDLE_KEY": "64 hex digits: the key that handles are hashed with; else the file handle.key is made",
+    "JOURNEY_HANDLE_KEY": "64 hex digits: the key that handles are hashed with; else the file handle.key is made. After journey "
+    "keys rotate, its successors too, with spaces between",
     "JOURNEY_DURABLE": "1: survive power cuts too (fsync of each frame and insert), not only crashes of the process",
     "JOURNEY_ID_WINDOW_DAYS": "days of event time for which ids are remembered; older repeats are looked up (7)",
     "JOURNEY_ALERTS": "TOML file of receivers of alerts, and of rules (deploy/alerting.md); none are told without",
     "JOURNEY_FAULT": "POINT or POINT:N, for tests: kill the process at a named write boundary",
 }
 _WEBHOOK = re.compile(r"JOURNEY_WEBHOOK_([A-Z0-9_]+?)_(SECRET|SECRET_FILE|URL)")
-_KEY_BYTES = 32
 _LONGEST_WINDOW = 366  # days; a year of ids in memory is enough
 
 
@@ -341,18 +344,30 @@ def _seconds(name: str, default: float) -> float:
     return seconds
 
 
+def parse_key(text: str) -> bytes:
+    """Read a key and its successors, in their order, each of 64 hex digits, with white space between them.
+
+    Raises
+    ------
+    ValueError
+        It is anything else.
+    """
+    keys = [bytes.fromhex(part) for part in text.split()]
+    if not keys or any(len(key) != KEY_BYTES for key in keys) or len(set(keys)) < len(keys):
+        raise ValueError(f"must be {2 * KEY_BYTES} hex digits, or several such keys, none twice")
+    return b"".join(keys)
+
+
 def _key(text: str) -> bytes | None:
     if not text:
         return None
     try:
-        key = bytes.fromhex(text)
+        return parse_key(text)
     except ValueError:
-        key = b""
-    if len(key) != _KEY_BYTES:
         raise SettingsError(
-            f"JOURNEY_HANDLE_KEY: must be {2 * _KEY_BYTES} hex digits, has {len(text)} characters"
-        )
-    return key
+            f"JOURNEY_HANDLE_KEY: must be {2 * KEY_BYTES} hex digits (and, with spaces between, its successors), has"
+            f" {len(text)} characters"
+        ) from None
 
 
 def _token(name: str) -> str:

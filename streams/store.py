@@ -41,6 +41,7 @@ _ANSWER_S = 300  # of silence; while a query goes on, a server says so at shorte
 _INSERT_ANSWER_S = 60
 _BAD_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 
+_LAST_KEY = "SELECT state FROM handle_keys ORDER BY at DESC LIMIT 1"
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 # What goes wrong is raised, and told by whoever catches it.
@@ -324,16 +325,24 @@ def open_server(settings: Settings) -> ClickHouse:
 
     Raises
     ------
+    StoreError
+        The key of its handles is being changed, or it cannot be opened.
     MigrationError
         Its tables are not those of this program; nothing but `journey migrate` changes them.
     """
     store = ClickHouse.of(settings)
     try:
         migrations.check(store.client, settings.cluster)
+        _check_key(store)
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _check_key(store: ClickHouse) -> None:
+    if any(row["state"] != "in force" for row in store.rows(_LAST_KEY)):
+        raise StoreError("the key of handles is being changed; killed, journey keys rotate finishes it")
 
 
 def to_ipc(rows: pa.Table) -> bytes:

@@ -86,13 +86,14 @@ def _into_log(settings: Settings) -> None:
     from streams.collector.key_file import KeyFile  # noqa: PLC0415 - as above
     from streams.collector.serving import Parts, serve  # noqa: PLC0415
     from streams.collector.sinks import FileSink  # noqa: PLC0415
-    from streams.embedded import key_file, lock  # noqa: PLC0415
+    from streams.embedded import lock  # noqa: PLC0415
+    from streams.key_files import key_file  # noqa: PLC0415
 
     data = settings.data
     data.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         lock(data, stack)
-        key = settings.handle_key or key_file(data / "handle.key")
+        key = settings.handle_key or key_file(data)
         parts = Parts(key, default_model(), KeyFile(data), lambda: FileSink(data / "log.sqlite"))
         serve(settings, parts, adapters=_adapters(settings), say=_say)
 

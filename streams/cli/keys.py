@@ -1,4 +1,4 @@
-"""Commands on write keys: who may send events to the collector, and which."""
+"""Commands on keys: that of handles, and write keys: who may send events to the collector, and which."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from journey.channel import CHANNELS, IDENTITY_AREA
-from streams.cli.options import Data, Json, UsageError, print_json, read_settings, say
+from streams.cli.options import Data, Json, UsageError, opened, print_json, read_settings, say
 from streams.clock import from_us, system_clock
 from streams.collector.keys import EVERY, KeyStore, WriteKey, made, revoked, rotated
 
@@ -20,6 +20,25 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("rotate")
+def rotate_handles(data: Data = None, as_json: Json = False) -> None:
+    """Put a successor of the key of handles in force: every id becomes another, one to one. Not while others write."""
+    from streams.rotating import resume  # noqa: PLC0415 - the commands below need no engine
+    from streams.rotating import rotate as rotated_key  # noqa: PLC0415
+
+    settings = read_settings(data)
+    name = resume(settings, system_clock()) if settings.store else ""
+    if not name:
+        with opened(data) as shell:
+            name = rotated_key(shell)
+    if as_json:
+        print_json({"fingerprint": name})
+    else:
+        say(f"the key [bold]{name}[/] is in force; keep it where backups are not")
+
+
 write_app = typer.Typer(no_args_is_help=True)
 app.add_typer(write_app, name="write", help="Keys that events are sent with.")
 

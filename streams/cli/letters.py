@@ -8,6 +8,7 @@ from rich.markup import escape
 from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
 from streams.edge import REASONS
 from streams.edge.reasons import DENIED
+from streams.foreign import UNKNOWN_KEY
 from streams.letters import drop as dropped
 from streams.letters import faults_of, listed
 from streams.letters import replay as replayed
@@ -18,6 +19,7 @@ __all__ = ["app"]
 _LATER = {
     DENIED: "the person did not consent; nothing of the event is kept",
     "not_a_frame": "a record behind the edge cannot be read",
+    UNKNOWN_KEY: "its handles are hashed with another key than those of the store",
     "erased": "its customer was being forgotten when it came",
 }
 _REASONS = REASONS | _LATER

@@ -56,6 +56,7 @@ _TOLD = {
     "streams.log": ("LogError",),
     "streams.migrations": ("MigrationError",),
     "streams.ports": ("StoreError",),
+    "streams.rekeying": ("RekeyError",),
     "streams.settings": ("SettingsError",),
     "streams.store": ("ClickHouseError", "QueryError"),
     "streams.workers.change": ("ChangeError",),

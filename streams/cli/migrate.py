@@ -8,6 +8,7 @@ import typer
 from streams import migrations, models
 from streams.cli.options import UsageError, read_settings, say
 from streams.clock import system_clock
+from streams.handle_keys import register
 from streams.settings import Settings
 from streams.store import ClickHouse
 
@@ -47,6 +48,8 @@ def _migrate(store: ClickHouse, settings: Settings) -> None:
         say(f"applied {name}")
     if settings.durable:
         store.make_durable()
+    if settings.handle_key is not None:
+        register(store, settings.handle_key, system_clock())
     if models.in_force(store.client) is None:
         model = models.activate_default(store.client, system_clock())
         say(f"model {model.hash} is in force")

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from journey.handle import fingerprint
 from schemas.event import MAX_AHEAD_S, MAX_EVENT_BYTES, event_v1
 from streams.edge import plain
 from streams.edge.columns import Rows, batch
@@ -42,6 +43,7 @@ class Edge:
 
     def __init__(self, key: bytes, nobody: frozenset[str] = frozenset(), *, trusted: bool = False) -> None:
         self._key = key
+        self._fingerprint = fingerprint(key)
         self._naming = Naming(key, nobody, trusted=trusted)
         self._properties = Properties()
         self._keys = Keys()
@@ -87,7 +89,8 @@ class Edge:
             rows, letters = rows.keep(_others(rows, barred)), letters + barred
         letters.sort(key=lambda letter: letter[0])
         events = batch(rows, self._keys)
-        return Frame(events, self._letters(letters, lines, partition, first_offset), topic, now_us)
+        refusals = self._letters(letters, lines, partition, first_offset)
+        return Frame(events, refusals, topic, now_us, self._fingerprint)
 
     def check(self, line: bytes, now_us: int) -> None:
         """Raise Refused unless `pack` would take this line for an event."""

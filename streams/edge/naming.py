@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from journey.handle import KIND_CODE, NOBODY, HandleKey, normalise
+from journey.handle import KEY_BYTES, KIND_CODE, NOBODY, HandleKey, normalise
 from schemas.event import MAX_HANDLES, HandleKind
 from streams.edge.plain import read_handles
 from streams.edge.reasons import Refused
@@ -38,6 +38,7 @@ class Naming:
 
     def __init__(self, key: bytes, nobody: frozenset[str] = frozenset(), *, trusted: bool = False) -> None:
         self._key = HandleKey(key)
+        self._order = self._by_priority if len(key) > KEY_BYTES else None  # else as they are
         self.nobody = NOBODY | nobody
         self.trusted = trusted
         self._known: dict[str, dict[str, Named]] = {kind: {} for kind in KIND_CODE}
@@ -81,10 +82,14 @@ class Naming:
             return named
         if not named:
             raise Refused("no_handle", "/data/handles: every value names nobody")
-        named = tuple(sorted(set(named)))
+        named = tuple(sorted(set(named), key=self._order))
         if len(named) > MAX_HANDLES:
             raise Refused("too_many_handles", f"/data/handles: {len(named)} handles, at most {MAX_HANDLES}")
         return named
+
+    def _by_priority(self, handle: tuple[int, int]) -> tuple[int, int]:
+        code, identifier = handle
+        return code, self._key.rank(identifier)
 
     def id(self, kind: str, value: str) -> int:
         """Return the id of one handle, 0 for nobody."""

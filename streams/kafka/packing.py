@@ -1,7 +1,7 @@
 """Lines into frames of one partition each: one pass through the edge, then rows are sorted out by handle."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -72,7 +72,7 @@ def pack_placed(
     columns["topic_partition"] = pa.array(places[nth, 0], pa.uint32())
     columns["topic_offset"] = pa.array(places[nth, 1], pa.uint64())
     letters = pa.RecordBatch.from_arrays(list(columns.values()), schema=LETTERS)
-    return Frame(frame.events, letters, frame.topic, frame.packed_us)
+    return replace(frame, letters=letters)
 
 
 def parcels(frame: Frame, partitions: int) -> Iterator[Parcel]:
@@ -127,7 +127,7 @@ def _spans(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
 def _encoded(frame: Frame, partition: int, piece: _Piece) -> Iterator[Parcel]:
     """Encode a frame; one that the topic would refuse, because sizes are uneven, is halved."""
     events, letters, rows = piece
-    data = encode(Frame(events, letters, frame.topic, frame.packed_us))
+    data = encode(replace(frame, events=events, letters=letters))
     if len(data) <= _most_bytes() or len(events) + len(letters) == 1:
         yield Parcel(partition, data, len(events), len(letters), rows)
         return

@@ -14,7 +14,7 @@ from streams.kafka.errors import TopicError
 from streams.settings import KafkaSettings
 from streams.workers.ports import LogSpan
 
-__all__ = ["Found", "Made", "create", "grow", "listed", "log_ends", "partition_count"]
+__all__ = ["Found", "Made", "create", "grow", "listed", "log_ends", "partition_count", "unfinished"]
 
 _MISSING = 3  # Kafka's code for a topic that is not there
 _EXISTS = 36
@@ -195,6 +195,12 @@ def log_ends(settings: KafkaSettings, name: str, partitions: Collection[int]) ->
         partition: LogSpan(max(0, read[place].offset) if place in read else 0, ends[place].offset, log)
         for partition, place in places.items()
     }
+
+
+def unfinished(settings: KafkaSettings) -> list[str]:
+    """Return in words which of our readers are at work, and what is unread; nothing when all is at rest."""
+    with admin(settings) as client:
+        return busy(client, settings, {topic.name: topic.partitions for topic in _found(client, settings)})
 
 
 def grow(settings: KafkaSettings, partitions: int) -> list[str]:

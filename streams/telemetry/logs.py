@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from journey.handle import KEY_BYTES
 from streams.settings import Settings
 
 __all__ = ["JsonFormatter", "TextFormatter", "config", "install"]
@@ -145,7 +146,8 @@ def _secrets(settings: Settings) -> tuple[str, ...]:
     given = {settings.store_password, settings.kafka.password, in_dsn, unquote(in_dsn)}
     forms = given | {quote(text, safe="") for text in given}
     if settings.handle_key is not None:
-        forms |= {settings.handle_key.hex(), repr(settings.handle_key)}
+        key = settings.handle_key
+        forms |= {repr(key)} | {key[at : at + KEY_BYTES].hex() for at in range(0, len(key), KEY_BYTES)}
     return tuple(
         sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=lambda form: (-len(form), form))
     )

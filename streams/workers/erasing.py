@@ -5,6 +5,7 @@ its way yet. An offset decides where that begins and ends, so that a record read
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -115,7 +116,7 @@ def without(frame: Frame, gone: U64) -> Frame:
     ]
     rows += [_blank({"topic_partition": 0, "topic_offset": 0}) for _ in range(int(hers.sum()))]
     kept = events.filter(pa.array(~hers))
-    return Frame(kept, pa.RecordBatch.from_pylist(rows, LETTERS), frame.topic, frame.packed_us)
+    return replace(frame, events=kept, letters=pa.RecordBatch.from_pylist(rows, LETTERS))
 
 
 def _blank(letter: dict[str, object]) -> dict[str, object]:

@@ -19,6 +19,7 @@ from schemas.topics import IDENTITY_MAP, INTERACTIONS
 from streams.batch import Batch, Record, Rows
 from streams.columns import names, times_or_null
 from streams.engine import Outcome
+from streams.foreign import known
 from streams.processors.identity import link_rows
 from streams.processors.intake import Intake, minute_counts, rows_of
 from streams.processors.journey import Journey
@@ -59,6 +60,8 @@ class IntakeWorker(Owner):
         Event time for which ids are remembered; a repeat of an older event is looked up in the store.
     log
         Tells how far partitions of interactions are acknowledged, and how far they go.
+    handle_key
+        Fingerprint of the key in force; "" where none was ever told.
     wait
         Called with seconds before an insert is tried again.
     """
@@ -71,12 +74,14 @@ class IntakeWorker(Owner):
         partitions: int,
         window_us: int,
         log: LogEnds,
+        handle_key: str = "",
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(store, INTERACTIONS, model)
         self._count = partitions
         self._window_us = window_us
         self._log = log
+        self._handle_key = handle_key
         self._writer = Writer(store, INTERACTIONS, wait)
         self._poison = Poison(store, INTERACTIONS)
         self.outcome = Outcome()
@@ -176,7 +181,8 @@ class IntakeWorker(Owner):
                 continue
             control = control_of(message)
             if control is None:
-                frame, elsewhere = ours(frame_of(message, now_us), message.partition, self._count)
+                frame = known(frame_of(message, now_us), self._handle_key)
+                frame, elsewhere = ours(frame, message.partition, self._count)
                 if len(gone := self._erasing.at(message.partition, message.offset)):
                     frame = without(frame, gone)
                 outgoing += elsewhere

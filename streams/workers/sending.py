@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -79,10 +80,10 @@ def ours(frame: Frame, partition: int, partitions: int) -> tuple[Frame, list[Out
     if belongs.all():
         return frame, []
     kept, others = (pa.array(mask) for mask in (belongs, ~belongs))
-    rest = Frame(frame.events.filter(others), frame.letters.slice(0, 0), frame.topic, frame.packed_us)
+    rest = replace(frame, events=frame.events.filter(others), letters=frame.letters.slice(0, 0))
     _log.warning(
         "%s[%d]: %d events were packed for other partitions; they are sent on",
         INTERACTIONS, partition, len(rest.events),
     )  # fmt: skip
     sent = [Outgoing(INTERACTIONS, each.partition, each.data) for each in parcels(rest, partitions)]
-    return Frame(frame.events.filter(kept), frame.letters, frame.topic, frame.packed_us), sent
+    return replace(frame, events=frame.events.filter(kept)), sent

@@ -14,6 +14,7 @@ from streams import faults, letters, remodel
 from streams.embedded import BusyError, Embedded
 from streams.forget import forget as forgotten
 from streams.ports import StoreError
+from streams.rotating import rotate as rotated
 from streams.settings import Settings
 from streams.verify import verify
 
@@ -60,7 +61,7 @@ BROKEN_CHAINS = """
 
 
 def settings(task) -> Settings:
-    key = None if task.get("own_key") else KEY
+    key = None if task.get("own_key") else KEY + bytes.fromhex(task.get("successor", ""))
     return Settings(data=Path(task["data"]), handle_key=key, durable=task.get("durable", False))
 
 
@@ -116,6 +117,15 @@ def forget(task) -> None:
     with opened(task) as embedded:
         forgotten(embedded, task["handle"])
         embedded.tick()
+        tell(task, tables(embedded))
+
+
+def rotate(task) -> None:
+    """Put the successor of the key in force; whoever was killed at it before, it may be so when the directory is open."""
+    with opened(task) as embedded:
+        rotated(embedded)
+        if embedded.key == KEY:
+            raise AssertionError("the successor is not in force")
         tell(task, tables(embedded))
 
 

@@ -65,6 +65,22 @@ def test_an_erasure_that_was_killed_at_every_write_is_finished_as_if_nothing_had
     assert in_files(killed, patterns(["p7@"], handles)) == []
 
 
+def test_a_key_whose_rotation_was_killed_at_every_write_is_in_force_as_if_nothing_had_happened(twins):
+    killed, calm = twins
+    successor = bytes(range(100, 132)).hex()
+    expected = run("rotate", calm, successor=successor)
+    # Of `key.book` the second is that it has begun; the third that it is ready, and from there on opening finishes it.
+    hits = (("key.book.after", 2), ("rekey.fill.before", 1), ("rekey.fill.after", 1), ("rekey.clear.after", 1),
+            ("rekey.fill.after", 3), ("key.book.after", 3), ("rekey.replace.before", 4), ("rekey.replace.after", 4),
+            ("key.book.before", 1), ("key.book.after", 1), ("rekey.clear.before", 4))  # fmt: skip
+    for armed in hits:
+        assert run("rotate", killed, successor=successor, arm=armed) is None, f"{armed} was not passed"
+    (nothing := killed.parent / "nothing").touch()
+    found = run("load", killed, successor=successor, input=nothing)
+    assert_same(found, expected)
+    assert found["key"] == KEY.hex() + successor
+
+
 def test_dead_letters_whose_dropping_was_killed_are_dropped_as_if_nothing_had_happened(twins):
     killed, calm = twins
     expected = run("drop", calm)

@@ -19,9 +19,18 @@ DROPPING = ("letters.drop", "letters.receipt", "letters.delete", "letters.clear"
 ERASING = (
     "erasure.begin", "erasure.receipt", "erasure.minutes", "erasure.delete", "log.scrub", "erasure.scrub", "erasure.clear",
 )  # fmt: skip
+ROTATING = ("key.book", "rekey.fill", "rekey.replace", "rekey.clear")
 # Struck in tests/alerts.
 ALERTS = ("insert.alerts", "insert.alert_marks", "insert.alert_deliveries", "insert.alert_figures")
-COMMANDS = ("model.evidence", "insert.dead_letter_replays", "sql.insert", "store.merges", *ERASING, *DROPPING)
+COMMANDS = (
+    "model.evidence",
+    "insert.dead_letter_replays",
+    "sql.insert",
+    "store.merges",
+    *ERASING,
+    *DROPPING,
+    *ROTATING,
+)
 # Passed by workers, gateways and commands on a server only: see tests/cluster and tests/kafka.
 DISTRIBUTED = (
     "fence.take", "fence.kill", "erasure.send", "erasure.book", "kafka.delete", "change.begin", "change.send", "change.evidence", "change.book", "worker.send",

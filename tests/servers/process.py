@@ -1,5 +1,6 @@
 """A server as a process in a group of its own: start, kill, pause, resume, stop; it never outlives its parent."""
 
+import os
 import random
 import signal
 import socket
@@ -74,6 +75,7 @@ class Process:
     def pause(self) -> None:
         """Stop the process where it stands: connections stay open and nothing answers."""
         self._signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)  # its threads stop one by one, and might answer until then
 
     def resume(self) -> None:
         """Let a paused process go on."""

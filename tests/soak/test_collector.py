@@ -1,5 +1,7 @@
 """The collector in numbers: malformed bodies, a thousand for each unit of JOURNEY_SOAK, and kills under load."""
 
+from collections import Counter
+
 import pytest
 
 from tests.collector.conftest import collect  # noqa: F401 — the fixture
@@ -17,11 +19,19 @@ def test_malformed_bodies_break_nothing_and_lose_no_good_event(collect):  # noqa
     key = collector.key("fuzz")
     collector.start()
     good: list[str] = []
+    statuses, items = Counter[int](), Counter[str]()
     for part in range(SOAK):
-        good += press(collector, key, PART, seed=100 + part, name=f"good-{part}")[1]
+        answers, accepted, told = press(collector, key, PART, seed=100 + part, name=f"good-{part}")
+        good += accepted
+        statuses += answers
+        items += told
         if part == 0:
             warm_mb = memory_mb(collector.pid)
-    assert memory_mb(collector.pid) - warm_mb < 400
+    end_mb = memory_mb(collector.pid)
+    print(
+        f"{statuses.total():,} bodies: {dict(statuses)}; items {dict(items)}; {warm_mb:.0f} to {end_mb:.0f} MB"
+    )
+    assert end_mb - warm_mb < 400
     assert "Traceback" not in collector.log
     assert collector.stop() == 0
     stored = {
