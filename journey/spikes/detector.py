@@ -10,7 +10,7 @@ from typing import Protocol
 from journey.spikes.baseline import Baseline
 from journey.spikes.event import Event
 from journey.spikes.policy import Policy
-from journey.spikes.surprise import Surprise
+from journey.spikes.surprise import Surprise, usual
 from journey.spikes.tail import Tails
 
 __all__ = ["THRESHOLD", "Detector", "Reading", "SeriesError", "check"]
@@ -130,6 +130,15 @@ class Detector:
             alarm=alarm,
             under_way=self._event.under_way(at_s),
         )
+
+    def usual(self, expected: float, span: timedelta) -> tuple[float, float]:
+        """Return between which counts over a span the series mostly stays, where `expected` is to be expected.
+
+        The upper one is as far above as counts that fade over the longest of `spans` no longer than `span` have been in
+        all but the share `policy.tail` of the time; the lower one is as far below.
+        """
+        index = max((i for i, known in enumerate(self.spans) if known <= span), default=0)
+        return usual(expected, self._tails.each[index].quantile, self.policy.dispersion)
 
     def snapshot(self) -> list[float]:
         """Return the state as plain numbers, always as many for the same width and policy."""

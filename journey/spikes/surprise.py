@@ -2,11 +2,23 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
-from math import asinh, sqrt
+from math import asinh, sinh, sqrt
 
-__all__ = ["Surprise"]
+__all__ = ["Surprise", "usual"]
 
 _ANSCOMBE = 0.375
+
+
+def usual(expected: float, surprise: float, dispersion: float) -> tuple[float, float]:
+    """Return the counts that are `surprise` below and above the expected one, on the scale of Surprise; 0 at least.
+
+    >>> [round(count, 1) for count in usual(9.0, 2.0, 8.0)]
+    [2.1, 20.8]
+    """
+    size = dispersion - 2 * _ANSCOMBE
+    middle, away = asinh(sqrt((expected + _ANSCOMBE) / size)), surprise / (2 * sqrt(dispersion))
+    low, high = max(0.0, middle - away), middle + away
+    return max(0.0, size * sinh(low) ** 2 - _ANSCOMBE), size * sinh(high) ** 2 - _ANSCOMBE
 
 
 class Surprise:

@@ -40,6 +40,11 @@ class Tail:
         excess = surprise - self._numbers[0]
         return excess / self._numbers[1] / _LN10 - log10(self._policy.tail) if excess > 0 else 0.0
 
+    @property
+    def quantile(self) -> float:
+        """Surprise that the series is above for the share `policy.tail` of the time."""
+        return self._numbers[0]
+
     def learn(self, surprise: float, rows: float) -> None:
         """Take one surprise; `rows` were taken before it."""
         numbers, policy = self._numbers, self._policy

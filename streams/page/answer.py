@@ -47,6 +47,8 @@ def _told(value: Any) -> Any:
     """Return None for what is no number, a share of nothing; times, which the client gives without a zone, in UTC."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return type(value)(_told(each) for each in value)
     return aware(value) if isinstance(value, datetime) else value
 
 

@@ -15,7 +15,7 @@ __all__ = ["bottom", "failed", "message", "panel", "query_page", "top"]
 _HEAD = Markup(
     '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     '<meta name="color-scheme" content="light dark">'
-    '<link rel="icon" href="/static/icon.svg"><link rel="stylesheet" href="/static/style.css">'
+    '<link rel="icon" href="/static/icon.svg"><link rel="stylesheet" href="/static/style.css"><link rel="stylesheet" href="/static/views.css">'
     '<script type="module" src="/static/page.js"></script>'
 )
 
@@ -92,7 +92,7 @@ def panel(view: View, made: Panel, scope: Scope, found: Answered) -> Markup:
             else together([note, behind]),
         ]
     )
-    return _section(made, shown, _ways(view, made, scope, png=figure is not None))
+    return _section(made, shown, _ways(view, made, scope, png=figure is not None and made.picture))
 
 
 def failed(made: Panel, text: str) -> Markup:

@@ -51,6 +51,8 @@ class Panel:
         Of the table, in order; the query may return more.
     draw
         Returns the SVG; without it the table is the figure.
+    picture
+        Whether what is drawn can be had as PNG: it is one SVG.
     parameters
         Further parameters; raises ScopeError where the URL asks for what cannot be.
     derive
@@ -69,6 +71,7 @@ class Panel:
     sql: str
     columns: Sequence[Column]
     draw: Draw | None = None
+    picture: bool = True
     parameters: Callable[[Scope], Mapping[str, Any]] = lambda _: {}
     derive: Callable[[Sequence[Row], Scope], Sequence[Row]] = lambda rows, _: rows
     empty: str = "There is nothing in this period: choose a longer one."

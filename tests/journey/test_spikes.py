@@ -258,3 +258,22 @@ def test_a_gap_among_the_first_buckets_does_not_hide_the_width():
     for i in (0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13):
         series.feed(START_US + i * us(FIVE), 3)
     assert series.detector.width == FIVE
+
+
+@pytest.mark.parametrize("span", [FIVE, timedelta(minutes=15), timedelta(hours=1)])
+def test_quiet_counts_over_a_span_mostly_stay_where_they_usually_do_and_a_burst_does_not(span):
+    detector, rows = after_ten_days(), span // FIVE
+    readings = run(detector, quiet(3, 5, seed=2), start_us=next_us())
+    blocks = [readings[i : i + rows] for i in range(0, len(readings), rows)]
+    outside = 0
+    for block in blocks:
+        expected = sum(reading.expected for reading in block)
+        low, high = detector.usual(expected, span)
+        assert 0 <= low < expected < high < 5 * expected
+        outside += not low <= sum(reading.count for reading in block) <= high
+    assert outside <= 0.1 * len(blocks)
+
+
+def test_a_span_shorter_than_a_bucket_is_taken_for_one():
+    detector = after_ten_days()
+    assert detector.usual(5, MINUTE) == detector.usual(5, FIVE)

@@ -289,11 +289,50 @@ def check_paths_to_purchase(world):
             )
 
 
-def check_zombies(world):
-    def engaged(touch):
-        rules = world.model.rules_for(touch.type)
-        return world.revenue(touch) > 0 or any(r.weight > 0 and r.stage > 1 for r in rules)
+ONE_BY_ONE = """
+    SELECT brand, place, product, uniqExact(customer), count(), sumMap(map(currency, CAST(b.revenue, 'Decimal(38, 4)'))),
+        round(quantileExactInclusive(0.5)(toUnixTimestamp64Micro(bought_at) - toUnixTimestamp64Micro(looked_at)) / 86400000000, 9)
+    FROM looked_then_bought(window_days = 30) AS b
+    WHERE way = '{way}'
+    GROUP BY brand, place, product
+"""
 
+
+def check_what_sums_count(world):
+    """Each row behind a sum: what the sums of the views above count, one by one."""
+    for sums, rows in (
+        (
+            "SELECT brand, from_channel, to_channel, switches, customers FROM channel_switches",
+            "SELECT brand, from_channel, to_channel, count(), uniqExact(customer) FROM channel_steps GROUP BY ALL",
+        ),
+        *(
+            (
+                f"SELECT brand, place, product, customers, purchases, revenue, round(median_days, 9) FROM {way}(window_days = 30)",
+                ONE_BY_ONE.format(way=way),
+            )
+            for way in ("showrooming", "webrooming")
+        ),
+    ):
+        expected, found = (world.client.query(sql).result_rows for sql in (sums, rows))
+        assert sorted(map(repr, found)) == sorted(map(repr, expected))
+
+
+def engaged(world, touch):
+    rules = world.model.rules_for(touch.type)
+    return world.revenue(touch) > 0 or any(r.weight > 0 and r.stage > 1 for r in rules)
+
+
+def check_content_touches(world):
+    rows = world.rows("SELECT brand, content, customer, event, engaged FROM content_touches")
+    assert {tuple(row.values()) for row in rows} == {
+        (brand, touch.content, customer, touch.event, engaged(world, touch))
+        for (brand, customer), touches in world.by_customer().items()
+        for touch in touches
+        if touch.content
+    }
+
+
+def check_zombies(world):
     by_content = defaultdict(list)
     for touches in world.by_customer().values():
         for touch in touches:
@@ -304,7 +343,7 @@ def check_zombies(world):
         expected = {}
         for key, touches in by_content.items():
             first, last = (pick(t.time_us for t in touches) for pick in (min, max))
-            engagement = max((t.time_us for t in touches if engaged(t)), default=None)
+            engagement = max((t.time_us for t in touches if engaged(world, t)), default=None)
             if first <= from_us and (engagement is None or engagement < from_us):
                 since = sum(engagement is None or t.time_us > engagement for t in touches)
                 expected[key] = first, last, len(touches), engagement, since, last >= from_us
@@ -356,6 +395,8 @@ CHECKS = [
     check_target_progress,
     check_channel_switches,
     check_paths_to_purchase,
+    check_what_sums_count,
+    check_content_touches,
     check_zombies,
     check_unmapped_types,
 ]

@@ -70,7 +70,13 @@ class TimeScale:
         step_s = step.total_seconds()
         first = math.ceil(self.low.timestamp() / step_s) * step_s
         count = int((self.high.timestamp() - first) // step_s) + 1
-        form = "%H:%M" if step < timedelta(days=1) and span <= timedelta(days=2) else "%-d %b"
+        form = (
+            "%-d %b"
+            if step >= timedelta(days=1)
+            else "%H:%M"
+            if span <= timedelta(days=2)
+            else "%-d %b %H:%M"
+        )
         if timedelta(days=300) < span:
             form = "%b %Y"
         at = [datetime.fromtimestamp(first + n * step_s, UTC) for n in range(max(count, 0))]

@@ -1,0 +1,106 @@
+-- What a figure counts, one by one: whoever reads a sum can list the customers behind it, for any period.
+
+-- Touches: each with the one before it of the same customer and brand, as in channel_switches. The touch before may
+-- be older than a period that is asked for.
+CREATE VIEW channel_steps
+AS SELECT
+    brand,
+    customer,
+    time,
+    event,
+    from_channel,
+    to_channel,
+    place,
+    gap_us / 1000000 AS gap_s
+FROM
+(
+    SELECT
+        brand,
+        customer,
+        time,
+        event,
+        channel AS to_channel,
+        place,
+        toUnixTimestamp64Micro(time) - lagInFrame(toUnixTimestamp64Micro(time), 1, 0) OVER path AS gap_us,
+        lagInFrame(channel, 1, '') OVER path AS from_channel
+    FROM touchpoints
+    WINDOW path AS (PARTITION BY brand, customer ORDER BY time, event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+)
+WHERE from_channel != ''
+COMMENT 'Every touch that follows another of the same customer, with the channel of both';
+
+-- Purchases: those that showrooming and webrooming count, by the same rules, each with its customer and its look.
+CREATE VIEW looked_then_bought
+AS SELECT
+    bought.brand AS brand,
+    CAST(bought.way, 'Enum8(\'showrooming\' = 1, \'webrooming\' = 2)') AS way,
+    if(bought.way = 1, seen.place, bought.place) AS place,
+    bought.product AS product,
+    bought.customer AS customer,
+    seen.time AS looked_at,
+    bought.time AS bought_at,
+    bought.event AS event,
+    assumeNotNull(bought.revenue) AS revenue,
+    bought.currency AS currency
+FROM
+(
+    SELECT brand, customer, product, place, time, event, currency, revenue, if(channel = 'store', 2, 1) AS way
+    FROM touchpoints
+    WHERE product != '' AND revenue > 0
+) AS bought
+ASOF INNER JOIN
+(
+    SELECT brand, customer, product, time, if(channel = 'store', 1, 2) AS way, argMax(place, event) AS place
+    FROM touchpoints
+    WHERE product != '' AND channel IN ('store', 'web', 'social', 'direct', 'support') AND ifNull(revenue, 0) = 0
+    GROUP BY brand, customer, product, time, way
+) AS seen
+ON seen.brand = bought.brand AND seen.customer = bought.customer AND seen.product = bought.product AND seen.way = bought.way AND seen.time < bought.time
+WHERE toUnixTimestamp64Micro(bought.time) - toUnixTimestamp64Micro(seen.time) <= {window_days:UInt32} * 86400000000
+COMMENT 'looked_then_bought(window_days = n): purchases within n days of a look at the product on the other side of the counter';
+
+-- Touches: those on content, with whether they engage, as zombies has it: a type to which the model in force gives a
+-- positive weight for a stage above attention, or one that brings revenue.
+CREATE VIEW content_touches
+AS WITH
+    (
+        SELECT groupUniqArray(toString(type))
+        FROM model_weights FINAL
+        WHERE model = (SELECT model FROM model_in_force) AND weight > 0 AND stage NOT IN ('none', 'attention')
+    ) AS engaging
+SELECT
+    brand,
+    content,
+    customer,
+    time,
+    event,
+    type,
+    channel,
+    CAST(has(engaging, toString(type)) OR has(engaging, concat('*.', splitByChar('.', type)[2])) OR ifNull(revenue > 0, false), 'Bool') AS engaged,
+    revenue,
+    currency
+FROM touchpoints
+WHERE content != ''
+COMMENT 'Touches that name a post, page, mail or ad, and whether each engages with it';
+
+ALTER TABLE channel_steps
+    COMMENT COLUMN brand        'Brand',
+    COMMENT COLUMN customer     'Customer: the smallest handle id of those that are one person',
+    COMMENT COLUMN time         'When the later touch happened',
+    COMMENT COLUMN event        'Key of the later touch',
+    COMMENT COLUMN from_channel 'Channel of the touch before',
+    COMMENT COLUMN to_channel   'Channel of the later touch',
+    COMMENT COLUMN place        'Store of the later touch; empty without one',
+    COMMENT COLUMN gap_s        'Seconds between them';
+
+ALTER TABLE content_touches
+    COMMENT COLUMN brand    'Brand',
+    COMMENT COLUMN content  'Post, page, mail or ad',
+    COMMENT COLUMN customer 'Customer: the smallest handle id of those that are one person',
+    COMMENT COLUMN time     'When it happened',
+    COMMENT COLUMN event    'Key of the touch',
+    COMMENT COLUMN type     'What happened, as area.verb',
+    COMMENT COLUMN channel  'social, web, store, support, direct or other, by the model in force',
+    COMMENT COLUMN engaged  'Whether it engages',
+    COMMENT COLUMN revenue  'Revenue, negative where it is given back; NULL without amount',
+    COMMENT COLUMN currency 'ISO 4217; empty without amount'
