@@ -34,7 +34,7 @@ run: $(VENV)/.run
 	@$(BIN)/python deploy/demo.py --data $(DATA)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" tests
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak" tests
 
 check: $(VENV)/.test
 	$(BIN)/ruff check journey schemas streams tests deploy
