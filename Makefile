@@ -1,4 +1,5 @@
-# make run    set up, load the bundled evening and a simulated month, show what comes out
+# make run    set up, load the bundled evening and a simulated month, show what comes out, serve the page until Ctrl-C
+#             (RUN=--demo keeps a few made-up events a second coming; RUN=--empty loads nothing)
 # make test   set up, run every test
 # make check  ruff and mypy --strict
 # make bench  figures of speed and memory
@@ -31,7 +32,7 @@ $(VENV)/.test: $(VENV)/.run requirements/dev.txt
 	@touch $@
 
 run: $(VENV)/.run
-	@$(BIN)/python deploy/demo.py --data $(DATA)
+	@$(BIN)/python deploy/demo.py --data $(DATA) $(RUN)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak" tests

@@ -1,4 +1,4 @@
-"""What `make run` does: load the bundled evening and a simulated month, and show what comes out."""
+"""What `make run` does: load the bundled evening and a simulated month, show what comes out, and serve the page."""
 
 import argparse
 import os
@@ -31,7 +31,20 @@ def main() -> None:
     """Run the demonstration on one data directory; a second run shows the same data again."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(".journey"))
-    data: Path = parser.parse_args().data
+    parser.add_argument("--empty", action="store_true", help="load nothing, and show the page")
+    parser.add_argument(
+        "--demo", action="store_true", help="make up a few events a second while the page is shown"
+    )
+    asked = parser.parse_args()
+    if not asked.empty:
+        show(asked.data)
+    words = [JOURNEY, "up", "--data", asked.data, *(["--demo"] if asked.demo else [])]
+    print(f"\n$ journey {' '.join(map(str, words[1:]))}     (Ctrl-C ends it)", flush=True)
+    os.execv(JOURNEY, words)  # noqa: S606 - our own command takes the place of this one
+
+
+def show(data: Path) -> None:
+    """Load what is not there yet, and show what commands say about it."""
     month = data / "month.ndjson"
     if not month.exists():
         data.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
 """Commands that take events over HTTP: collector, into Kafka or a log; up, with the engine in the same process."""
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from streams import faults
 from streams.adapters import Adapter
 from streams.cli.options import Data, UsageError, say
 from streams.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from streams.collector.serving import Parts
 
 __all__ = ["collector", "up"]
 
@@ -25,15 +28,24 @@ def collector(data: Data = None) -> None:
         _told(settings, lambda: _into_log(settings))
 
 
-def up(data: Data = None) -> None:
-    """Take events over HTTP and process them, in one process, until SIGTERM or Ctrl-C."""
+def up(
+    data: Data = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Make up a few events a second, to look at")] = False,
+) -> None:
+    """Take events over HTTP, process them and show the page, in one process, until SIGTERM or Ctrl-C.
+
+    Where JOURNEY_STORE names a server, show the page over its tables: journey collector and worker do the rest there.
+    """
     settings = _settings(data)
+    if settings.store and not demo:
+        _told(settings, lambda: _over_server(settings))
+        return
     if settings.store or settings.kafka.servers:
         raise UsageError(
-            "journey up is for one process with a data directory: unset JOURNEY_KAFKA, and JOURNEY_STORE where it names"
-            " a server; for a deployment: journey collector and journey worker"
+            "journey up is for one process with a data directory: unset JOURNEY_KAFKA, or set JOURNEY_STORE to the server"
+            " whose journeys are to be shown; for a deployment: journey collector and journey worker"
         )
-    _told(settings, lambda: _embedded(settings))
+    _told(settings, lambda: _embedded(settings, demo=demo))
 
 
 def _settings(data: Any) -> Settings:
@@ -58,8 +70,25 @@ def _say(url: str) -> None:
 
 
 def _say_page(url: str) -> None:
-    _say(url)
-    say(f"[bold]{url}[/]  shows the journeys")
+    say(f"[bold]{url}[/]  shows the journeys; events are taken at /v1/events, documentation is at /docs")
+
+
+@contextmanager
+def _living(parts: "Parts", *, demo: bool) -> Iterator[None]:
+    """Keep made-up events coming meanwhile, where that is asked for."""
+    if not demo:
+        yield
+        return
+    from streams.clock import system_clock  # noqa: PLC0415 - as above
+    from streams.edge import Edge  # noqa: PLC0415
+    from streams.living import Living  # noqa: PLC0415
+
+    living = Living(Edge(parts.handle_key, parts.model.identity.nobody), parts.open_sink, system_clock)
+    living.start()
+    try:
+        yield
+    finally:
+        living.stop()
 
 
 def _adapters(settings: Settings) -> Sequence[Adapter]:
@@ -98,7 +127,26 @@ def _into_log(settings: Settings) -> None:
         serve(settings, parts, adapters=_adapters(settings), say=_say)
 
 
-def _embedded(settings: Settings) -> None:
+def _over_server(settings: Settings) -> None:
+    from streams.collector.serving import serve_routes  # noqa: PLC0415 - as above
+    from streams.page.opening import opened_page  # noqa: PLC0415
+    from streams.store import open_server  # noqa: PLC0415
+
+    open_server(settings).close()
+    with opened_page(settings) as page:
+        if page is None:
+            raise SettingsError(
+                "JOURNEY_PAGE_TOKEN: must be set where the page can be reached from other machines, directly or through proxies"
+            )
+        serve_routes(
+            settings.collector,
+            page.routes,
+            ending=page.live.end,
+            say=lambda url: say(f"[bold]{url}[/]  shows the journeys"),
+        )
+
+
+def _embedded(settings: Settings, *, demo: bool) -> None:
     from streams.collector.key_file import KeyFile  # noqa: PLC0415 - as above
     from streams.collector.pump import Pump  # noqa: PLC0415
     from streams.collector.serving import Parts, serve  # noqa: PLC0415
@@ -111,7 +159,7 @@ def _embedded(settings: Settings) -> None:
         log = settings.data / "log.sqlite"
         keys = KeyFile(settings.data)
         parts = Parts(embedded.key, embedded.model, keys, lambda: FileSink(log), pump.trouble)
-        with opened_page(settings) as page:
+        with opened_page(settings) as page, _living(parts, demo=demo):
             serve(
                 settings,
                 parts,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import uvicorn
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from journey.model import Model
@@ -23,7 +24,7 @@ from streams.edge import Edge
 from streams.settings import CollectorSettings, Settings, SettingsError
 from streams.telemetry.collector import CollectorTelemetry
 
-__all__ = ["Parts", "serve"]
+__all__ = ["Parts", "serve", "serve_routes"]
 
 _BACKLOG = 1_024
 _KEEP_ALIVE_S = 75
@@ -93,23 +94,7 @@ def serve(  # noqa: PLR0913 - keywords
         policy = Policy(settings.collector.proxies, settings.collector.address_rate)
         intake = Intake(keyring, committer, policy)
         watched = Watched(telemetry.health, telemetry.ready)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application(intake, watched, adapters, routes),
-                http=Connection,
-                loop="uvloop",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=_GRACE_S,
-                ssl_certfile=settings.collector.certificate or None,
-                ssl_keyfile=settings.collector.certificate_key or None,
-            )
-        )
+        server = _server(settings.collector, application(intake, watched, adapters, routes))
         telemetry.start()
         committer.start()
         try:
@@ -121,6 +106,41 @@ def serve(  # noqa: PLR0913 - keywords
         finally:
             committer.stop()
             telemetry.stop()
+
+
+def serve_routes(
+    settings: CollectorSettings,
+    routes: Sequence[BaseRoute],
+    *,
+    ending: Callable[[], None],
+    say: Callable[[str], None],
+) -> None:
+    """Serve routes alone, taking no events, until SIGTERM or SIGINT; otherwise as `serve`."""
+    with _listening(settings) as listener:
+        server = _server(settings, Starlette(routes=list(routes)))
+        with _signals(server, ending):
+            say(_url(settings, listener))
+            server.run(sockets=[listener])
+
+
+def _server(settings: CollectorSettings, served: Starlette) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            served,
+            http=Connection,
+            loop="uvloop",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_GRACE_S,
+            ssl_certfile=settings.certificate or None,
+            ssl_keyfile=settings.certificate_key or None,
+        )
+    )
 
 
 @contextmanager
