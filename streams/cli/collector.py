@@ -110,7 +110,7 @@ def _embedded(settings: Settings) -> None:
     try:
         log = settings.data / "log.sqlite"
         keys = KeyFile(settings.data)
-        parts = Parts(embedded.key, embedded.model, keys, lambda: FileSink(log), pump.trouble)
+        parts = Parts(embedded.key, embedded.model, keys, lambda: FileSink(log), pump.trouble, pump.samples)
         with opened_page(settings) as page:
             serve(
                 settings,
