@@ -84,7 +84,9 @@ def rekey(store: ClickHouse, key: bytes, now_us: int, busy: Callable[[], Sequenc
     """
     old = key[:-KEY_BYTES]
     if store.cluster:
-        raise RekeyError("on a ClickHouse cluster the key cannot be changed yet: see the runbook")
+        raise RekeyError(
+            "on a ClickHouse cluster it is not changed in place: publish history again into a new database"
+        )
     if not old or in_force(store) not in {fingerprint(old), ""}:
         raise RekeyError(
             f"the key in force is {in_force(store) or 'unknown'}, and the one before the last is another"
