@@ -85,11 +85,20 @@ class HandleKey:
 
     Several keys of 32 bytes, one behind the other, are a key and its successors: what the first one makes of a handle
     is wrapped in each of the others, so that ids under the first can be turned into ids under all.
+
+    Raises
+    ------
+    ValueError
+        Longer than one key, and not several whole ones.
     """
 
     __slots__ = ("_inner", "_outer", "_wraps")
 
     def __init__(self, key: bytes) -> None:
+        if len(key) > KEY_BYTES and len(key) % KEY_BYTES:
+            raise ValueError(
+                f"a key of handles is {KEY_BYTES} bytes, or several times that; this has {len(key)}"
+            )
         keys = [key[start : start + KEY_BYTES] for start in range(0, len(key), KEY_BYTES)]
         block = keys[0].ljust(_BLOCK, b"\0")
         self._inner = sha256(block.translate(_IPAD))

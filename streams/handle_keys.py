@@ -61,5 +61,5 @@ def fitting(key: bytes, name: str) -> bytes:
             return key[:end]
     raise SettingsError(
         f"JOURNEY_HANDLE_KEY (or handle.key): handles of this store are hashed with the key {name}, and ours is"
-        f" {fingerprint(key)}: everybody would be new. Bring the right one back; see the runbook, The key is lost"
+        f" {fingerprint(key)}: everybody would be new. Bring the right one back; see the runbook, The key is lost, or known to others"
     )

@@ -84,7 +84,9 @@ def rekey(store: ClickHouse, key: bytes, now_us: int, busy: Callable[[], Sequenc
     """
     old = key[:-KEY_BYTES]
     if store.cluster:
-        raise RekeyError("on a ClickHouse cluster the key cannot be changed yet: see the runbook")
+        raise RekeyError(
+            "on a ClickHouse cluster it is not changed in place: publish history again into a new database"
+        )
     if not old or in_force(store) not in {fingerprint(old), ""}:
         raise RekeyError(
             f"the key in force is {in_force(store) or 'unknown'}, and the one before the last is another"
@@ -103,7 +105,7 @@ def rekey(store: ClickHouse, key: bytes, now_us: int, busy: Callable[[], Sequenc
         )
         for table in _TABLES:
             store.client.command(f"CREATE TABLE {table}{_NEW} AS {table}")
-        _fill(store, HandleKey(key), len(old) // KEY_BYTES)
+    _fill(store, HandleKey(key), len(old) // KEY_BYTES)
     keep(store, fingerprint(key), READY, now_us)
     finish(store, now_us)
 
@@ -148,7 +150,8 @@ def _fill(store: ClickHouse, key: HandleKey, since: int) -> None:
     for table, select in _FILLED.items():
         names = ", ".join(row["name"] for row in store.rows(f"DESCRIBE TABLE {table}"))
         sql = f"INSERT INTO {table}{_NEW} ({names}) SELECT {names} FROM ({select.format(renames=_RENAMES)})"
-        store.client.command(sql)
+        with boundary("rekey.fill"):
+            store.client.command(sql)
     for rows in _interactions(store):
         store.insert(f"interactions{_NEW}", becomes.interactions(rows))
     for rows in _dead_letters(store):
@@ -161,8 +164,7 @@ def _rename(store: ClickHouse, becomes: "_Becoming") -> None:
     new = becomes.ids(handles)
     customer = dict(zip(handles.tolist(), new.tolist(), strict=True))
     table = pa.table({"id": handles, "becomes": new, "customer": new})
-    with boundary("rekey.fill"):
-        store.insert(_RENAMES, table)
+    store.insert(_RENAMES, table)
     swaps = store.rows(
         "SELECT c.customer AS name, argMin(r.id, r.becomes) AS smallest FROM customers AS c"
         f" INNER JOIN {_RENAMES} AS r ON r.id = c.handle GROUP BY c.customer HAVING name != smallest"
@@ -172,9 +174,7 @@ def _rename(store: ClickHouse, becomes: "_Becoming") -> None:
         customer[name], customer[smallest] = customer[smallest], customer[name]
     with boundary("rekey.fill"):
         store.client.command(f"TRUNCATE TABLE {_RENAMES}")
-        store.insert(
-            _RENAMES, table.set_column(2, "customer", pa.array(list(customer.values()), pa.uint64()))
-        )
+    store.insert(_RENAMES, table.set_column(2, "customer", pa.array(list(customer.values()), pa.uint64())))
 
 
 def _interactions(store: ClickHouse) -> Iterator[pa.Table]:
