@@ -279,7 +279,7 @@ def _sql(collector: CollectorSettings) -> SqlSettings:
     )
     if settings.token and len(settings.token) < _SHORTEST_TOKEN:
         raise SettingsError(f"JOURNEY_SQL_TOKEN: must have {_SHORTEST_TOKEN} characters at least")
-    if is_off or _is_loopback(settings.host):
+    if is_off or is_loopback(settings.host):
         return settings
     if not settings.token:
         raise SettingsError(
