@@ -207,7 +207,7 @@ class ClickHouse(Restoring):
     def read_only(self, limits: Mapping[str, int]) -> None:
         """Have this connection to the engine in this process read only, within limits; there is no way back."""
         for name, value in (dict(limits) | {"readonly": 1}).items():
-            self.client.command(f"SET {name} = {value}")
+            self.client.raw_query(f"SET {name} = {value}")
 
     @contextmanager
     def merges_held(self) -> Iterator[None]:

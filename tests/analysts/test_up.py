@@ -14,6 +14,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from streams import cookbook
 from tests.collector.server import BATCH, Collector, event
+from tests.server.conftest import KEY
 from tests.servers.process import wait_until
 
 TOKEN = "a-token-of-twenty-chars"
@@ -23,7 +24,7 @@ TOKEN = "a-token-of-twenty-chars"
 def up(loaded, tmp_path_factory):
     folder = tmp_path_factory.mktemp("up")
     shutil.copytree(loaded, folder / "data", symlinks=True)
-    collector = Collector(folder, JOURNEY_SQL_PORT="0", JOURNEY_SQL_TOKEN=TOKEN)
+    collector = Collector(folder, JOURNEY_SQL_PORT="0", JOURNEY_SQL_TOKEN=TOKEN, JOURNEY_HANDLE_KEY=KEY)
     collector.secret = collector.key("shop")
     yield collector.start()
     collector.kill()
