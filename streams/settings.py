@@ -18,6 +18,7 @@ __all__ = [
     "KafkaSettings",
     "Settings",
     "SettingsError",
+    "SqlSettings",
     "WorkerSettings",
     "is_loopback",
     "parse_key",
@@ -59,6 +60,10 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_COLLECTOR_PROXIES": "networks of the proxies in front, 10.0.0.0/8,…: they end TLS, and their "
     "X-Forwarded-For is believed",
     "JOURNEY_COLLECTOR_ADDRESS_RATE": "requests a second that one address may send (200; 0 is without limit)",
+    "JOURNEY_SQL_HOST": "address on which `journey up` answers queries in ClickHouse's HTTP protocol (127.0.0.1); another "
+    "one than loopback needs JOURNEY_SQL_TOKEN, and the collector's certificate or proxies",
+    "JOURNEY_SQL_PORT": "port of it (8123; 0 is any free one, off is none)",
+    "JOURNEY_SQL_TOKEN": "password that queries need, of 16 characters at least; without one loopback asks nobody",
     "JOURNEY_BATCH_SECONDS": "longest time that a worker gathers frames for one batch (0.2)",
     "JOURNEY_SESSION_SECONDS": "silence after which Kafka gives a worker's partitions to others (10)",
     "JOURNEY_STALL_SECONDS": "a worker whose lag does not fall for so long says so on /health and exits (120)",
@@ -126,6 +131,19 @@ class CollectorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SqlSettings:
+    """Where and from whom `journey up` takes queries; `port` is None where it does not.
+
+    `is_wanted` where the port was chosen: it goes on without queries where another program has the usual one.
+    """
+
+    host: str = "127.0.0.1"
+    port: int | None = 8123
+    is_wanted: bool = False
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AdapterSettings:
     """Mappings of other protocols, None for the bundled ones; secrets and addresses of webhooks by name in capitals."""
 
@@ -151,6 +169,7 @@ class Settings:
     kafka: KafkaSettings = KafkaSettings()
     worker: WorkerSettings = WorkerSettings()
     collector: CollectorSettings = CollectorSettings()
+    sql: SqlSettings = SqlSettings()
     adapters: AdapterSettings = field(default_factory=AdapterSettings)
     page_token: str = field(default="", repr=False)
     alerts: Path | None = None
@@ -173,7 +192,8 @@ class Settings:
             cluster=_name("JOURNEY_CLUSTER"),
             kafka=_kafka(),
             worker=_worker(),
-            collector=_collector(),
+            collector=(collector := _collector()),
+            sql=_sql(collector),
             adapters=_adapters(),
             page_token=_token("JOURNEY_PAGE_TOKEN"),
             alerts=Path(alerts) if (alerts := os.environ.get("JOURNEY_ALERTS", "")) else None,
@@ -245,6 +265,31 @@ def _collector() -> CollectorSettings:
     if bool(settings.certificate) != bool(settings.certificate_key):
         raise SettingsError(
             "JOURNEY_COLLECTOR_CERTIFICATE and JOURNEY_COLLECTOR_CERTIFICATE_KEY belong together"
+        )
+    return settings
+
+
+def _sql(collector: CollectorSettings) -> SqlSettings:
+    is_off = os.environ.get("JOURNEY_SQL_PORT") == "off"
+    settings = SqlSettings(
+        host=os.environ.get("JOURNEY_SQL_HOST", "127.0.0.1"),
+        port=None if is_off else _port("JOURNEY_SQL_PORT", 8123),
+        is_wanted="JOURNEY_SQL_PORT" in os.environ,
+        token=os.environ.get("JOURNEY_SQL_TOKEN", ""),
+    )
+    if settings.token and len(settings.token) < _SHORTEST_TOKEN:
+        raise SettingsError(f"JOURNEY_SQL_TOKEN: must have {_SHORTEST_TOKEN} characters at least")
+    if is_off or is_loopback(settings.host):
+        return settings
+    if not settings.token:
+        raise SettingsError(
+            f"JOURNEY_SQL_HOST = {settings.host!r}: whoever reaches it could read everything; set JOURNEY_SQL_TOKEN, or"
+            " listen on 127.0.0.1"
+        )
+    if not (collector.certificate or collector.proxies):
+        raise SettingsError(
+            f"JOURNEY_SQL_HOST = {settings.host!r}: the token would cross the network in the clear; set"
+            " JOURNEY_COLLECTOR_CERTIFICATE and JOURNEY_COLLECTOR_CERTIFICATE_KEY, or JOURNEY_COLLECTOR_PROXIES"
         )
     return settings
 

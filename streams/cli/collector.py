@@ -152,6 +152,7 @@ def _embedded(settings: Settings, *, demo: bool) -> None:
     from streams.collector.serving import Parts, serve  # noqa: PLC0415
     from streams.collector.sinks import FileSink  # noqa: PLC0415
     from streams.page.opening import opened_page  # noqa: PLC0415
+    from streams.queries.serving import queries_served  # noqa: PLC0415
 
     pump = Pump(settings)
     embedded = pump.start()
@@ -159,7 +160,9 @@ def _embedded(settings: Settings, *, demo: bool) -> None:
         log = settings.data / "log.sqlite"
         keys = KeyFile(settings.data)
         parts = Parts(embedded.key, embedded.model, keys, lambda: FileSink(log), pump.trouble, pump.samples)
-        with opened_page(settings) as page, _living(parts, demo=demo):
+        with opened_page(settings) as page, queries_served(settings) as url, _living(parts, demo=demo):
+            if url:
+                say(f"[bold]answering queries on {url}[/]  (ClickHouse's HTTP protocol, for reading)")
             serve(
                 settings,
                 parts,

@@ -71,6 +71,7 @@ class Collector:
             | {
                 "JOURNEY_COLLECTOR_PORT": "0",
                 "JOURNEY_WEB_PORT": "0",
+                "JOURNEY_SQL_PORT": "off",
                 "JOURNEY_COLLECTOR_ADDRESS_RATE": "0",
                 "JOURNEY_HANDLE_KEY": KEY.hex(),
                 "TZ": "UTC",

@@ -1,0 +1,209 @@
+"""Queries over ClickHouse's HTTP protocol: what real clients get, and what nobody gets."""
+
+import asyncio
+import gzip
+import json
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+import zstandard
+
+from streams.queries import hello
+from streams.queries.guard import RefusedError, bare
+from streams.queries.reader import Reader
+from streams.queries.web import application
+from streams.settings import Settings, SettingsError
+from tests.analysts.attacks import ATTACKS
+
+TOKEN = "a-token-of-twenty-chars"
+HOST = "http://127.0.0.1"
+
+
+class Web:
+    """Asks the application in this process."""
+
+    def __init__(self, reader, token="", base_url=HOST):
+        self._application = application(reader, database="journey", token=token)
+        self._base_url = base_url
+
+    def ask(self, method, path, **more):
+        async def asked():
+            transport = httpx.ASGITransport(self._application)
+            async with httpx.AsyncClient(transport=transport, base_url=self._base_url) as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(asked())
+
+    def post(self, path, **more):
+        return self.ask("POST", path, **more)
+
+    def get(self, path, **more):
+        return self.ask("GET", path, **more)
+
+
+@pytest.fixture(scope="module")
+def reader(store, loaded):
+    with closing(Reader(f"chdb://{loaded / 'clickhouse'}")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def web(reader):
+    return Web(reader)
+
+
+def counts(store):
+    tables = [name for (name,) in store.query("SHOW TABLES", {})]
+    return (
+        tables,
+        store.query("SELECT count() FROM targets", {}),
+        store.query("SELECT count() FROM interactions", {}),
+    )
+
+
+def test_nobody_writes_nor_reads_files_nor_reaches_other_hosts(web, store, tmp_path):
+    secret, out = tmp_path / "secret", tmp_path / "out"
+    secret.write_text("the-secret")
+    before = counts(store)
+    through = []
+    for attack in ATTACKS:
+        statement = attack.replace("FILE", str(secret)).replace("OUT", str(out))
+        answer = web.post("/", content=statement, params={"param_f": f"',file('{secret}'),'"})
+        is_harmless = attack == "select '%(f)s'" and answer.text == "%(f)s\n"
+        if (answer.status_code == 200 and not is_harmless) or "the-secret" in answer.text:
+            through.append((attack, answer.text[:200]))
+    assert through == []
+    assert not out.exists()
+    assert counts(store) == before
+
+
+def test_a_query_that_reads_too_much_or_too_long_ends_and_leaves_nothing_to_the_next(web):
+    assert (
+        web.post("/", content="select * from numbers(100000000)").headers["x-clickhouse-exception-code"]
+        == "396"
+    )
+    assert web.post("/", content="select 1 as one", params={"default_format": "JSONEachRow"}).json() == {
+        "one": 1
+    }
+    heavy = "select length(groupArray(repeat('a', 1000000))) from numbers(100000)"
+    assert web.post("/", content=heavy).headers["x-clickhouse-exception-code"] == "241"
+    assert web.get("/", params={"query": "select 2"}).text == "2\n"
+
+
+def test_the_protocol_is_that_of_the_server(web):
+    assert web.get("/ping").text == web.get("/").text == "Ok.\n"
+    counted = "SELECT count() AS n FROM touchpoints WHERE brand = {brand:String}"
+    asked = {"param_brand": "lumiere", "default_format": "JSONEachRow", "session_id": "s", "max_threads": "9"}
+    n = web.post("/", content=counted, params=asked).json()["n"]
+    assert int(n) > 4_000
+    split = web.post(
+        "/",
+        content="FROM touchpoints WHERE brand = {brand:String}",
+        params={"query": "SELECT count()"} | asked,
+    )
+    assert split.json() == {"count()": n}
+    own = web.post("/", content=counted + " FORMAT CSVWithNames", params=asked)
+    assert own.text == f'"n"\n{n}\n'
+    assert own.headers["x-clickhouse-format"] == "CSVWithNames"
+    assert own.headers["x-clickhouse-timezone"] == web.post("/", content="SELECT timezone()").text.strip()
+    assert int(json.loads(own.headers["x-clickhouse-summary"])["elapsed_ns"]) > 0
+    headed = web.post(
+        "/", content=counted, params={"param_brand": "x"}, headers={"X-ClickHouse-Format": "JSONCompact"}
+    )
+    assert [int(row[0]) for row in headed.json()["data"]] == [0]
+
+
+@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_bodies_are_compressed_where_both_sides_ask_for_it(web, encoding, compress):
+    params = {"enable_http_compression": "1"}
+    answer = web.post(
+        "/",
+        content=compress(b"SELECT number FROM numbers(1000)"),
+        params=params,
+        headers={"content-encoding": encoding, "accept-encoding": encoding},
+    )
+    assert answer.headers["content-encoding"] == encoding
+    assert (
+        web.post("/", content="SELECT 1", headers={"accept-encoding": encoding}).headers.get(
+            "content-encoding"
+        )
+        is None
+    )
+    if encoding == "gzip":
+        assert answer.text.splitlines() == [str(n) for n in range(1000)]
+        bomb = web.post("/", content=gzip.compress(b" " * 50_000_000), headers={"content-encoding": "gzip"})
+        assert bomb.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("statement", "code", "status"),
+    [("SELEC 1", 62, 400), ("SELECT x FROM models", 47, 404), ("SELECT * FROM nothing", 60, 404), ("SELECT {a:Int8}", 456, 400)],
+)  # fmt: skip
+def test_errors_are_clickhouse_s_own(web, statement, code, status):
+    answer = web.post("/", content=statement)
+    assert (answer.status_code, answer.headers["x-clickhouse-exception-code"]) == (status, str(code))
+    assert answer.text.startswith(f"Code: {code}. DB::Exception: ")
+    assert "Traceback" not in answer.text
+
+
+def test_what_is_not_spoken_is_said(web):
+    assert "compress=0" in web.post("/", content="SELECT 1", params={"compress": "1"}).text
+    assert "use journey" in web.post("/", content="SELECT 1", params={"database": "other"}).text
+    assert web.post("/", content=b"\xff", params={"database": "default"}).status_code == 400
+    assert web.post("/", content=b"SELECT 1 --" + b"x" * 2_000_000).status_code == 400
+    with pytest.raises(RefusedError, match="has an escape"):
+        bare(r"SELECT 1 AS `a\nb`")
+
+
+@pytest.mark.parametrize("header", [{"host": "evil.example"}, {"origin": "https://evil.example"}])
+def test_without_a_token_no_page_of_the_web_is_answered(web, header):
+    assert web.post("/", content="SELECT 1", headers=header).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [
+        ({"auth": ("anybody", TOKEN)}, 200),
+        ({"headers": {"X-ClickHouse-User": "a", "X-ClickHouse-Key": TOKEN}}, 200),
+        ({"headers": {"Authorization": f"Bearer {TOKEN}"}}, 200),
+        ({"params": {"user": "a", "password": TOKEN}}, 200),
+        ({}, 401),
+        ({"auth": ("anybody", TOKEN[:-1])}, 401),
+        ({"auth": (TOKEN, "")}, 401),
+        ({"headers": {"Authorization": "Basic !"}}, 401),
+        ({"headers": {"X-ClickHouse-Key": "é".encode()}}, 401),
+    ],
+)
+def test_with_a_token_every_statement_needs_it(reader, how, status):
+    client = Web(reader, TOKEN, "http://store.example")
+    answer = client.post("/", content="SELECT 1", **how)
+    assert answer.status_code == status
+    assert client.get("/ping").status_code == 200
+    assert TOKEN not in answer.text
+
+
+def test_go_s_driver_is_told_the_revision_in_the_one_that_it_announced(web):
+    told = web.post(
+        "/", content=hello.QUESTION, params={"client_protocol_version": "54483", "default_format": "Native"}
+    )
+    assert told.content[:10] == b"\x01\0\x02\xff\xff\xff\xff\0\x04\x01"
+    assert b"\x0arevision()\x06UInt32\0\0\0\0\0" in told.content
+    assert hello.told(0, "26", "UTC")[:17] == b"\x04\x01\x0ddisplayName()\x06"[:17]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"JOURNEY_SQL_HOST": "0.0.0.0"}, "set JOURNEY_SQL_TOKEN"),  # noqa: S104 - refused
+        ({"JOURNEY_SQL_HOST": "10.0.0.1", "JOURNEY_SQL_TOKEN": TOKEN}, "in the clear"),
+        ({"JOURNEY_SQL_TOKEN": "short"}, "16 characters"),
+        ({"JOURNEY_SQL_PORT": "http"}, "must be a port"),
+    ],
+)
+def test_settings_that_would_open_it_are_refused(monkeypatch, given, words):
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=words):
+        Settings.read(Path())

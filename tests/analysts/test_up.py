@@ -1,0 +1,107 @@
+"""journey up answers queries while it takes events: clickhouse-connect and curl ask it."""
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+from contextlib import closing
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from streams import cookbook
+from tests.collector.server import BATCH, Collector, event
+from tests.server.conftest import KEY
+from tests.servers.process import wait_until
+
+TOKEN = "a-token-of-twenty-chars"
+
+
+@pytest.fixture(scope="module")
+def up(loaded, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("up")
+    shutil.copytree(loaded, folder / "data", symlinks=True)
+    collector = Collector(folder, JOURNEY_SQL_PORT="0", JOURNEY_SQL_TOKEN=TOKEN, JOURNEY_HANDLE_KEY=KEY)
+    collector.secret = collector.key("shop")
+    yield collector.start()
+    collector.kill()
+
+
+@pytest.fixture(scope="module")
+def address(up):
+    return re.search(r"answering queries on (http://127\.0\.0\.1:\d+)", up.log)[1]
+
+
+@pytest.fixture(scope="module")
+def client(address):
+    port = int(address.rpartition(":")[2])
+    with closing(
+        clickhouse_connect.get_client(host="127.0.0.1", port=port, username="analyst", password=TOKEN)
+    ) as opened:
+        yield opened
+
+
+def test_clickhouse_connect_asks_as_it_would_a_server(client):
+    rows = client.query(
+        "SELECT brand, count() FROM touchpoints WHERE brand = {brand:String} GROUP BY brand",
+        parameters={"brand": "lumiere"},
+    ).result_rows
+    assert rows[0][0] == "lumiere"
+    recipe = cookbook.recipe("revenue_by_stage")
+    arrow = client.query_arrow(recipe.sql, parameters=dict(recipe.defaults))
+    assert arrow["customers"].to_pylist()[0] > 100
+    assert client.command("EXISTS TABLE journeys") == 1
+    assert client.query("DESCRIBE TABLE journeys").row_count > 20
+    for statement in ("DROP TABLE targets", "SELECT file('/etc/passwd')"):
+        with pytest.raises(DatabaseError, match="code: 164"):
+            client.command(statement)
+    with pytest.raises(DatabaseError):
+        client.insert("targets", [["x"]], column_names=["brand"])
+
+
+def test_curl_asks_with_compression_and_is_told_no_without_the_token(address):
+    def curl(*words):
+        done = subprocess.run(["curl", "-sS", *words], capture_output=True, text=True, check=True, timeout=30)
+        return done.stdout
+
+    asked = f"{address}/?enable_http_compression=1&param_brand=lumiere"
+    sql = "SELECT stage, customers FROM stage_population WHERE brand = {brand:String} ORDER BY position"
+    answer = curl("--compressed", "-u", f"a:{TOKEN}", asked, "--data-binary", sql)
+    assert [line.split("\t")[0] for line in answer.splitlines()] == [
+        "none", "attention", "attraction", "affinity", "audience", "advocacy",
+    ]  # fmt: skip
+    assert "JOURNEY_SQL_TOKEN" in curl(asked, "--data-binary", sql)
+
+
+def test_events_become_rows_while_a_query_runs(up, client):
+    def processed():
+        with closing(sqlite3.connect(f"file:{up.data / 'log.sqlite'}?mode=ro", uri=True)) as log:
+            ((offset,),) = log.execute("SELECT offset FROM committed").fetchall()
+        return offset
+
+    before, counted = (
+        processed(),
+        client.command("SELECT count() FROM interactions WHERE source = 'https://shop.example'"),
+    )
+    ended = []
+    slow = threading.Thread(
+        target=lambda: ended.append((client.command("SELECT sleep(2.5)"), time.monotonic()))
+    )
+    slow.start()
+    time.sleep(0.3)  # it has begun
+    assert up.send([event(f"q{n}") for n in range(50)], up.secret, kind=BATCH).status == 202
+    wait_until(lambda: processed() > before, 30, "the frame to be in the tables", every_s=0.02)
+    stored = time.monotonic()
+    slow.join()
+    assert ended[0][1] > stored
+    assert (
+        client.command("SELECT count() FROM interactions WHERE source = 'https://shop.example'")
+        == counted + 50
+    )
+
+
+def test_it_ends_cleanly_with_the_engine(up):
+    assert up.stop() == 0
