@@ -78,8 +78,26 @@ def test_what_it_asks_clickhouse_can_be_asked(clickhouse: ClickHouseAddress) -> 
             store.query(statement, {name: value for name, value in PARAMETERS.items() if f"{{{name}:" in sql})
 
 
-def test_what_is_not_measured_is_marked() -> None:
-    capacity = (DEPLOY / "capacity.md").read_text()
-    rows = re.findall(r"^\| .* (?:µs of a core|bytes|a second)\b.* \| (.*) \|$", capacity, re.MULTILINE)
-    assert rows
-    assert all(row == "*to be measured*" or re.search(r"\d", row) for row in rows)
+def test_what_is_worked_out_follows_from_what_was_measured() -> None:
+    text = (DEPLOY / "capacity.md").read_text()
+    cost = {
+        name: float(value)
+        for name, value in re.findall(r"^\| `(\w)` .* \| ([\d.]+)[^|]* \|$", text, re.MULTILINE)
+    }
+    rows = re.findall(
+        r"^\| ([a-z][^|]*) \| ([\d.\u202f]+) \| ([\d.\u202f]+) \| ([\d.\u202f]+) \|$", text, re.MULTILINE
+    )
+    for column, events in enumerate((1e8, 1e9, 1e10)):
+        peak = 5 * events / 86_400
+        cores = [peak * cost[name] / 1e6 / 0.6 for name in "gwcq"]
+        memory_gb = events / 10 * cost["m"] / 1e9
+        expected = [
+            peak,
+            *cores[:2],
+            memory_gb,
+            *cores[2:],
+            21 * events * cost["k"] / 1e12,
+            730 * events * cost["t"] / 1e12,
+        ]
+        told = [float(row[1 + column].replace("\u202f", "")) for row in rows]
+        assert told == pytest.approx(expected, rel=0.01, abs=0.05)

@@ -97,7 +97,11 @@ def _leaf(row: Row, scope: Scope) -> Leaf:
 
 def _told(rows: Sequence[Row]) -> str:
     first, depth = rows[0], max(row["generation"] for row in rows)
-    start = " · ".join(filter(None, (first["type"], first["content"]))) if first["starts"] else "a start that nobody has sent"
+    start = (
+        " · ".join(filter(None, (first["type"], first["content"])))
+        if first["starts"]
+        else "a start that nobody has sent"
+    )
     return (
         f"From {start}, {first['at']:%-d %b %H:%M}: {first['all_reached']:,} customers in"
         f" {depth} generation{'s' * (depth != 1)}, of whom {first['all_bought']:,} bought."
