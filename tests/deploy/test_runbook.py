@@ -100,4 +100,4 @@ def test_what_is_worked_out_follows_from_what_was_measured() -> None:
             730 * events * cost["t"] / 1e12,
         ]
         told = [float(row[1 + column].replace("\u202f", "")) for row in rows]
-        assert told == pytest.approx(expected, rel=0.01, abs=0.05)
+        assert told == [round(value, 1 if value < 10 else 0) for value in expected]
