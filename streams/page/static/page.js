@@ -1,11 +1,13 @@
-// What the page can do beyond HTML: live figures, tips, arrow keys, PNG, copying. Everything else works without it.
+// What the page can do beyond HTML: live figures, tips, arrow keys, a tree that grows, PNG, copying. Everything else works without it.
 import { follow } from "/static/live.js";
 import { offerArrows } from "/static/marks.js";
 import { offerPictures } from "/static/picture.js";
 import { offerTips } from "/static/tips.js";
+import { offerScrubbing } from "/static/tree.js";
 
 const offer = root => { offerPictures(root); offerArrows(root); };
 offerTips();
+offerScrubbing();
 offer(document);
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;

@@ -1,0 +1,121 @@
+"""Targets: how many customers are to stand at a stage by a day, and how many do."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from streams.page.drawing.parts import Part, parts
+from streams.page.markup import Markup
+from streams.page.scope import Field, Scope
+from streams.page.values import for_people
+from streams.page.view import Column, Panel, Row, View
+
+__all__ = ["VIEW"]
+
+_STAGES = ("attention", "attraction", "affinity", "audience", "advocacy")
+_CHANNELS = ("social", "web", "store", "support", "direct", "other")
+
+
+def _panels(scope: Scope) -> Sequence[Panel]:
+    return (_standing(scope), _progress(scope)) if scope.own["stage"] else (_progress(scope),)
+
+
+def _address(row: Row, scope: Scope) -> str:
+    return scope.address("targets", stage=row["stage"], channel=row["channel"])
+
+
+def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
+    lines = []
+    for row in rows:
+        share = for_people(row["progress"], "share")
+        days = row["days_left"]
+        left = (
+            f"{days:,} days left"
+            if days > 1
+            else "due tomorrow"
+            if days == 1
+            else "due today"
+            if not days
+            else "over"
+        )
+        left = f"reached, {left}" if row["progress"] >= 1 else left
+        said = f"{row['actual']:,} of {row['target']:,} · {left}"
+        says = f"{_named(row)} by {row['due']}: {row['actual']:,} of {row['target']:,} customers, {share}, {left}"
+        stage = f"stage-{_STAGES.index(row['stage']) + 1}"
+        lines.append(Part(_named(row), row["target"], row["actual"], said, says, _address(row, scope), stage))
+    return parts("progress", "Progress against targets", lines, goals=True)
+
+
+def _named(row: Row) -> str:
+    stage = str(row["stage"]).capitalize()
+    return f"{stage}, {row['channel']}" if row["channel"] else stage
+
+
+def _progress(scope: Scope) -> Panel:
+    due = scope.now + timedelta(days=90)
+    brand = (scope.brand or "BRAND").replace("'", "''")
+    return Panel(
+        name="progress",
+        title="Progress",
+        counts="Counts customers who stand at the stage or a higher one now, whatever the period, with at least one touch on"
+        " the target's channel, if it has one. The line is the target, and each bar has its own scale.",
+        sql="""
+SELECT stage, channel, due, target, actual, progress, days_left, note, set_at
+FROM target_progress
+WHERE brand = {brand:String}
+ORDER BY due, stage, channel
+""",
+        columns=(
+            Column("stage", "Stage"),
+            Column("channel", "Channel"),
+            Column("due", "Due"),
+            Column("target", "Target", "number"),
+            Column("actual", "Now", "number"),
+            Column("progress", "Progress", "share"),
+            Column("days_left", "Days left", "number"),
+            Column("note", "Why"),
+            Column("set_at", "Set", "time"),
+        ),
+        draw=_draw,
+        empty='No target is set. Set one: journey sql "INSERT INTO targets (brand, stage, channel, due, customers, note) VALUES'
+        f" ('{brand}', 'advocacy', '', '{due:%Y-%m-%d}', 500, 'why')\"",
+        link=_address,
+    )
+
+
+def _standing(scope: Scope) -> Panel:
+    stage, channel = scope.own["stage"], scope.own["channel"]
+    return Panel(
+        name="standing",
+        title=f"Customers at {stage} or above{f', met on {channel}' if channel else ''}",
+        counts="Counts customers who stand there now: those of the target below.",
+        sql="""
+SELECT customer, stage AS stands_at, lapses_at, touches, revenue, last_seen
+FROM standings
+WHERE brand = {brand:String} AND position >= {least:UInt8} AND ({channel:String} = ''
+    OR [touches_social, touches_web, touches_store, touches_support, touches_direct, touches_other][
+        indexOf(['social', 'web', 'store', 'support', 'direct', 'other'], {channel:String})] > 0)
+ORDER BY position DESC, lapses_at, customer
+""",
+        columns=(
+            Column("customer", "Customer", "customer"),
+            Column("stands_at", "Stage"),
+            Column("lapses_at", "Lapses", "time"),
+            Column("touches", "Touches", "number"),
+            Column("revenue", "Revenue", "money"),
+            Column("last_seen", "Last touch", "time"),
+        ),
+        parameters=lambda _: {"least": _STAGES.index(stage) + 1},
+        empty="Nobody stands there now.",
+    )
+
+
+VIEW = View(
+    name="targets",
+    title="Targets",
+    lead="What the brand wants to reach, and how far it is.",
+    panels=_panels,
+    fields=(
+        Field(name="stage", label="Stage", kind="hidden", pattern="|".join(("", *_STAGES))),
+        Field(name="channel", label="Channel", kind="hidden", pattern="|".join(("", *_CHANNELS))),
+    ),
+)
