@@ -75,7 +75,7 @@ def tree(
         title,
         description,
         (_WIDTH, foot + 24),
-        axis(scale, foot, most=6, reach=foot - _TOP + 12) if scale.high > scale.low else None,
+        axis(scale, foot, most=8, reach=foot - _TOP + 12) if scale.high > scale.low else None,
         tag("line", x1=now, x2=now, y1=_TOP - 12, y2=foot, class_="now"),
         [_twig(above, leaf, place, data_at=after(leaf), class_=kind(leaf, "twig")) for above, leaf in lines],
         [_dot(leaf, place, data_at=after(leaf), class_=kind(leaf, "who")) for _, leaf in lines],

@@ -65,8 +65,9 @@ def _tree(rows: Sequence[Row], scope: Scope) -> Markup:
             0, Leaf("unsent", "", start, "start: not sent", "The start, which nobody has sent", "unsent")
         )
     until = _until(scope, start)
-    drawing = tree("growth", "The cascade as a tree", _told(rows), leaves, until=until)
-    return together([_scrubber(rows, start, end, until), drawing])
+    told = _told(rows)
+    drawing = tree("growth", "The cascade as a tree", told, leaves, until=until)
+    return together([tag("p", told, class_="told"), _scrubber(rows, start, end, until), drawing])
 
 
 def _leaf(row: Row, scope: Scope) -> Leaf:
@@ -95,9 +96,12 @@ def _leaf(row: Row, scope: Scope) -> Leaf:
 
 
 def _told(rows: Sequence[Row]) -> str:
-    depth = max(row["generation"] for row in rows)
-    reached, bought = rows[0]["all_reached"], rows[0]["all_bought"]
-    return f"{reached:,} customers were reached in {depth} generations; {bought:,} of them bought."
+    first, depth = rows[0], max(row["generation"] for row in rows)
+    start = " · ".join(filter(None, (first["type"], first["content"]))) if first["starts"] else "a start that nobody has sent"
+    return (
+        f"From {start}, {first['at']:%-d %b %H:%M}: {first['all_reached']:,} customers in"
+        f" {depth} generation{'s' * (depth != 1)}, of whom {first['all_bought']:,} bought."
+    )
 
 
 def _until(scope: Scope, start: datetime) -> datetime | None:
