@@ -11,7 +11,7 @@ export function offerArrows(root) {
 document.addEventListener("keydown", event => {
   const mark = event.target.closest?.("svg.figure .mark");
   if (!mark || event.ctrlKey || event.metaKey || event.altKey) return;
-  const marks = [...mark.closest("svg.figure").querySelectorAll(".mark")];
+  const marks = [...mark.closest("svg.figure").querySelectorAll(".mark")].filter(each => !each.closest(".later"));
   const to = event.key === "Home" ? 0 : event.key === "End" ? marks.length - 1
     : event.key in STEPS ? marks.indexOf(mark) + STEPS[event.key] : -1;
   if (!marks[to]) return;
