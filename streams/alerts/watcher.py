@@ -71,6 +71,10 @@ class Watcher:
         """The latest alert of each brand and direction, and of each figure of a rule."""
         return [*self._alerts.values(), *self._figures.alerts.values()]
 
+    def silenced(self, alert: Alert, now_us: int) -> bool:
+        """Tell whether a silence keeps an alert from receivers now."""
+        return self._telling.silenced(alert, now_us)
+
     def poll(self, now_us: int) -> list[Told]:
         """Look at the store as it is now; return what changed, which is stored when this returns.
 

@@ -6,6 +6,7 @@ from journey.alerts import AlertPolicy
 from streams.alerts.delivery.deliverer import Deliverer
 from streams.alerts.ledger import Delivered, Ledger, Told
 from streams.alerts.rules import Declared
+from streams.alerts.state import AlertState
 from streams.alerts.watcher import Watcher
 from streams.clock import Clock
 from streams.store import ClickHouse
@@ -47,6 +48,7 @@ class Watching:
         self._unbooked: list[Delivered] = []
         self._fresh: list[Told] = []
         self._next_us = 0
+        self.state = AlertState(clock, [one.rule.name for one in rules], deliverer.lanes)
 
     def step(self, *, idle: bool = False) -> list[Told] | None:
         """Do what is due, and return what changed, None where nothing was due.
@@ -59,6 +61,13 @@ class Watching:
         if now_us < self._next_us + (_IDLE_US if idle else 0):
             return None
         self._next_us = now_us + _PAUSE_US
+        try:
+            return self._look(now_us)
+        except BaseException as error:
+            self.state.error = str(error) or type(error).__name__
+            raise
+
+    def _look(self, now_us: int) -> list[Told]:
         self._check()
         if self._offered < 0:
             self._take_up(now_us)
@@ -67,14 +76,24 @@ class Watching:
             if self._watcher is None:
                 self._catch_up()
                 self._watcher = Watcher(
-                    self._store, self._ledger, self._policy, told=self._give, rules=self._rules
+                    self._store,
+                    self._ledger,
+                    self._policy,
+                    told=self._give,
+                    rules=self._rules,
+                    rule_failed=self._rule_failed,
                 )
             self._watcher.poll(now_us)
         except BaseException:
             self._watcher = None
             raise
+        watcher = self._watcher
+        self.state.looked(now_us, ((alert, watcher.silenced(alert, now_us)) for alert in watcher.alerts))
         fresh, self._fresh = self._fresh, []
         return fresh
+
+    def _rule_failed(self, rule: str) -> None:
+        self.state.rule_errors[rule] += 1
 
     def _take_up(self, now_us: int) -> None:
         """Give each receiver what it has not had; one that is new begins with what comes."""
@@ -104,12 +123,15 @@ class Watching:
     def _give(self, told: Told) -> None:
         """Offer a change as soon as it is stored."""
         self._deliverer.offer(told)
+        self.state.told(told)
         self._offered = told.sequence
         self._fresh.append(told)
 
     def _book(self) -> None:
         """Write what became of deliveries; what is not booked may be made again after a start."""
-        self._unbooked += self._deliverer.done()
+        done = self._deliverer.done()
+        self.state.deliveries.update((one.receiver, one.outcome) for one in done)
+        self._unbooked += done
         if self._unbooked:
             self._ledger.delivered(self._unbooked)
             self._unbooked = []

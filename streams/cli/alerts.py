@@ -23,6 +23,7 @@ from streams.cli.options import Data, Json, UsageError, console, opened, print_j
 from streams.ports import StoreError
 from streams.server import Shell
 from streams.store import QueryError
+from streams.telemetry.alerts import WatcherTelemetry
 
 __all__ = ["app"]
 
@@ -117,6 +118,7 @@ def silence(  # noqa: PLR0913, PLR0917 - options
 def watch(data: Data = None) -> None:
     """Watch for spikes until SIGTERM or Ctrl-C, and tell the receivers of JOURNEY_ALERTS.
 
+    How it is, and metrics, are on JOURNEY_WEB_HOST:JOURNEY_WEB_PORT, as of workers.
     On a server one watcher has the lead: one that is started later takes it, and the one before ends.
     """
     stopping = threading.Event()
@@ -124,10 +126,13 @@ def watch(data: Data = None) -> None:
         signal.signal(number, lambda *_: stopping.set())
     with opened(data) as shell:
         watching = watching_of(shell)
+        telemetry = WatcherTelemetry(shell.settings, watching.state)
         try:
+            telemetry.start()
             while not stopping.is_set():
                 stopping.wait(_step(watching))
         finally:
+            telemetry.stop()
             watching.stop()
 
 

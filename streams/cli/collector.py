@@ -158,7 +158,7 @@ def _embedded(settings: Settings, *, demo: bool) -> None:
     try:
         log = settings.data / "log.sqlite"
         keys = KeyFile(settings.data)
-        parts = Parts(embedded.key, embedded.model, keys, lambda: FileSink(log), pump.trouble)
+        parts = Parts(embedded.key, embedded.model, keys, lambda: FileSink(log), pump.trouble, pump.samples)
         with opened_page(settings) as page, _living(parts, demo=demo):
             serve(
                 settings,

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from streams.alerts.opening import watching_of
 from streams.clock import Clock, system_clock
@@ -12,6 +12,8 @@ from streams.embedded import Embedded
 from streams.log import LogError
 from streams.ports import StoreError
 from streams.settings import Settings
+from streams.telemetry.alerts import samples
+from streams.telemetry.metrics import Sample
 
 __all__ = ["Pump"]
 
@@ -34,6 +36,7 @@ class Pump:
         self._stopping, self._opened = threading.Event(), threading.Event()
         self._failed: BaseException | None = None
         self._embedded: Embedded | None = None
+        self._alerts: _Alerts | None = None
         self._error = ""
         self._thread = threading.Thread(target=self._run, name="engine")
 
@@ -61,6 +64,10 @@ class Pump:
         """Return why the log is not drained, nothing while it is."""
         return [f"the engine processes nothing: {self._error}"] if self._error else []
 
+    def samples(self) -> Iterable[Sample]:
+        """Return the metrics of alerts, where they are watched for."""
+        return self._alerts.samples() if self._alerts is not None else ()
+
     def _run(self) -> None:
         try:
             embedded = Embedded(self._settings, clock=self._clock)
@@ -70,7 +77,7 @@ class Pump:
             return
         with embedded:
             try:
-                alerts = _Alerts(embedded)
+                self._alerts = alerts = _Alerts(embedded)
             except BaseException as error:  # noqa: BLE001 - as above
                 self._failed = error
                 self._opened.set()
@@ -123,6 +130,10 @@ class _Alerts:
         except Exception as error:  # noqa: BLE001 - the store has what is needed to begin anew
             self._not_before_s = time.monotonic() + _LONGEST_PAUSE_S
             _log.warning("alerts: looking again in %.0f s: %s", _LONGEST_PAUSE_S, place_of(error))
+
+    def samples(self) -> Iterable[Sample]:
+        """Return what there is to measure."""
+        return samples(self._watching.state) if self._watching is not None else ()
 
     def stop(self) -> None:
         """End deliveries; what was not sent is sent after the next start."""

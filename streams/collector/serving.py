@@ -4,7 +4,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from streams.collector.web import Watched, application
 from streams.edge import Edge
 from streams.settings import CollectorSettings, Settings, SettingsError
 from streams.telemetry.collector import CollectorTelemetry
+from streams.telemetry.metrics import Sample
 
 __all__ = ["Parts", "serve", "serve_routes"]
 
@@ -47,6 +48,8 @@ class Parts:
         Opens the log.
     trouble
         What else is wrong, in words, for /health.
+    samples
+        Metrics of what else this process does.
     """
 
     handle_key: bytes
@@ -54,6 +57,7 @@ class Parts:
     keys: KeyStore
     open_sink: Callable[[], Sink]
     trouble: Callable[[], Sequence[str]] = lambda: ()
+    samples: Callable[[], Iterable[Sample]] = lambda: ()
 
 
 def serve(  # noqa: PLR0913 - keywords
@@ -82,7 +86,7 @@ def serve(  # noqa: PLR0913 - keywords
         Nobody can listen there; it names what to change.
     """
     gc.set_threshold(_GC_THRESHOLD)
-    telemetry = CollectorTelemetry(settings, trouble=parts.trouble)
+    telemetry = CollectorTelemetry(settings, trouble=parts.trouble, more=parts.samples)
     committer = Committer(
         Edge(parts.handle_key, parts.model.identity.nobody),
         parts.model.channels,

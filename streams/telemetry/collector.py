@@ -23,14 +23,23 @@ class CollectorTelemetry(Telemetry):
     ----------
     trouble
         What else is wrong, in words: where the log is drained by this process, why it cannot.
+    more
+        Metrics of what else this process does.
     """
 
-    def __init__(self, settings: Settings, *, trouble: Callable[[], Sequence[str]] = lambda: ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        trouble: Callable[[], Sequence[str]] = lambda: (),
+        more: Callable[[], Iterable[Sample]] = lambda: (),
+    ) -> None:
         self._all, self._trouble = settings, trouble
         self._state = CollectorState(progress_us=0)
         self._keyring: Keyring | None = None
         self.metrics = Metrics("collector")
         self.metrics.read_from(self.samples)
+        self.metrics.read_from(more)
         super().__init__(settings.worker, self.metrics, health=self.health, ready=self.ready, look=lambda: ())
 
     def watch(self, state: CollectorState, keyring: Keyring) -> None:

@@ -9,7 +9,7 @@ __all__ = ["table"]
 _HEAD = """\
 # Metrics
 
-`GET /metrics` of every worker, gateway and collector, on `JOURNEY_WEB_HOST`:`JOURNEY_WEB_PORT` (127.0.0.1:6066 by default).
+`GET /metrics` of every worker, gateway, collector and watcher, on `JOURNEY_WEB_HOST`:`JOURNEY_WEB_PORT` (127.0.0.1:6066 by default).
 Written by `python -m streams.telemetry.document`, from the declarations in `streams/telemetry/metrics.py`.
 Scrape configuration and alerts: [`prometheus`](prometheus); what to do about each alert: [`alerts.md`](alerts.md).
 
@@ -22,7 +22,8 @@ _TITLES = {
     ("worker", "gateway"): "Workers and gateways",
     ("gateway",): "Gateways",
     ("collector",): "Collectors",
-    ("worker", "gateway", "collector"): "All of them",
+    ("collector", "watcher"): "Watchers: `journey alerts watch`, and `journey up` with JOURNEY_ALERTS",
+    ("worker", "gateway", "collector", "watcher"): "All of them",
 }
 
 

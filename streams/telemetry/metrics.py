@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 __all__ = ["CONTENT_TYPE", "METRICS", "Metric", "Metrics", "Sample", "Shell"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-Shell = Literal["worker", "gateway", "collector"]
+Shell = Literal["worker", "gateway", "collector", "watcher"]
 Sample = tuple[str, tuple[str, ...], float]  # name of a metric, values of its labels, value
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -74,8 +74,12 @@ def _collector(kind: Literal["counter", "gauge"], name: str, unit: str, text: st
     return Metric(name, kind, unit, text, labels, shells=("collector",), read=True)
 
 
+def _alert(kind: Literal["counter", "gauge"], name: str, unit: str, text: str, *labels: str) -> Metric:
+    return Metric(name, kind, unit, text, labels, shells=("collector", "watcher"), read=True)
+
+
 _KAFKA: tuple[Shell, ...] = ("worker", "gateway")
-_ALL: tuple[Shell, ...] = ("worker", "gateway", "collector")
+_ALL: tuple[Shell, ...] = ("worker", "gateway", "collector", "watcher")
 
 METRICS: tuple[Metric, ...] = (
     _counter("journey_events_received_total", "events", "Events in frames that every table has; stored + duplicates + dead letters. After a failure, repeats count again."),
@@ -101,7 +105,7 @@ METRICS: tuple[Metric, ...] = (
     _gauge("journey_table_offset", "offset", "Offset up to which a table has the partition's events, as last written by this worker.", "table", "partition"),
     _gauge("journey_partitions", "partitions", "Partitions that are assigned to a processor.", "processor"),
     _gauge("journey_handles", "handles", "Handles in the state of a processor; for journey, with the customers that they belong to.", "processor"),
-    _gauge("journey_ready", "0 or 1", "1 while the state of all assigned partitions is there; for a gateway, while it has clients that work; for a collector, while its log takes events.", "processor", shells=_ALL),
+    _gauge("journey_ready", "0 or 1", "1 while the state of all assigned partitions is there; for a gateway, while it has clients that work; for a collector, while its log takes events; for a watcher, once its detectors have their history.", "processor", shells=_ALL),
     _gauge("journey_waiting", "0 or 1", "1 while a processor waits for that: store, kafka, or assignment.", "processor", "reason"),
     _gauge("journey_standstill_seconds", "seconds", "For how long a processor that is behind, and waits for nothing, has acknowledged nothing. At JOURNEY_STALL_SECONDS the process exits.", "processor", shells=_KAFKA),
     _gauge("journey_broker_answers", "0 or 1", "1 while Kafka answers.", shells=_KAFKA),
@@ -120,6 +124,16 @@ METRICS: tuple[Metric, ...] = (
     _collector("gauge", "journey_collector_write_keys", "keys", "Write keys that may be used."),
     _collector("gauge", "journey_collector_log_answers", "0 or 1", "1 while the log takes events."),
     Metric("journey_collector_commit_seconds", "histogram", "seconds", "From the packing of a group of requests until the log has it.", buckets=_SECONDS, shells=("collector",)),
+    _alert("gauge", "journey_alerts", "alerts", "Alerts that are open: nobody has taken them on (open), somebody has (acknowledged), or a silence keeps them from receivers (silenced). Direction is for or against; of stage alerts, the rule.", "brand", "direction", "severity", "state"),
+    _alert("counter", "journey_alert_changes_total", "changes", "What became of alerts: opened, grew, resolved, reopened, acknowledged.", "brand", "direction", "change"),
+    _alert("counter", "journey_alert_looks_total", "looks", "Looks at the store that ended well."),
+    _alert("gauge", "journey_alert_look_seconds", "seconds", "How long the last look took, with the changes that it wrote."),
+    _alert("gauge", "journey_alert_blind_seconds", "seconds", "For how long no look has ended well: what spikes meanwhile is not seen yet."),
+    _alert("counter", "journey_alert_rule_errors_total", "failures", "Times that the query of a rule failed.", "rule"),
+    _alert("counter", "journey_alert_deliveries_total", "changes", "Changes that a receiver is done with: delivered, refused by it for good, or expired.", "receiver", "outcome"),
+    _alert("counter", "journey_alert_retries_total", "attempts", "Attempts that failed, each to be made again.", "receiver"),
+    _alert("gauge", "journey_alert_waiting", "changes", "Changes that a receiver has still to take.", "receiver"),
+    _alert("gauge", "journey_alert_waiting_seconds", "seconds", "For how long the first of them has been tried.", "receiver"),
     _gauge("journey_threads", "threads", "Threads of the process.", shells=_ALL),
     _gauge("journey_build_info", "always 1", "Version of this program and of Python.", "version", "python", shells=_ALL),
 )  # fmt: skip

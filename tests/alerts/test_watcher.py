@@ -12,6 +12,8 @@ from streams.alerts.delivery.message import text
 from streams.alerts.leading import Leader
 from streams.alerts.ledger import Ledger
 from streams.alerts.watching import Watching
+from streams.telemetry.alerts import samples
+from streams.telemetry.metrics import Metrics
 from streams.workers.ports import FencedError
 from tests.alerts.receiver import listening
 from tests.alerts.test_delivery import hook
@@ -218,3 +220,42 @@ def test_a_backtest_over_history_lists_what_a_watcher_would_have_raised(world):
     assert (alert.direction, alert.scope, alert.people) == ("for", ("content", "movie"), 12)
     assert backtest(world.store, "acme", began + 90 * MINUTE_US, world.now_us).changes == []
     assert backtest(world.store, "nobody", began, world.now_us).changes == []
+
+
+def test_metrics_tell_how_alerts_stand_and_what_receivers_took(world):
+    with listening(answers=[503]) as receiver:
+        deliverer = Deliverer([hook(receiver.url)], clock=lambda: world.now_us, pauses=Pauses(0.05, 0.1))
+        watching = Watching(world.store, world.ledger, deliverer, clock=lambda: world.now_us)
+        metrics = Metrics("watcher")
+        metrics.read_from(lambda: samples(watching.state))
+
+        def shown():
+            lines = metrics.text().decode().splitlines()
+            return {
+                line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"
+            }
+
+        watching.step()
+        assert shown()['journey_alert_deliveries_total{outcome="delivered",receiver="hook"}'] == 0
+        world.burst(12, content="movie")
+        world.now_us += 2_000_000
+        (told,) = watching.step()
+        of = 'journey_alerts{brand="acme",direction="for",severity="notice",state="%s"}'
+        assert shown()[of % "open"] == 1
+        receiver.wait(1)
+        answers.ack(world.ledger, told.change.alert.id, "ada", world.now_us)
+        world.now_us += 2_000_000
+        watching.step()
+        receiver.wait(2)
+        deliverer.stop()
+        world.now_us += 2_000_000
+        watching.step()
+    now = shown()
+    assert (now[of % "open"], now[of % "acknowledged"]) == (0, 1)
+    assert now['journey_alert_changes_total{brand="acme",change="opened",direction="for"}'] == 1
+    assert now['journey_alert_deliveries_total{outcome="delivered",receiver="hook"}'] == 2
+    assert now['journey_alert_retries_total{receiver="hook"}'] == 1
+    assert now['journey_alert_waiting{receiver="hook"}'] == 0
+    assert now["journey_alert_looks_total"] == 4
+    world.now_us += 90_000_000
+    assert shown()["journey_alert_blind_seconds"] == 90

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 TEXT = FILE.read_text()
 JOURNEY = Path(sys.executable).with_name("journey")
-OURS = ("topics", "migrate", "collector", "gateway", "worker")
+OURS = ("topics", "migrate", "collector", "gateway", "worker", "watcher")
 ONCE = ("topics", "migrate")
 
 
@@ -104,7 +104,9 @@ def test_ports_are_for_this_machine_only_and_workers_have_none() -> None:
             assert port.startswith("127.0.0.1:"), name
     assert [name for name in OURS if "ports" in services()[name]] == ["collector"]
     assert yaml.safe_load(TEXT)["networks"]["inside"] == {"internal": True}
-    assert all(services()[name]["networks"] == ["inside"] for name in OURS if name != "collector")
+    assert all(
+        services()[name]["networks"] == ["inside"] for name in OURS if name not in {"collector", "watcher"}
+    )
 
 
 def test_images_are_pinned() -> None:
@@ -115,10 +117,10 @@ def test_images_are_pinned() -> None:
 def test_what_stays_is_watched_and_started_again_and_what_runs_once_is_waited_for() -> None:
     for name, service in services().items():
         assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
-        assert "healthcheck" in service or name in {"collector", "gateway", "worker"}, (
+        assert "healthcheck" in service or name in {"collector", "gateway", "worker", "watcher"}, (
             name
         )  # theirs is the image's
-    for name in ("collector", "gateway", "worker"):
+    for name in ("collector", "gateway", "worker", "watcher"):
         conditions = {on: each["condition"] for on, each in services()[name]["depends_on"].items()}
         assert conditions == {
             "kafka": "service_healthy",
@@ -148,7 +150,12 @@ def test_prometheus_asks_the_services_that_there_are_under_the_names_that_the_ru
         jobs[name] = {job["job_name"]: job for job in parsed["scrape_configs"]}
     assert set(jobs["compose"]) == set(jobs["prometheus"])
     asked = [where for job in jobs["compose"].values() for where in job["dns_sd_configs"]]
-    assert {name for where in asked for name in where["names"]} == {"worker", "gateway", "collector"}
+    assert {name for where in asked for name in where["names"]} == {
+        "worker",
+        "gateway",
+        "collector",
+        "watcher",
+    }
     assert {where["port"] for where in asked} == {6066}
 
 

@@ -22,7 +22,7 @@ def families(shell) -> dict[str, tuple[str, str]]:
     return {name: (told[name], kind) for name, kind in re.findall(r"^# TYPE (\S+) (.*)$", text, re.MULTILINE)}
 
 
-@pytest.mark.parametrize("shell", ["worker", "gateway"])
+@pytest.mark.parametrize("shell", ["worker", "gateway", "collector", "watcher"])
 def test_every_metric_that_is_declared_is_exposed_with_its_help_and_no_other(shell):
     found = {name: told for name, told in families(shell).items() if name.startswith("journey_")}
     assert found == {metric.name: (metric.help, metric.kind) for metric in METRICS if shell in metric.shells}

@@ -4,6 +4,7 @@ import logging
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,7 @@ from streams.alerts.delivery.http import NotDeliveredError, RefusedError
 from streams.alerts.delivery.receivers import Receiver
 from streams.alerts.delivery.senders import Send, sender
 from streams.alerts.ledger import Delivered, Told
+from streams.alerts.state import Lane
 from streams.clock import Clock, system_clock
 from streams.settings import SettingsError
 
@@ -109,6 +111,15 @@ class Deliverer:
         """Return how many changes each receiver has still to take."""
         return {lane.receiver.name: lane.waiting for lane in self._lanes}
 
+    def lanes(self) -> list[Lane]:
+        """Return how each receiver stands."""
+        now_s = time.monotonic()
+        return [
+            Lane(lane.receiver.name, lane.failed, lane.waiting, now_s - since_s if since_s else 0.0)
+            for lane in self._lanes
+            for since_s in (lane.since_s,)
+        ]
+
     def stop(self) -> None:
         """End the threads; what was not taken is sent after the next start."""
         for lane in self._lanes:
@@ -123,7 +134,8 @@ class _Lane:
         self._send, self._clock, self._pauses, self._tell = send, clock, pauses, done
         self._queue: queue.Queue[Told | None] = queue.Queue()
         self._stopping = threading.Event()
-        self.waiting = 0
+        self.waiting = self.failed = 0
+        self.since_s = 0.0  # monotonic, when the change in hand was tried first; 0 without one
         self._thread = threading.Thread(target=self._run, name=f"alerts {receiver.name}", daemon=True)
         self._thread.start()
 
@@ -138,9 +150,11 @@ class _Lane:
 
     def _run(self) -> None:
         while (told := self._queue.get()) is not None and not self._stopping.is_set():
+            self.since_s = time.monotonic()
             if (delivered := self._deliver(told)) is not None:
                 self._tell(delivered)
                 self.waiting -= 1
+            self.since_s = 0.0
 
     def _deliver(self, told: Told) -> Delivered | None:
         """Send until something has become of it; None when stopped before."""
@@ -154,6 +168,7 @@ class _Lane:
                 return Delivered(
                     self.receiver.name, told.sequence, outcome, attempt, detail[:_CUT], self._clock()
                 )
+            self.failed += 1
             _log.warning("receiver %s, attempt %d: %s", self.receiver.name, attempt, detail)
             self._stopping.wait(pause_s(attempt, self._pauses, after_s))
         return None
