@@ -25,6 +25,7 @@ _COMMANDS = {
     "verify": "read",
     "forget": "forget",
     "migrate": "migrate",
+    "docs": "docs",
     "publish": "kafka",
     "gateway": "kafka",
     "worker": "worker",
