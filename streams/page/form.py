@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import groupby
 
 from streams.page.markup import Markup, tag, together
 from streams.page.scope import Brand, Field, Scope
@@ -24,13 +25,21 @@ def form(view: View, scope: Scope, brands: Sequence[Brand]) -> Markup:
         _labelled("brand", "Brand", chosen),
         _labelled("since", "From", _day("since", f"{scope.since:%Y-%m-%d}")),
         _labelled("until", "To", _day("until", f"{last:%Y-%m-%d}")),
-        (_input(field, scope.own[field.name]) for field in view.fields),
+        (
+            _group(name, list(fields), scope)
+            for name, fields in groupby(view.fields, lambda field: field.group)
+        ),
         tag("button", "Show"),
         method="get",
         action=f"/view/{view.name}",
         class_="scope",
         aria_label="What is shown",
     )
+
+
+def _group(name: str, fields: Sequence[Field], scope: Scope) -> Markup:
+    inputs = together([_input(field, scope.own[field.name]) for field in fields])
+    return tag("fieldset", tag("legend", name), inputs) if name else inputs
 
 
 def _day(name: str, value: str) -> Markup:

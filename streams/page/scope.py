@@ -42,6 +42,8 @@ class Field:
         Of a number, both allowed.
     pattern
         That a text must match in full.
+    group
+        Heading under which the form has it, with those beside it of the same group.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Field:
     low: float = 0.0
     high: float = 1e9
     pattern: str = r".*"
+    group: str = ""
 
     def checked(self, value: str) -> str:
         """Return the value. Raises ScopeError."""

@@ -1,12 +1,15 @@
-// What the page can do beyond HTML: live figures, tips, a tree that grows, PNG, copying. Everything else works without it.
+// What the page can do beyond HTML: live figures, tips, arrow keys, a tree that grows, PNG, copying. Everything else
+// works without it.
 import { follow } from "/static/live.js";
+import { offerArrows } from "/static/marks.js";
 import { offerPictures } from "/static/picture.js";
 import { offerTips } from "/static/tips.js";
 import { offerScrubbing } from "/static/tree.js";
 
+const offer = root => { offerPictures(root); offerArrows(root); };
 offerTips();
 offerScrubbing();
-offerPictures(document);
+offer(document);
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
@@ -14,5 +17,5 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.textContent = "Copied";
   });
 }
-if (document.getElementById("panels")) follow(offerPictures);
+if (document.getElementById("panels")) follow(offer);
 document.documentElement.dataset.ready = "";

@@ -182,14 +182,20 @@ VIEW = View(
     "stay as it is. journey whatif tries any model file, journey model apply puts one in force.",
     fields=(
         *(
-            Field(name=f"threshold_{stage.label}", label=f"{named(stage)}: threshold", kind="number", low=1e-6)
+            Field(
+                name=f"threshold_{stage.label}", label=named(stage), kind="number", low=1e-6,
+                group="Thresholds: scores that make the stage",
+            )
             for stage in reversed(STAGES)
         ),
         *(
-            Field(name=f"half_life_{stage.label}", label=f"{named(stage)}: half-life, days", kind="number", low=0.01, high=36_500)
+            Field(
+                name=f"half_life_{stage.label}", label=named(stage), kind="number", low=0.01, high=36_500,
+                group="Half-lives of evidence, in days",
+            )
             for stage in reversed(STAGES)
         ),
-        Field(name="weights", label="Weights, times: social.share=0.5, *.purchase=2", pattern=_FACTORS),
+        Field(name="weights", label="Types, such as social.share=0.5, *.purchase=2", pattern=_FACTORS, group="Weights, times"),
         Field(name="was", label="Now", kind="hidden", pattern="|[0-5]"),
         Field(name="becomes", label="Then", kind="hidden", pattern="|[0-5]"),
     ),

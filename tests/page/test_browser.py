@@ -1,0 +1,228 @@
+"""The page in Chromium on the bundled evening: by mouse, by keyboard, by screen reader, on a phone, light and dark."""
+
+import json
+import re
+import shutil
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from schemas.apath import default_model_text, parse_model
+from streams.clock import from_us
+from streams.page.views import VIEWS
+from streams.remodel import what_if
+from tests.page.world import evening
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SPAN = "brand=lumiere&since=2026-10-17&until=2026-10-17"
+# Colours as the browser has them after styles, of text in figures against what is under it.
+TEXTS = """() => [...document.querySelectorAll("svg.figure text, main p, main th, main td, main a:not(svg a), main label, main summary")]
+  .filter(e => e.textContent.trim() && e.getClientRects().length)
+  .map(e => {
+    const svg = e instanceof SVGElement, style = getComputedStyle(e);
+    let under = e.closest("section") ?? document.documentElement;
+    if (!svg) for (under = e; getComputedStyle(under).backgroundColor === "rgba(0, 0, 0, 0)"; under = under.parentElement);
+    return [e.textContent.trim().slice(0, 40), svg ? style.fill : style.color, getComputedStyle(under).backgroundColor];
+  })"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    with evening(tmp_path_factory.mktemp("browser")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("a browser needs chromium, not found on PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, world):
+    """Open addresses in a page of their own; whatever the console says is an error."""
+    said, contexts = [], []
+
+    def opened(path, **options):
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda line: said.append(line.text) if line.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(world.url + path)
+        page.wait_for_selector("html[data-ready]", state="attached")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not said, said
+
+
+def advocate(world):
+    rows = world.rows(
+        "SELECT customer FROM journeys_at(at = '2026-10-17 23:00:00') "
+        "WHERE brand = 'lumiere' AND stage = 'advocacy' ORDER BY touches DESC, customer LIMIT 1"
+    )
+    return f"{rows[0]['customer']:016x}"
+
+
+def addresses(world):
+    """Every view as it opens, and those that links lead to."""
+    return [
+        *(f"/view/{view.name}?{SPAN}" for view in VIEWS),
+        f"/view/journey?{SPAN}&customer={advocate(world)}",
+        f"/view/model?{SPAN}&threshold_advocacy=2&was=5",
+        f"/view/flow/moves.sql?{SPAN}",
+    ]
+
+
+def test_no_rule_of_accessibility_is_broken_and_every_mark_has_a_name(opened, world):
+    for address in addresses(world):
+        page = opened(address)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{address}\n{found.generate_report()}"
+        for mark in page.query_selector_all("svg.figure .mark"):
+            assert re.search(r"\w", mark.get_attribute("aria-label"))
+            assert not re.search(r"\b(NaN|None|null|undefined)\b", mark.get_attribute("aria-label"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_what_is_under_it(opened, world, scheme):
+    for address in addresses(world)[:-1]:
+        found = opened(address, color_scheme=scheme).evaluate(TEXTS)
+        assert found
+        for text, colour, under in found:
+            assert contrast(colour, under) >= 4.5, (scheme, address, text, colour, under)
+
+
+def contrast(one, other):
+    """WCAG 2.2's contrast ratio of two CSS colours."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_numbers_that_are_seen_are_those_of_sql(opened, world):
+    page = opened(f"/?{SPAN}")
+    shown = [text.text_content() for text in page.query_selector_all("#panel-population text.large")]
+    found = {row["stage"]: row["n"] for row in world.rows(
+        "SELECT stage, count() AS n FROM standings WHERE brand = 'lumiere' GROUP BY stage"
+    )}  # fmt: skip
+    stages = ("attention", "attraction", "affinity", "audience", "advocacy")
+    assert shown == [str(found.get(stage, 0)) for stage in stages]
+    assert page.query_selector("#panel-moves desc").text_content().count("new") == 4
+
+
+def test_by_keyboard_alone_a_ribbon_is_reached_and_opens_its_customers(opened):
+    page = opened(f"/?{SPAN}")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the figures"
+    page.keyboard.press("Enter")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("!!document.activeElement.closest('#panel-moves .mark')"):
+            break
+    page.keyboard.press("ArrowRight")
+    said = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert page.inner_text("#tip") == said
+    assert " from " in said, said
+    count = int(re.search(r": ([\d,]+) from", said)[1].replace(",", ""))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/view/customers?**")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert len(page.query_selector_all("#panel-list tbody tr")) == count
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(opened, world):
+    for address in addresses(world):
+        page = opened(address, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, address
+
+
+def test_what_if_by_the_form_is_what_journey_whatif_says(opened, world):
+    page = opened(f"/view/model?{SPAN}")
+    page.fill("#field-threshold_advocacy", "0.5")
+    page.fill("#field-half_life_audience", "20")
+    page.click("form.scope button")
+    page.wait_for_url("**threshold_advocacy=0.5**")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.click("#panel-moves summary")
+    told = [
+        [cell.inner_text() for cell in row.query_selector_all("th, td")]
+        for row in page.query_selector_all("#panel-moves tbody tr")
+    ]
+    text = default_model_text()
+    text = re.sub(r"(\[stages.advocacy\][^\n]*\nhalf_life_days = \d+\nthreshold = )1", r"\g<1>0.5", text)
+    text = re.sub(r"(\[stages.audience\][^\n]*\nhalf_life_days = )90", r"\g<1>20", text)
+    now = from_us(world.embedded.clock())
+    found = what_if(
+        world.embedded.store, world.embedded.model, parse_model(text, name="then"), "lumiere", now
+    )
+    moves = {(name(row["now"]), name(row["then"])): row["customers"] for row in found.moves}
+    assert moves, "somebody moves"
+    assert {(was, then): int(count) for was, then, count, *_ in told if was != then} == moves
+
+
+def name(stage):
+    return "without a stage" if str(stage) == "none" else str(stage).title()
+
+
+def test_figures_follow_the_tables_without_a_reload_and_what_is_open_stays_open(opened, world):
+    page = opened(f"/view/health?{SPAN}")
+    page.wait_for_selector("html[data-live]", state="attached")
+    event = {
+        "id": "live", "source": "browser", "type": "web.click", "time": "2026-10-17T13:00:00Z",
+        "data": {"brand": "lumiere", "handles": {"cookie": "c-live"}},
+    }  # fmt: skip
+    world.load([json.dumps(event).encode(), b"{}"])
+    page.wait_for_selector("#panel-taken tbody tr:nth-child(2)", timeout=20_000)
+    assert page.inner_text("#panel-taken tbody tr:nth-child(2) th") == "test"
+    page.wait_for_selector("#panel-refused svg.figure", timeout=20_000)
+    page.click("#panel-refused summary")
+    world.load([b"[]", b"{"])
+    page.wait_for_selector("#panel-refused tbody tr:nth-child(2)", timeout=20_000)
+    assert page.inner_text("#live") == "live"
+
+
+def test_a_figure_downloads_as_png_and_csv(opened):
+    page = opened(f"/?{SPAN}", viewport={"width": 1200, "height": 900})
+    with page.expect_download() as download:
+        page.click("#panel-moves [data-png]")
+    assert download.value.suggested_filename == "moves.png"
+    assert download.value.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert len(download.value.path().read_bytes()) > 20_000
+    with page.expect_download() as download:
+        page.click("#panel-moves .ways a[download]")
+    assert download.value.path().read_text().startswith("from_stage,to_stage,")
+
+
+def test_the_first_view_weighs_less_than_100_kb(browser, world):
+    context = browser.new_context()
+    page, sizes = context.new_page(), []
+    page.on(
+        "requestfinished",
+        lambda request: sizes.append(
+            sum(request.sizes()[k] for k in ("responseBodySize", "responseHeadersSize"))
+            if not request.url.endswith("/events")
+            else 0
+        ),
+    )
+    page.goto(world.url)
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.wait_for_timeout(300)
+    context.close()
+    assert 10_000 < sum(sizes) < 100_000, sizes
