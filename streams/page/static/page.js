@@ -1,4 +1,5 @@
-// What the page can do beyond HTML: live figures, tips, arrow keys, a tree that grows, PNG, copying. Everything else works without it.
+// What the page can do beyond HTML: live figures, tips, arrow keys, a tree that grows, PNG, copying. Everything else
+// works without it.
 import { follow } from "/static/live.js";
 import { offerArrows } from "/static/marks.js";
 import { offerPictures } from "/static/picture.js";
