@@ -2,11 +2,9 @@
 
 import json
 import re
-import shutil
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from schemas.apath import default_model_text, parse_model
 from streams.clock import from_us
@@ -14,10 +12,6 @@ from streams.page.views import VIEWS
 from streams.remodel import what_if
 from tests.page.world import evening
 
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 SPAN = "brand=lumiere&since=2026-10-17&until=2026-10-17"
 # Colours as the browser has them after styles, of text in figures against what is under it.
 TEXTS = """() => [...document.querySelectorAll("svg.figure text, main p, main th, main td, main a:not(svg a), main label, main summary")]
@@ -34,37 +28,6 @@ TEXTS = """() => [...document.querySelectorAll("svg.figure text, main p, main th
 def world(tmp_path_factory):
     with evening(tmp_path_factory.mktemp("browser")) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("a browser needs chromium, not found on PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def opened(browser, world):
-    """Open addresses in a page of their own; whatever the console says is an error."""
-    said, contexts = [], []
-
-    def opened(path, **options):
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.on("console", lambda line: said.append(line.text) if line.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(world.url + path)
-        page.wait_for_selector("html[data-ready]", state="attached")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not said, said
 
 
 def advocate(world):
