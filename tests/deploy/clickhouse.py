@@ -9,7 +9,7 @@ from tests.servers.clickhouse import ClickHouse
 __all__ = ["DEPLOY", "PASSWORDS", "Deployed"]
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-PASSWORDS = {"journey": "of-the-engine", "analyst": "of-the-analysts"}
+PASSWORDS = {"journey": "of-the-engine", "analyst": "of-the-analysts", "watcher": "of-the-watcher"}
 
 # What the image's own files have: config.xml, config.d/docker_related_config.xml, users.xml.
 _IMAGE = """\

@@ -15,7 +15,10 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from tests.deploy.clickhouse import PASSWORDS, Deployed
+from streams.alerts.opening import watching_of
+from streams.server import Server
+from streams.settings import Settings
+from tests.deploy.clickhouse import DEPLOY, PASSWORDS, Deployed
 from tests.servers.downloads import Unavailable
 from tests.servers.process import listens, wait_until
 
@@ -79,7 +82,7 @@ def status(server: Deployed, user: str, password: str) -> int:
         return connection.getresponse().status
 
 
-@pytest.mark.parametrize("user", ["journey", "analyst"])
+@pytest.mark.parametrize("user", ["journey", "analyst", "watcher"])
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_user_of_the_network_is_refused(server: Deployed, user: str, what: str) -> None:
     with closing(client(server, user)) as opened, pytest.raises(DatabaseError, match="ACCESS_DENIED"):
@@ -92,6 +95,26 @@ def test_an_analyst_only_reads(server: Deployed, what: str) -> None:
         assert opened.query("SELECT count() FROM journey.standings").result_rows
         with pytest.raises(DatabaseError, match=r"ACCESS_DENIED|READONLY"):
             opened.command(READ_ONLY[what])
+
+
+def test_a_watcher_has_the_rights_that_it_needs_and_writes_nothing_but_alerts(
+    server: Deployed, tmp_path: Path
+) -> None:
+    (tmp_path / "alerts.toml").write_text(
+        (DEPLOY / "compose" / "alerts.toml").read_text()
+        + "[[rule]]\nname = 'none'\nsql = 'SELECT count() AS figure FROM interactions'\nbelow = 1\n"
+        + "[[rule]]\nname = 'fewer'\nsql = 'SELECT count() AS figure FROM interactions'\nfalls_by = 0.5\nover = '1h'\n"
+    )
+    dsn = server.dsn.replace(f"journey:{PASSWORDS['journey']}@", f"watcher:{PASSWORDS['watcher']}@")
+    with Server(Settings(tmp_path, store=dsn, alerts=tmp_path / "alerts.toml")) as shell:
+        watching = watching_of(shell)
+        assert [told.change.alert.direction for told in watching.step() or ()] == ["none"]
+        watching.stop()
+        assert shell.store.query("SELECT rule, figure FROM alert_figures", {}) == [("fewer", 0.0)]
+        for statement in (*READ_ONLY.values(), "INSERT INTO journey.write_keys (name) VALUES ('mallory')"):
+            if "system.processes" not in statement:
+                with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+                    shell.store.client.command(statement)
 
 
 def test_an_analyst_cannot_take_more_memory_than_the_profile_gives(server: Deployed) -> None:
@@ -129,10 +152,15 @@ def test_the_default_user_is_for_inside_the_container_only(server: Deployed) -> 
     allowed = "SELECT name, arraySort(arrayConcat(host_ip, host_names)) FROM system.users ORDER BY name"
     with closing(client(server, "default")) as opened:
         networks = dict(opened.query(allowed).result_rows)
-    assert networks == {"default": ["localhost"], "journey": ["::/0"], "analyst": ["::/0"]}
+    assert networks == {
+        "default": ["localhost"],
+        "journey": ["::/0"],
+        "analyst": ["::/0"],
+        "watcher": ["::/0"],
+    }
 
 
-@pytest.mark.parametrize("user", ["journey", "analyst"])
+@pytest.mark.parametrize("user", ["journey", "analyst", "watcher"])
 def test_no_user_has_an_empty_or_a_known_password(server: Deployed, user: str) -> None:
     assert [status(server, user, word) for word in ("", user, "password")] == [403] * 3
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from streams.alerts.file import read
 from streams.settings import ENVIRONMENT, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -172,3 +173,11 @@ def test_our_services_run_commands_that_there_are_with_settings_that_there_are(
     settings = Settings.read()
     assert settings.kafka.protocol == "SASL_PLAINTEXT"
     assert settings.worker.web_host == "0.0.0.0"  # noqa: S104 - of the container
+
+
+def test_the_watcher_has_no_key_of_handles_and_a_file_of_alerts_that_is_one() -> None:
+    watcher = services()["watcher"]
+    assert "JOURNEY_HANDLE_KEY" not in watcher["environment"]
+    (source, there, _) = watcher["volumes"][0].split(":")
+    assert watcher["environment"]["JOURNEY_ALERTS"] == there
+    assert read(ROOT / source, {}.get).rules  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from streams.alerts.file import read
 from streams.settings import ENVIRONMENT, CollectorSettings, Settings
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
@@ -16,7 +17,7 @@ KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
 VERSIONS = ("1.30", "1.34", kubernetes_validate.latest_version())
 SECRET = (
     "journey",
-    {"handle-key", "store-password", "kafka-password"},
+    {"handle-key", "store-password", "watcher-password", "kafka-password"},
 )  # made by the command in kustomization.yaml
 
 Document = dict[str, Any]
@@ -32,6 +33,10 @@ def documents() -> list[Document]:
 
 def of_kind(*kinds: str) -> list[Document]:
     return [document for document in documents() if document["kind"] in kinds]
+
+
+def named(kind: str, name: str) -> Document:
+    return next(document for document in of_kind(kind) if document["metadata"]["name"] == name)
 
 
 def pods() -> dict[str, Document]:
@@ -72,15 +77,18 @@ def test_no_secret_is_in_the_folder_and_each_that_is_named_is_in_the_instruction
     head = (FOLDER / "kustomization.yaml").read_text()
     for _, container in containers():
         for variable in container["env"]:
-            named = variable["valueFrom"]["secretKeyRef"]
-            assert named["name"] == SECRET[0]
-            assert named["key"] in SECRET[1]
+            if "value" in variable:
+                assert "PASSWORD" not in variable["name"]
+                continue
+            secret = variable["valueFrom"]["secretKeyRef"]
+            assert secret["name"] == SECRET[0]
+            assert secret["key"] in SECRET[1]
     assert "create secret generic journey" in head
     assert set(re.findall(r"--from-literal=([a-z-]+)=", head)) == SECRET[1]
 
 
 def test_settings_are_those_that_the_program_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    (settings,) = of_kind("ConfigMap")
+    settings = named("ConfigMap", "journey")
     given = {variable["name"] for _, container in containers() for variable in container["env"]}
     assert set(settings["data"]) | given <= set(ENVIRONMENT)
     for _, container in containers():
@@ -95,39 +103,41 @@ def test_settings_are_those_that_the_program_reads(monkeypatch: pytest.MonkeyPat
 
 
 def test_ports_and_probes_are_those_of_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    (settings,) = of_kind("ConfigMap")
+    settings = named("ConfigMap", "journey")
     port = int(settings["data"]["JOURNEY_WEB_PORT"])
     for name, container in containers():
-        if name in {"journey-collector", "journey-gateway", "journey-worker"}:
+        if name in {"journey-collector", "journey-gateway", "journey-worker", "journey-watcher"}:
             ports = {each["name"]: each["containerPort"] for each in container["ports"]}
             events = {"http": CollectorSettings().port} if name == "journey-collector" else {}
             assert ports == {"web": port} | events
             assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "web"}
             assert container["livenessProbe"]["httpGet"] == {"path": "/health", "port": "web"}
             assert pods()[name]["metadata"]["annotations"]["prometheus.io/port"] == str(port)
-    (policy,) = of_kind("NetworkPolicy")
+    policy = named("NetworkPolicy", "journey")
     assert [rule["ports"] for rule in policy["spec"]["ingress"]] == [
         [{"protocol": "TCP", "port": name}] for name in ("web", "http")
     ]
 
 
 def test_ports_that_pods_may_reach_are_those_of_the_settings() -> None:
-    (settings,) = of_kind("ConfigMap")
-    (policy,) = of_kind("NetworkPolicy")
+    settings = named("ConfigMap", "journey")
+    policy = named("NetworkPolicy", "journey")
     allowed = {
         each["port"] for rule in policy["spec"]["egress"] if "to" not in rule for each in rule["ports"]
     }
-    named = {
+    asked = {
         int(re.findall(r":(\d+)", settings["data"][name])[-1]) for name in ("JOURNEY_STORE", "JOURNEY_KAFKA")
     }
-    assert allowed == named
+    assert allowed == asked
 
 
 def test_selectors_find_pods() -> None:
     for document in of_kind("Deployment", "PodDisruptionBudget"):
         assert matched(document["spec"]["selector"]["matchLabels"]) == {document["metadata"]["name"]}
-    (policy,) = of_kind("NetworkPolicy")
+    policy = named("NetworkPolicy", "journey")
     assert matched(policy["spec"]["podSelector"]["matchLabels"]) == set(pods())
+    more = named("NetworkPolicy", "journey-watcher")
+    assert matched(more["spec"]["podSelector"]["matchLabels"]) == {"journey-watcher"}
     (scaler,) = of_kind("HorizontalPodAutoscaler")
     target = scaler["spec"]["scaleTargetRef"]
     assert target["name"] in {deployment["metadata"]["name"] for deployment in of_kind("Deployment")}
@@ -164,3 +174,21 @@ def test_workers_are_replaced_one_at_a_time() -> None:
     (worker,) = (each for each in of_kind("Deployment") if each["metadata"]["name"] == "journey-worker")
     assert worker["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
     assert "replicas" not in worker["spec"]  # the scaler's business
+
+
+def test_the_watcher_is_one_has_no_key_of_handles_and_reads_a_file_of_rules_that_is_one(
+    tmp_path: Path,
+) -> None:
+    watcher = named("Deployment", "journey-watcher")
+    assert (watcher["spec"]["replicas"], watcher["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    (container,) = watcher["spec"]["template"]["spec"]["containers"]
+    given = {variable["name"]: variable for variable in container["env"]}
+    assert "JOURNEY_HANDLE_KEY" not in given
+    settings = named("ConfigMap", "journey")
+    where = settings["data"]["JOURNEY_STORE"].replace("//journey@", "//watcher@")
+    assert given["JOURNEY_STORE"]["value"] == where
+    (mount,) = (each for each in container["volumeMounts"] if each["name"] == "alerts")
+    (name, text), *_ = named("ConfigMap", "journey-alerts")["data"].items()
+    assert given["JOURNEY_ALERTS"]["value"] == f"{mount['mountPath']}/{name}"
+    (tmp_path / name).write_text(text)
+    assert read(tmp_path / name, {}.get).rules  # type: ignore[arg-type]
