@@ -1,9 +1,10 @@
 """Alerts over HTTP: routes for whoever serves a port, such as the collector, behind a credential of its choosing."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,16 +15,23 @@ from streams.alerts.answers import AlertError
 from streams.alerts.ledger import Ledger
 from streams.clock import Clock
 
-__all__ = ["Allowed", "Run", "routes"]
+__all__ = ["Allowed", "Run", "UnavailableError", "routes"]
 
 Allowed = Callable[[Request], str | None]
 """Returns who asks, for the ledger; None for whoever may not."""
 Run = Callable[[Callable[[Ledger], Any]], Awaitable[Any]]
-"""Runs a function on the ledger in the thread that owns the store."""
+"""Runs a function on the ledger in the thread that owns the store; raises UnavailableError."""
+
+_Work = Callable[[Request, str, Mapping[str, Any]], Callable[[Ledger], Any]]
+
+
+class UnavailableError(RuntimeError):
+    """The store does not answer just now; the message says no more than people may know."""
+
 
 _MOST_BYTES = 10_000
 _SAFE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
-_BAD, _FORBIDDEN, _UNKNOWN = 400, 401, 404
+_BAD, _NOBODY, _FOREIGN, _UNKNOWN, _AWAY = 400, 401, 403, 404, 503
 _MINUTES = 129_600  # ninety days
 
 
@@ -33,23 +41,12 @@ def routes(run: Run, allowed: Allowed, clock: Clock, prefix: str = "/v1/alerts")
     ========================  ======================================================================
     GET  {prefix}             open alerts; ``?all=1`` resolved ones too, ``?brand=B`` of one brand
     GET  {prefix}/ID          one, with its reason and changes
-    POST {prefix}/ID/ack      takes it on
-    POST {prefix}/silences    ``{"minutes": 60, "brand": "", "direction": "", "value": "", "rule": ""}``
+    POST {prefix}/ID/ack      takes it on; ``{"by": "ada"}``
+    POST {prefix}/silences    ``{"minutes": 60, "brand": "", "direction": "", "value": "", "rule": "", "by": ""}``
     ========================  ======================================================================
+
+    A POST that a browser sends for another site's page is refused (CSRF).
     """
-
-    def route(path: str, method: str, work: Callable[[Request, str, Mapping[str, Any]], Any]) -> Route:
-        async def endpoint(request: Request) -> Response:
-            who = allowed(request)
-            if who is None:
-                return _said(_FORBIDDEN, {"error": "a credential for alerts is needed"})
-            try:
-                body = await _body(request) if method == "POST" else {}
-                return _said(200, await run(work(request, who, body)))
-            except AlertError as error:
-                return _said(_UNKNOWN if "alerts have an id" in str(error) else _BAD, {"error": str(error)})
-
-        return Route(path, endpoint, methods=[method])
 
     def listed(request: Request, _: str, __: Mapping[str, Any]) -> Callable[[Ledger], Any]:
         brand, everything = request.query_params.get("brand", ""), request.query_params.get("all") == "1"
@@ -58,19 +55,44 @@ def routes(run: Run, allowed: Allowed, clock: Clock, prefix: str = "/v1/alerts")
     def shown(request: Request, _: str, __: Mapping[str, Any]) -> Callable[[Ledger], Any]:
         return lambda ledger: answers.shown(ledger, request.path_params["alert"])
 
-    def ack(request: Request, who: str, _: Mapping[str, Any]) -> Callable[[Ledger], Any]:
-        return lambda ledger: answers.ack(ledger, request.path_params["alert"], who, clock())
+    def ack(request: Request, who: str, body: Mapping[str, Any]) -> Callable[[Ledger], Any]:
+        by = _texts(body, {"by"}).get("by") or who
+        return lambda ledger: answers.ack(ledger, request.path_params["alert"], by, clock())
 
     def silence(_: Request, who: str, body: Mapping[str, Any]) -> Callable[[Ledger], Any]:
         span, scope = _silencing(body)
-        return lambda ledger: answers.silence(ledger, who, clock(), span=span, **scope)
+        by = scope.pop("by", "") or who
+        return lambda ledger: answers.silence(ledger, by, clock(), span=span, **scope)
 
-    return [
-        route(prefix, "GET", listed),
-        route(f"{prefix}/silences", "POST", silence),
-        route(f"{prefix}/{{alert}}", "GET", shown),
-        route(f"{prefix}/{{alert}}/ack", "POST", ack),
+    made: list[tuple[str, str, _Work]] = [
+        (prefix, "GET", listed),
+        (f"{prefix}/silences", "POST", silence),
+        (f"{prefix}/{{alert}}", "GET", shown),
+        (f"{prefix}/{{alert}}/ack", "POST", ack),
     ]
+    return [
+        Route(path, _endpoint(run, allowed, method, work), methods=[method]) for path, method, work in made
+    ]
+
+
+def _endpoint(
+    run: Run, allowed: Allowed, method: str, work: _Work
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        who = allowed(request)
+        if who is None:
+            return _said(_NOBODY, {"error": "a credential for alerts is needed"})
+        if method == "POST" and _is_foreign(request):
+            return _said(_FOREIGN, {"error": "a change must not come from another site's page"})
+        try:
+            body = await _body(request) if method == "POST" else {}
+            return _said(200, await run(work(request, who, body)))
+        except AlertError as error:
+            return _said(_UNKNOWN if "alerts have an id" in str(error) else _BAD, {"error": str(error)})
+        except UnavailableError:
+            return _said(_AWAY, {"error": "the store does not answer: try again"})
+
+    return endpoint
 
 
 def _silencing(body: Mapping[str, Any]) -> tuple[timedelta, dict[str, str]]:
@@ -78,12 +100,26 @@ def _silencing(body: Mapping[str, Any]) -> tuple[timedelta, dict[str, str]]:
     minutes = body.get("minutes")
     if not isinstance(minutes, int) or isinstance(minutes, bool) or not 0 < minutes <= _MINUTES:
         raise AlertError(f"minutes: must be a whole number from 1 to {_MINUTES}")
-    scope = {key: body.get(key, "") for key in ("brand", "direction", "value", "rule")}
-    if unknown := body.keys() - scope.keys() - {"minutes"}:
-        raise AlertError(f"{min(unknown)}: unknown; there are minutes, brand, direction, value and rule")
-    if wrong := [key for key, value in scope.items() if not isinstance(value, str)]:
-        raise AlertError(f"{wrong[0]}: must be a text")
-    return timedelta(minutes=minutes), scope
+    scope = {key: value for key, value in body.items() if key != "minutes"}
+    return timedelta(minutes=minutes), _texts(scope, {"brand", "direction", "value", "rule", "by"})
+
+
+def _texts(body: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
+    """Return the texts of a body; raises AlertError naming what is none, or is not known."""
+    if unknown := body.keys() - set(known):
+        raise AlertError(f"{min(unknown)}: unknown; there are {', '.join(sorted(known))}")
+    if wrong := [key for key, value in body.items() if not isinstance(value, str)]:
+        raise AlertError(f"{min(wrong)}: must be a text")
+    return dict(body)
+
+
+def _is_foreign(request: Request) -> bool:
+    """Whether a browser sends it for a page of elsewhere; what is no browser says neither."""
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "none")
+    return site not in {"none", "same-origin"} or (
+        origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+    )
 
 
 async def _body(request: Request) -> Mapping[str, Any]:

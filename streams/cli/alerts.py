@@ -19,7 +19,7 @@ from streams.alerts.answers import AlertError
 from streams.alerts.ledger import Ledger
 from streams.alerts.opening import watching_of
 from streams.alerts.watching import Watching
-from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
+from streams.cli.options import Alerts, Data, Json, UsageError, console, opened, print_json, say
 from streams.ports import StoreError
 from streams.server import Shell
 from streams.store import QueryError
@@ -115,8 +115,8 @@ def silence(  # noqa: PLR0913, PLR0917 - options
 
 
 @app.command("watch")
-def watch(data: Data = None) -> None:
-    """Watch for spikes until SIGTERM or Ctrl-C, and tell the receivers of JOURNEY_ALERTS.
+def watch(alerts: Alerts = None, data: Data = None) -> None:
+    """Watch for spikes until SIGTERM or Ctrl-C, and tell the receivers of the file.
 
     How it is, and metrics, are on JOURNEY_WEB_HOST:JOURNEY_WEB_PORT, as of workers.
     On a server one watcher has the lead: one that is started later takes it, and the one before ends.
@@ -124,7 +124,7 @@ def watch(data: Data = None) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    with opened(data) as shell:
+    with opened(data, alerts) as shell:
         watching = watching_of(shell)
         telemetry = WatcherTelemetry(shell.settings, watching.state)
         try:

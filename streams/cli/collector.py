@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from schemas.apath import default_model
 from streams import faults
 from streams.adapters import Adapter
-from streams.cli.options import Data, UsageError, say
+from streams.cli.options import Alerts, Data, UsageError, say
 from streams.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def collector(data: Data = None) -> None:
 
 def up(
     data: Data = None,
+    alerts: Alerts = None,
     demo: Annotated[bool, typer.Option("--demo", help="Make up a few events a second, to look at")] = False,
 ) -> None:
     """Take events over HTTP, process them and show the page, in one process, until SIGTERM or Ctrl-C.
@@ -37,6 +39,11 @@ def up(
     Where JOURNEY_STORE names a server, show the page over its tables: journey collector and worker do the rest there.
     """
     settings = _settings(data)
+    if settings.store and alerts is not None:
+        raise UsageError(
+            "--alerts is for one process with a data directory; on a server: journey alerts watch"
+        )
+    settings = replace(settings, alerts=alerts or settings.alerts)
     if settings.store and not demo:
         _told(settings, lambda: _over_server(settings))
         return
@@ -98,7 +105,8 @@ def _adapters(settings: Settings) -> Sequence[Adapter]:
 
 
 def _into_kafka(settings: Settings) -> None:
-    from streams.collector.key_table import KeyTable  # noqa: PLC0415 - as above
+    from streams.alerts.serving import opened_routes  # noqa: PLC0415 - as above
+    from streams.collector.key_table import KeyTable  # noqa: PLC0415
     from streams.collector.serving import Parts, serve  # noqa: PLC0415
     from streams.collector.sinks import KafkaSink  # noqa: PLC0415
     from streams.kafka.edges import key_of, model_of  # noqa: PLC0415
@@ -108,7 +116,8 @@ def _into_kafka(settings: Settings) -> None:
         raise SettingsError("JOURNEY_STORE: must be the server whose table write_keys says who may write")
     key, model = key_of(settings), model_of(settings)
     parts = Parts(key, model, KeyTable(open_server(settings)), lambda: KafkaSink(settings.kafka))
-    serve(settings, parts, adapters=_adapters(settings), say=_say)
+    with opened_routes(settings) as alerts:
+        serve(settings, parts, adapters=_adapters(settings), routes=alerts, say=_say)
 
 
 def _into_log(settings: Settings) -> None:
@@ -128,26 +137,28 @@ def _into_log(settings: Settings) -> None:
 
 
 def _over_server(settings: Settings) -> None:
-    from streams.collector.serving import serve_routes  # noqa: PLC0415 - as above
+    from streams.alerts.serving import opened_routes  # noqa: PLC0415 - as above
+    from streams.collector.serving import serve_routes  # noqa: PLC0415
     from streams.page.opening import opened_page  # noqa: PLC0415
     from streams.store import open_server  # noqa: PLC0415
 
     open_server(settings).close()
-    with opened_page(settings) as page:
+    with opened_page(settings) as page, opened_routes(settings) as alerts:
         if page is None:
             raise SettingsError(
                 "JOURNEY_PAGE_TOKEN: must be set where the page can be reached from other machines, directly or through proxies"
             )
         serve_routes(
             settings.collector,
-            page.routes,
+            [*page.routes, *alerts],
             ending=page.live.end,
             say=lambda url: say(f"[bold]{url}[/]  shows the journeys"),
         )
 
 
 def _embedded(settings: Settings, *, demo: bool) -> None:
-    from streams.collector.key_file import KeyFile  # noqa: PLC0415 - as above
+    from streams.alerts.serving import opened_routes  # noqa: PLC0415 - as above
+    from streams.collector.key_file import KeyFile  # noqa: PLC0415
     from streams.collector.pump import Pump  # noqa: PLC0415
     from streams.collector.serving import Parts, serve  # noqa: PLC0415
     from streams.collector.sinks import FileSink  # noqa: PLC0415
@@ -160,14 +171,19 @@ def _embedded(settings: Settings, *, demo: bool) -> None:
         log = settings.data / "log.sqlite"
         keys = KeyFile(settings.data)
         parts = Parts(embedded.key, embedded.model, keys, lambda: FileSink(log), pump.trouble, pump.samples)
-        with opened_page(settings) as page, queries_served(settings) as url, _living(parts, demo=demo):
+        with (
+            opened_page(settings) as page,
+            opened_routes(settings) as alerts,
+            queries_served(settings) as url,
+            _living(parts, demo=demo),
+        ):
             if url:
                 say(f"[bold]answering queries on {url}[/]  (ClickHouse's HTTP protocol, for reading)")
             serve(
                 settings,
                 parts,
                 adapters=_adapters(settings),
-                routes=page.routes if page else (),
+                routes=[*(page.routes if page else ()), *alerts],
                 ending=page.live.end if page else lambda: None,
                 say=_say_page if page else _say,
             )

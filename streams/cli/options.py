@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -39,6 +39,15 @@ Data = Annotated[
         "--data", metavar="DIR", help="Data directory; else JOURNEY_STORE, else .journey", show_default=False
     ),
 ]
+Alerts = Annotated[
+    Path | None,
+    typer.Option(
+        "--alerts",
+        metavar="FILE",
+        help="Receivers and rules of alerts; else JOURNEY_ALERTS",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 Brand = Annotated[str, typer.Option("--brand", metavar="B", help="The brand")]
 At = Annotated[
@@ -53,9 +62,10 @@ class UsageError(ValueError):
     """What was asked for cannot be done as it was asked; the message says what can."""
 
 
-def read_settings(data: Path | None = None) -> Settings:
-    """Return the settings of one command."""
+def read_settings(data: Path | None = None, alerts: Path | None = None) -> Settings:
+    """Return the settings of one command; a file of alerts that is given to it wins."""
     settings = Settings.read(data)
+    settings = replace(settings, alerts=alerts or settings.alerts)
     if settings.fault:
         point, _, hits = settings.fault.partition(":")
         faults.arm(point, int(hits or 1))
@@ -63,9 +73,9 @@ def read_settings(data: Path | None = None) -> Settings:
 
 
 @contextmanager
-def opened(data: Path | None) -> Iterator[Shell]:
+def opened(data: Path | None, alerts: Path | None = None) -> Iterator[Shell]:
     """Open the data directory, or the server of JOURNEY_STORE, for one command."""
-    settings = read_settings(data)
+    settings = read_settings(data, alerts)
     with Server(settings) if settings.store else Embedded(settings) as shell:
         yield shell
 

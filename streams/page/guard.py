@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 __all__ = ["SAFE", "Guard"]
 
-COOKIE = "journey_page"
+COOKIE = "journey-page"  # no name of a metric
 _A_MONTH_S = 30 * 86_400
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 _POLICY = (

@@ -13,18 +13,18 @@ from streams.settings import CollectorSettings, Settings, is_loopback
 from streams.store import ClickHouse
 from streams.store_settings import READING
 
-__all__ = ["opened_page"]
+__all__ = ["is_ours", "opened_page", "opener"]
 
 
 @contextmanager
 def opened_page(settings: Settings, *, clock: Clock = system_clock) -> Iterator[Page | None]:
     """Open the page; None where it would be open to whoever reaches the port: then a token must be set."""
-    if not (settings.page_token or _is_ours(settings.collector)):
+    if not (settings.page_token or is_ours(settings.collector)):
         yield None
         return
-    reader = Connections(_opener(settings, READING))
-    writer = Connections(_opener(settings, None), threads=1)
-    guard = Guard(settings.page_token, secure=not _is_ours(settings.collector))
+    reader = Connections(opener(settings, READING))
+    writer = Connections(opener(settings, None), threads=1)
+    guard = Guard(settings.page_token, secure=not is_ours(settings.collector))
     page = Page(reader, VIEWS, guard, clock, writer)
     try:
         yield page
@@ -34,13 +34,14 @@ def opened_page(settings: Settings, *, clock: Clock = system_clock) -> Iterator[
         writer.close()
 
 
-def _opener(settings: Settings, limits: dict[str, object] | None) -> Callable[[], ClickHouse]:
+def opener(settings: Settings, limits: dict[str, object] | None) -> Callable[[], ClickHouse]:
+    """Return what opens a connection of its own for a thread, with settings of every request."""
     if settings.store:
         return partial(ClickHouse.of, settings, limits)
     dsn = f"chdb://{(settings.data / 'clickhouse').resolve()}"
     return partial(ClickHouse, dsn, limits=limits)
 
 
-def _is_ours(collector: CollectorSettings) -> bool:
+def is_ours(collector: CollectorSettings) -> bool:
     """Whether nobody but this machine reaches the port: behind a proxy everybody may seem to be this machine."""
     return is_loopback(collector.host) and not collector.proxies

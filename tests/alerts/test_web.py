@@ -1,13 +1,18 @@
 """Alerts over HTTP say the same as the commands, to those who may."""
 
 import asyncio
+from contextlib import closing
+from ipaddress import ip_network
+from pathlib import Path
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
 from streams.alerts import answers
+from streams.alerts.serving import opened_routes
 from streams.alerts.web import routes
+from streams.settings import CollectorSettings, Settings
 from tests.alerts.world import World
 
 
@@ -106,3 +111,51 @@ def test_a_silence_is_kept(world, client):
 
 def test_an_alert_that_is_not_there_is_not_found(client):
     assert client.get("/v1/alerts/zz").status_code == 404
+
+
+TOKEN = "of-the-people-on-call"
+
+
+@pytest.mark.parametrize(
+    ("token", "headers", "statuses"),
+    [
+        (TOKEN, {"authorization": f"Bearer {TOKEN}"}, (200, 404)),
+        (TOKEN, {"authorization": f"Bearer {TOKEN}x"}, (401, 401)),
+        (TOKEN, {"authorization": f"Basic {TOKEN}"}, (401, 401)),
+        (TOKEN, {}, (401, 401)),
+        (TOKEN, {"authorization": f"Bearer {TOKEN}", "origin": "https://evil.example"}, (200, 403)),
+        (TOKEN, {"authorization": f"Bearer {TOKEN}", "origin": "null"}, (200, 403)),
+        (TOKEN, {"authorization": f"Bearer {TOKEN}", "sec-fetch-site": "cross-site"}, (200, 403)),
+        (TOKEN, {"authorization": f"Bearer {TOKEN}", "origin": "http://journey"}, (200, 404)),
+        ("", {"host": "127.0.0.1:8080"}, (200, 404)),
+        ("", {"host": "localhost"}, (200, 404)),
+        ("", {"host": "rebound.example"}, (401, 401)),
+    ],
+)
+def test_who_has_the_token_or_is_this_machine_may_and_no_page_of_elsewhere(world, token, headers, statuses):
+    settings = Settings(Path(), store=world.dsn, page_token=token)
+    with opened_routes(settings) as found:
+        client = Client(Starlette(routes=found))
+        asked = (("GET", "/v1/alerts"), ("POST", "/v1/alerts/zz/ack"))
+        assert tuple(client.request(*each, headers=headers).status_code for each in asked) == statuses
+
+
+def test_without_a_token_nothing_is_served_where_others_reach_the_port(world):
+    for collector in (
+        CollectorSettings(host="192.0.2.1"),
+        CollectorSettings(proxies=(ip_network("10.0.0.0/8"),)),
+    ):
+        with opened_routes(Settings(Path(), store=world.dsn, collector=collector)) as found:
+            assert found == ()
+
+
+def test_a_store_that_is_away_is_told_as_that(own_clickhouse):
+    server = own_clickhouse()
+    with (
+        closing(World(server.fresh_database()).store) as store,
+        opened_routes(Settings(Path(), store=server.dsn)) as found,
+    ):
+        del store
+        server.kill()
+        answer = Client(Starlette(routes=found)).request("GET", "/v1/alerts", headers={"host": "127.0.0.1"})
+    assert (answer.status_code, answer.json()) == (503, {"error": "the store does not answer: try again"})

@@ -18,6 +18,7 @@ class World:
     """A brand with two quiet days behind it: a share every ten minutes or so, by somebody else each time."""
 
     def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
         self.store = ClickHouse(dsn)
         self.store.make_database()
         migrations.apply(self.store.client)

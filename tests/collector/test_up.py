@@ -113,7 +113,7 @@ def test_the_metrics_say_what_was_taken(collect):
     assert found["journey_collector_log_answers"] == 1
 
 
-def test_many_people_at_once_are_told_to_a_receiver_within_seconds(collect, tmp_path):
+def test_many_people_at_once_are_told_to_a_receiver_within_seconds_and_taken_on_over_http(collect, tmp_path):
     collector = collect(JOURNEY_ALERTS=str(tmp_path / "alerts.toml"))
     now, rng = datetime.now(UTC), random.Random(1)
 
@@ -129,7 +129,8 @@ def test_many_people_at_once_are_told_to_a_receiver_within_seconds(collect, tmp_
     with listening() as receiver:
         secret = "whsec_" + "A" * 43 + "="
         told = f'kind = "webhook"\nname = "h"\nprivate = true\nurl = "{receiver.url}"\nsecret = "{secret}"'
-        (tmp_path / "alerts.toml").write_text(f"[[receiver]]\n{told}\n")
+        rule = "name = 'much'\nsql = 'SELECT brand, count() AS figure FROM interactions GROUP BY brand'\nabove = 160"
+        (tmp_path / "alerts.toml").write_text(f"[[receiver]]\n{told}\n[[rule]]\n{rule}\nevery = '10s'\n")
         key = collector.key("shop")
         collector.start()
         quiet = [share(n, now - timedelta(minutes=rng.randrange(15, 1_700)), "old") for n in range(150)]
@@ -137,7 +138,24 @@ def test_many_people_at_once_are_told_to_a_receiver_within_seconds(collect, tmp_
         assert (
             collector.send([share(1_000 + n, now, "film") for n in range(12)], key, kind=BATCH).status == 202
         )
-        (taken,) = receiver.wait(1, 60)
+        came = {one.json["data"]["rule"]: one for one in receiver.wait(2, 60)}
+        listed = {one["kind"]: one for one in collector.get("/v1/alerts").json}
+        assert set(listed) == {"content", "rule"}
+        path = f"/v1/alerts/{listed['rule']['alert']}/ack"
+        assert collector.ask("POST", path, b'{"by": "ada"}', {"origin": "https://evil.example"}).status == 403
+        assert (
+            collector.ask("POST", path, b'{"by": "ada"}', {"content-type": "application/json"}).status == 200
+        )
+        (*_, last) = receiver.wait(3, 30)
+        assert (last.json["type"], last.json["data"]["acknowledged_by"]) == ("alert.acknowledged", "ada")
+        of = listed["rule"]
+        standing = f'journey_alerts{{brand="{of["brand"]}",direction="much",severity="warning",state="acknowledged"}}'
+        wait_until(
+            lambda: collector.metrics().get(standing) == 1, 20, "the metric to say that it is taken on"
+        )
+        metrics = collector.metrics()
+        assert metrics['journey_alert_waiting{receiver="h"}'] == 0
         assert collector.stop() == 0
+    taken = came[None]
     assert taken.json["data"]["scope"] == {"kind": "content", "value": "film"}
     assert taken.json["data"]["people"] == 12

@@ -58,7 +58,7 @@ def test_without_the_token_nothing_is_shown():
         {},
         {"authorization": "Bearer wrong"},
         {"authorization": "Basic " + TOKEN},
-        {"cookie": "journey_page=x"},
+        {"cookie": "journey-page=x"},
     ):
         answer = asked.get("/view/x", headers=headers)
         assert (answer.status_code, "shown" in answer.text) == (401, False)
