@@ -7,12 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from streams.page.scope import Brand, aware
 from streams.store import ClickHouse
 
-__all__ = ["BusyError", "Connections", "brands"]
+__all__ = ["BusyError", "Connections", "Kept", "Want", "brands", "version"]
 
 _MOST_WAITING = 64
 _MOST_KEPT = 128
@@ -35,10 +35,37 @@ class BusyError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept(Generic[Answer]):
+    """An answer, and the version of the tables and the time that it is of."""
+
     version: str
     at: datetime
-    answer: Any
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """How fresh an answer has to be.
+
+    Attributes
+    ----------
+    version, now
+        Of the tables, and the time; what is asked anew is of these.
+    oldest_s
+        Of an answer from the same version: customers lapse without an event.
+    stale_s
+        Of one from another version: for who is shown the present one as soon as it is there.
+    """
+
+    version: str
+    now: datetime
+    oldest_s: float = 30.0
+    stale_s: float = 0.0
+
+    def takes(self, kept: Kept[Any]) -> bool:
+        """Return whether an answer will do."""
+        age_s = abs((self.now - kept.at).total_seconds())
+        return age_s <= (self.oldest_s if kept.version == self.version else self.stale_s)
 
 
 class Connections:
@@ -57,7 +84,8 @@ class Connections:
         self._opened: list[ClickHouse] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="page")
         self._waiting = 0
-        self._kept: OrderedDict[object, _Kept] = OrderedDict()
+        self._kept: OrderedDict[object, Kept[Any]] = OrderedDict()
+        self._lock = threading.Lock()
 
     async def run(self, work: Callable[[ClickHouse], Answer]) -> Answer:
         """Run a function in a thread, and wait for it.
@@ -85,37 +113,47 @@ class Connections:
 
     async def version(self) -> str:
         """Return a text that changes whenever the tables do."""
-        found = await self.run(lambda store: store.query(_VERSION, {}))
-        return "-".join(str(count) for count in found[0])
+        return await self.run(version)
 
     async def kept(
         self,
         key: object,
-        version: str,
-        now: datetime,
-        oldest_s: float,
+        want: Want,
         work: Callable[[ClickHouse], Answer],
-    ) -> Answer:
-        """Return what was answered to the same key under the same version, at most `oldest_s` ago, or ask anew."""
-        found = self._kept.get(key)
-        if (
-            found is not None
-            and found.version == version
-            and abs((now - found.at).total_seconds()) <= oldest_s
-        ):
+    ) -> Kept[Answer]:
+        """Return what was answered to the same key, if it is as fresh as is wanted, or ask anew and keep that."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None and want.takes(found):
+                self._kept.move_to_end(key)
+                return found
+        return await self.run(lambda store: self._ask(key, want, work, store))
+
+    def warm(self, key: object, want: Want, work: Callable[[ClickHouse], Answer]) -> Kept[Answer]:
+        """Ask anew and keep the answer; for a thread that is not the event loop's."""
+        return self._threads.submit(self._on_store, lambda store: self._ask(key, want, work, store)).result()
+
+    def _ask(
+        self, key: object, want: Want, work: Callable[[ClickHouse], Answer], store: ClickHouse
+    ) -> Kept[Answer]:
+        made = Kept(want.version, want.now, work(store))
+        with self._lock:
+            self._kept[key] = made
             self._kept.move_to_end(key)
-            return found.answer  # type: ignore[no-any-return]
-        answer = await self.run(work)
-        self._kept[key] = _Kept(version, now, answer)
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
-        return answer
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return made
 
     def close(self) -> None:
         """Wait for what runs, and close the connections."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         for store in self._opened:
             store.close()
+
+
+def version(store: ClickHouse) -> str:
+    """Return a text that changes whenever the tables do."""
+    return "-".join(str(count) for count in store.query(_VERSION, {})[0])
 
 
 def brands(store: ClickHouse) -> list[Brand]:

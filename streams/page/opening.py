@@ -1,5 +1,8 @@
 """The page over a data directory or a server, for whoever serves its routes."""
 
+import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -9,11 +12,15 @@ from streams.page.asking import Connections
 from streams.page.guard import Guard
 from streams.page.routes import Page
 from streams.page.views import VIEWS
+from streams.ports import StoreError
 from streams.settings import CollectorSettings, Settings, is_loopback
-from streams.store import ClickHouse
+from streams.store import ClickHouse, QueryError
 from streams.store_settings import READING
 
 __all__ = ["is_ours", "opened_page", "opener"]
+
+_PAUSE_S = 60.0
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -26,12 +33,28 @@ def opened_page(settings: Settings, *, clock: Clock = system_clock) -> Iterator[
     writer = Connections(opener(settings, None), threads=1)
     guard = Guard(settings.page_token, secure=not is_ours(settings.collector))
     page = Page(reader, VIEWS, guard, clock, writer)
+    over = threading.Event()
+    warming = threading.Thread(target=_keep_warm, args=(page, over), name="page-warm")
+    warming.start()
     try:
         yield page
     finally:
         page.live.end()
+        over.set()
+        warming.join()
         reader.close()
         writer.close()
+
+
+def _keep_warm(page: Page, over: threading.Event) -> None:
+    """Draw the first view now and then, in a twentieth of the time at most: whoever comes need not wait for it."""
+    while not over.is_set():
+        began = time.monotonic()
+        try:
+            page.warm()
+        except (QueryError, StoreError) as error:
+            _log.warning("the first view cannot be drawn: %s", error)
+        over.wait(max(_PAUSE_S, 20 * (time.monotonic() - began)))
 
 
 def opener(settings: Settings, limits: dict[str, object] | None) -> Callable[[], ClickHouse]:

@@ -1,6 +1,7 @@
 """A view as HTML: the shell, which is sent first, and its panels, which follow as they are answered."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from urllib.parse import urlencode
 
 from streams.page.answer import Answered
@@ -10,7 +11,7 @@ from streams.page.scope import Brand, Scope
 from streams.page.table import table
 from streams.page.view import MOST_ROWS, Panel, View
 
-__all__ = ["bottom", "failed", "message", "panel", "query_page", "top"]
+__all__ = ["as_of", "bottom", "failed", "message", "panel", "query_page", "top"]
 
 _HEAD = Markup(
     '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -93,6 +94,11 @@ def panel(view: View, made: Panel, scope: Scope, found: Answered) -> Markup:
         ]
     )
     return _section(made, shown, _ways(view, made, scope, png=figure is not None and made.picture))
+
+
+def as_of(at: datetime, version: str) -> Markup:
+    """Return a line that says how old figures are; its version tells a live page whether to ask anew."""
+    return tag("p", f"As of {at:%-d %b %Y %H:%M:%S} UTC.", class_="note as-of", data_version=version)
 
 
 def failed(made: Panel, text: str) -> Markup:

@@ -4,6 +4,8 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -15,8 +17,8 @@ from starlette.routing import BaseRoute, Route
 
 from streams.clock import Clock, from_us
 from streams.page import render
-from streams.page.answer import MOST_LINES, Answered, answer, as_csv, query_of
-from streams.page.asking import BusyError, Connections, brands
+from streams.page.answer import MOST_LINES, answer, as_csv, query_of
+from streams.page.asking import BusyError, Connections, Kept, Want, brands, version
 from streams.page.guard import SAFE, Guard
 from streams.page.live import Live
 from streams.page.scope import Brand, Scope, ScopeError, read
@@ -28,10 +30,10 @@ __all__ = ["Page"]
 
 _MOST_BYTES = 10_000  # of a form
 _MOST_SAID = 100
-_MOST_QUERY = 4_000  # of a URL's query
-_OLDEST_S = (
-    30.0  # of an answer that is given again while the tables stay as they are: lapses come without an event
+_STALE_S = (
+    600.0  # of the first view, which is shown at once while the page, being live, asks for the present one
 )
+_MOST_QUERY = 4_000  # of a URL's query
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FAILURES = (QueryError, StoreError, BusyError, ScopeError)
 _log = logging.getLogger(__name__)
@@ -88,23 +90,26 @@ class Page:
         if view is None:
             return _message("There is no such view", "", 404)
         try:
-            scope, known, version = await self._scope(request, view)
+            scope, known, want = await self._scope(request, view)
             panels = view.panels(scope)
         except _FAILURES as error:
             return self._told(error)
-        parts = self._parts(request, view, scope, known, version, panels)
+        parts = self._parts(request, view, scope, known, want, panels)
         return StreamingResponse(parts, media_type="text/html; charset=utf-8", headers=SAFE)
 
-    async def _scope(self, request: Request, view: View) -> tuple[Scope, list[Brand], str]:
+    async def _scope(self, request: Request, view: View) -> tuple[Scope, list[Brand], Want]:
         if len(request.url.query) > _MOST_QUERY:
             raise ScopeError(f"the address has more than {_MOST_QUERY} characters")
         query = dict(parse_qsl(request.url.query))
-        query.pop("fragment", None)
-        query.pop("said", None)
-        now = from_us(self._clock()).replace(microsecond=0)
-        version = await self._reader.version()
-        known = await self._reader.kept("brands", version, now, _OLDEST_S, brands)
-        return read(query, known, view.fields, now), known, version
+        live, said = query.pop("fragment", None), query.pop("said", None)
+        want = Want(await self._reader.version(), self._now())
+        known = (await self._reader.kept("brands", want, brands)).answer
+        scope = read(query, known, view.fields, want.now)
+        opens = view is self._first and not query.keys() - {"brand"} and live is None and said is None
+        return scope, known, replace(want, stale_s=_STALE_S) if opens else want
+
+    def _now(self) -> datetime:
+        return from_us(self._clock()).replace(microsecond=0)
 
     async def _parts(  # noqa: PLR0913, PLR0917 - of one page
         self,
@@ -112,7 +117,7 @@ class Page:
         view: View,
         scope: Scope,
         known: Sequence[Brand],
-        version: str,
+        want: Want,
         panels: Sequence[Panel],
     ) -> AsyncIterator[str]:
         """Yield the shell at once, then each panel; only panels, where a live page asks for a fragment."""
@@ -121,23 +126,36 @@ class Page:
             said = self._said.pop(request.query_params.get("said", ""), "")
             yield render.top(view, list(self._views.values()), scope, known, said)
         yield '<div id="panels" class="panels">'
+        made: list[Kept[str]] = []
         for panel in panels:
-            yield await self._panel(view, panel, scope, version)
-        yield "</div>"
+            made.append(await self._panel(view, panel, scope, want))
+            yield made[-1].answer
+        oldest = min(made, key=lambda kept: kept.at)
+        yield render.as_of(oldest.at, oldest.version) + "</div>"
         if whole:
             yield render.bottom()
 
-    async def _panel(self, view: View, panel: Panel, scope: Scope, version: str) -> str:
-        key = (view.name, panel.name, scope.brand, tuple(sorted(scope.given.items())))
-        work: Callable[[ClickHouse], Answered] = partial(answer, panel=panel, scope=scope)
+    async def _panel(self, view: View, panel: Panel, scope: Scope, want: Want) -> Kept[str]:
+        """Return a panel, asked and drawn on a thread of the reader."""
         try:
-            found = await self._reader.kept(key, version, scope.now, _OLDEST_S, work)
-            return render.panel(view, panel, scope, found)
+            return await self._reader.kept(_key(view, panel, scope), want, partial(_made, view, panel, scope))
         except _FAILURES as error:
-            return render.failed(panel, _why(error))
+            return Kept(want.version, want.now, render.failed(panel, _why(error)))
         except Exception:  # noqa: BLE001 - a figure that cannot be drawn takes none of the others with it
             _log.exception("panel %s of view %s could not be drawn", panel.name, view.name)
-            return render.failed(panel, "This figure could not be drawn; the log says why.")
+            failed = render.failed(panel, "This figure could not be drawn; the log says why.")
+            return Kept(want.version, want.now, failed)
+
+    def warm(self) -> None:
+        """Draw the first view as it opens, so that it is there for whoever comes; for a thread of its own."""
+        now = self._now()
+        found = self._reader.warm("version", Want("", now), version).answer
+        want = Want(found, now)
+        scope = read({}, self._reader.warm("brands", want, brands).answer, self._first.fields, now)
+        for panel in self._first.panels(scope):
+            self._reader.warm(
+                _key(self._first, panel, scope), want, partial(_made, self._first, panel, scope)
+            )
 
     async def _csv(self, request: Request) -> Response:
         return await self._download(request, self._lines)
@@ -215,6 +233,15 @@ class Page:
     @staticmethod
     def _told(error: Exception) -> Response:
         return _message("This cannot be shown", _why(error), 400 if isinstance(error, ValueError) else 503)
+
+
+def _key(view: View, panel: Panel, scope: Scope) -> object:
+    given = sorted((name, value) for name, value in scope.given.items() if name != "brand")
+    return view.name, panel.name, scope.brand, tuple(given)
+
+
+def _made(view: View, panel: Panel, scope: Scope, store: ClickHouse) -> str:
+    return render.panel(view, panel, scope, answer(store, panel, scope))
 
 
 def _act(action: Action, form: Mapping[str, str], now_us: int, store: ClickHouse) -> str:

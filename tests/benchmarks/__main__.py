@@ -9,7 +9,7 @@ from tests.benchmarks import alerts, breakdown, cascades, load, restore
 from tests.benchmarks.spikes import bench as spikes
 
 ALL = (
-    "load", "breakdown", "restore", "cascades", "spikes", "alerts", "collector", "cluster", "latency",
+    "load", "breakdown", "restore", "cascades", "spikes", "alerts", "collector", "cluster", "latency", "page",
 )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:
-    if {"load", "breakdown", "cascades"} & set(chosen):
+    if {"load", "breakdown", "cascades", "page"} & set(chosen):
         month = load.month(folder, arguments.customers)
     if "load" in chosen:
         load.run(folder, month, arguments.runs)
@@ -49,6 +49,10 @@ def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) ->
         breakdown.run(folder, month)
     if "cascades" in chosen:
         cascades.run(folder, month)
+    if "page" in chosen:
+        from tests.benchmarks import page  # noqa: PLC0415 - with a browser
+
+        page.run(folder, month)
     if "restore" in chosen:
         restore.run(folder)
     if "spikes" in chosen:

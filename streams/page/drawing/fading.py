@@ -1,6 +1,5 @@
 """Evidence that fades: the score of each stage over time, against the threshold that makes the stage."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,6 @@ __all__ = ["Evidence", "Score", "fading"]
 
 _WIDTH, _LEFT, _RIGHT, _ROW, _PLOT = 1040.0, 118.0, 190.0, 74.0, 56.0
 _SAMPLES = 120
-_US = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +40,6 @@ class Score:
     threshold: float
     now: float | None
     verdict: str
-
-    def at(self, instant: datetime, *, before: bool = False) -> float:
-        """Return the score at an instant; with `before`, without what came at that very instant."""
-        return math.fsum(
-            each.weight * 0.5 ** ((instant - each.at) / self.half_life)
-            for each in self.evidence
-            if (each.at < instant if before else each.at <= instant)
-        )
 
 
 def fading(title: str, scores: Sequence[Score], period: tuple[datetime, datetime]) -> Markup:
@@ -90,12 +80,19 @@ def _row(score: Score, scale: TimeScale, period: tuple[datetime, datetime], top:
 
 
 def _points(score: Score, period: tuple[datetime, datetime]) -> list[tuple[datetime, float]]:
-    """Return the curve: at even instants, and on both sides of each interaction."""
+    """Return the curve, in one walk along time: at even instants, and on both sides of each interaction."""
     since, until = period
-    if not score.evidence:
-        return []
     even = [since + (until - since) * n / _SAMPLES for n in range(_SAMPLES + 1)]
-    jumps = [each.at for each in score.evidence if since <= each.at <= until]
-    found = [(at, score.at(at)) for at in even] + [(at, score.at(at, before=True)) for at in jumps]
-    found += [(at + _US, score.at(at)) for at in jumps]
-    return sorted(found)
+    stops = sorted(
+        [(at, 0.0) for at in even] + [(each.at, each.weight) for each in score.evidence if each.at <= until]
+    )
+    value, last, found = 0.0, stops[0][0], []
+    for at, weight in stops:
+        value *= 0.5 ** ((at - last) / score.half_life)
+        last = at
+        if weight and at >= since:
+            found.append((at, value))
+        value += weight
+        if at >= since:
+            found.append((at, value))
+    return found if score.evidence else []

@@ -16,11 +16,11 @@ export function follow(refreshed) {
     setTimeout(() => { busy = false; if (again) refresh(); }, Math.max(PAUSE_MS, 4 * (performance.now() - began)));
   };
   const events = new EventSource("/events");
-  let known = null;
+  let known = document.querySelector(".as-of").dataset.version;
   const heard = event => {
     const { version } = JSON.parse(event.data);
     say("live", true);
-    if (known !== null && version !== known) refresh();
+    if (version !== known) refresh();
     known = version;
   };
   events.addEventListener("ready", heard);
@@ -52,6 +52,7 @@ async function replace(refreshed) {
     refreshed(old);
     old.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));
   }
+  document.querySelector(".as-of").replaceWith(made.querySelector(".as-of"));
   document.documentElement.dataset.refreshed = String(Number(document.documentElement.dataset.refreshed ?? 0) + 1);
 }
 

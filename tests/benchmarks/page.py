@@ -1,0 +1,81 @@
+"""The page over the month, in Chromium: time until the first view is whole, its weight, and what follows from there."""
+
+import shutil
+from pathlib import Path
+from statistics import median
+from time import monotonic
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.collector.server import Collector
+
+__all__ = ["run"]
+
+_TIMES = 5
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+)
+
+
+def run(folder: Path, month: Path) -> None:
+    """Load the month into a directory of its own, and print what the page takes."""
+    (folder / "page").mkdir()
+    collector = Collector(folder / "page")
+    collector.run("load", str(month))
+    collector.start()
+    try:
+        _printed(collector)
+    finally:
+        collector.stop()
+
+
+def _printed(collector: Collector) -> None:
+    began = monotonic()
+    collector.get("/")
+    print(f"page: first view asked for at the start, not drawn yet: {monotonic() - began:.1f} s")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(_ARGUMENTS))
+        page = browser.new_page()
+        firsts = [_opened(browser.new_page(), collector.url) for _ in range(_TIMES)]
+        print(
+            f"first view whole: {1000 * median(first[0] for first in firsts):.0f} ms, {firsts[0][1] / 1000:.1f} kB transferred"
+        )
+        page.goto(collector.url)
+        customers = page.get_attribute("#panel-moves a.mark", "href")
+        assert customers
+        for name, address in {
+            "the customers of a ribbon": customers,
+            "journeys to choose from": "/view/journey",
+            "what if": "/view/model?threshold_advocacy=2",
+            "health": "/view/health",
+        }.items():
+            print(
+                f"{name}: {1000 * _opened(browser.new_page(), collector.url + address)[0]:.0f} ms, asked for the first time"
+            )
+        page.focus("#panel-moves .mark")
+        print(f"from one mark to the next by keyboard: {_pressed(page):.0f} ms")
+        browser.close()
+
+
+def _opened(page: Page, url: str) -> tuple[float, int]:
+    """Return the seconds until the page is whole and ready, and its bytes over the wire."""
+    page.goto(url)
+    page.wait_for_selector("html[data-ready]", state="attached")
+    took_ms, size = page.evaluate(
+        "() => [performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart,"
+        " [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+        ".reduce((sum, each) => sum + each.transferSize, 0)]"
+    )
+    page.close()
+    return took_ms / 1000, size
+
+
+def _pressed(page: Page) -> float:
+    began = monotonic()
+    page.keyboard.press("ArrowRight")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    return 1000 * (monotonic() - began)
