@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from streams import environment
 from streams.alerts.delivery.deliverer import Deliverer
 from streams.alerts.file import AlertFile, read
 from streams.alerts.ledger import Ledger
 from streams.alerts.rules import check
 from streams.alerts.watching import Watching
 from streams.server import Server, Shell
-from streams.settings import Settings, secret
+from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.alerts.delivery.topic import Everything, TopicSend
@@ -25,7 +26,7 @@ def watching_of(shell: Shell) -> Watching:
         The file cannot be used; it names receiver or rule, and key.
     """
     settings = shell.settings
-    file = read(settings.alerts, secret) if settings.alerts is not None else AlertFile()
+    file = read(settings.alerts, environment.text) if settings.alerts is not None else AlertFile()
     check(shell.store, file.rules, file.name)
     if not isinstance(shell, Server):
         deliverer = Deliverer(file.receivers, clock=shell.clock)

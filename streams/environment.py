@@ -1,0 +1,201 @@
+"""The only place that reads the environment: which variables there are, and each read as what it stands for.
+
+Every function raises SettingsError where a value is not allowed.
+"""
+
+import os
+import re
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+
+__all__ = [
+    "ENVIRONMENT",
+    "SHORTEST_TOKEN",
+    "SettingsError",
+    "choice",
+    "days",
+    "flag",
+    "given",
+    "is_loopback",
+    "name",
+    "networks",
+    "path",
+    "port",
+    "rate",
+    "seconds",
+    "text",
+    "token",
+]
+
+_HIGHEST_PORT = 65_535
+_LONGEST_SECONDS = 86_400
+_HIGHEST_RATE = 1_000_000
+SHORTEST_TOKEN = 16
+_LONGEST_WINDOW = 366  # days; a year of ids in memory is enough
+
+ENVIRONMENT: dict[str, str] = {
+    "JOURNEY_STORE": "where the data are, as a DSN: chdb:///absolute/path (the same as --data), or a server: "
+    "clickhouse://user@host:8123/journey (clickhouses:// for TLS)",
+    "JOURNEY_STORE_PASSWORD": "password of the server's user, so that the DSN need not hold it",
+    "JOURNEY_STORE_CA": "file of the authority that signed the server's certificate; else the system's",
+    "JOURNEY_CLUSTER": "name of a ClickHouse cluster: tables are made replicated and distributed on it",
+    "JOURNEY_KAFKA": "Kafka's bootstrap servers, host:port,host:port",
+    "JOURNEY_KAFKA_PROTOCOL": "PLAINTEXT (default), SSL, SASL_PLAINTEXT or SASL_SSL",
+    "JOURNEY_KAFKA_MECHANISM": "of SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (default)",
+    "JOURNEY_KAFKA_USER": "user of SASL",
+    "JOURNEY_KAFKA_PASSWORD": "password of SASL",
+    "JOURNEY_KAFKA_CA": "file of the authority that signed the brokers' certificates; else the system's",
+    "JOURNEY_KAFKA_CERTIFICATE": "file of the client's certificate, where brokers ask for one",
+    "JOURNEY_KAFKA_KEY": "file of the client certificate's key",
+    "JOURNEY_TOPIC_PREFIX": "put before the name of every topic and consumer group, to share a Kafka cluster",
+    "JOURNEY_WEB_HOST": "address of a worker's or gateway's /health, /ready and /metrics (127.0.0.1)",
+    "JOURNEY_WEB_PORT": "port of them (6066; 0 is any free one)",
+    "JOURNEY_COLLECTOR_HOST": "address on which events are taken over HTTP (127.0.0.1); another one than loopback needs "
+    "a certificate, or proxies in front that end TLS",
+    "JOURNEY_COLLECTOR_PORT": "port of it (8080; 0 is any free one)",
+    "JOURNEY_COLLECTOR_CERTIFICATE": "file of the collector's certificate chain, for HTTPS",
+    "JOURNEY_COLLECTOR_CERTIFICATE_KEY": "file of the certificate's key",
+    "JOURNEY_COLLECTOR_PROXIES": "networks of the proxies in front, 10.0.0.0/8,…: they end TLS, and their "
+    "X-Forwarded-For is believed",
+    "JOURNEY_COLLECTOR_ADDRESS_RATE": "requests a second that one address may send (200; 0 is without limit)",
+    "JOURNEY_SQL_HOST": "address on which `journey up` answers queries in ClickHouse's HTTP protocol (127.0.0.1); another "
+    "one than loopback needs JOURNEY_SQL_TOKEN, and the collector's certificate or proxies",
+    "JOURNEY_SQL_PORT": "port of it (8123; 0 is any free one, off is none)",
+    "JOURNEY_SQL_TOKEN": "password that queries need, of 16 characters at least; without one loopback asks nobody",
+    "JOURNEY_BATCH_SECONDS": "longest time that a worker gathers frames for one batch (0.2)",
+    "JOURNEY_SESSION_SECONDS": "silence after which Kafka gives a worker's partitions to others (10)",
+    "JOURNEY_STALL_SECONDS": "a worker whose lag does not fall for so long says so on /health and exits (120)",
+    "JOURNEY_PAGE_TOKEN": "what opens the page of journey up, at least 16 characters; without it the page is for its own "
+    "machine only, and not served where the collector listens elsewhere or behind proxies",
+    "JOURNEY_SEGMENT": "file of the mapping of Segment's calls; else the bundled one (schemas/segment.toml)",
+    "JOURNEY_WEBHOOKS": "folder of webhook mappings, NAME.toml, besides the bundled ones",
+    "JOURNEY_WEBHOOK_NAME_SECRET": "what the provider of webhook NAME (in capitals, _ for -) signs with; several, with "
+    "spaces between, while it is changed",
+    "JOURNEY_WEBHOOK_NAME_SECRET_FILE": "the same from a file",
+    "JOURNEY_WEBHOOK_NAME_URL": "address of webhook NAME as its provider knows it, where that is signed too (Square)",
+    "JOURNEY_LOG": "text (default) or json: how workers and the gateway log",
+    "JOURNEY_HANDLE_KEY": "64 hex digits: the key that handles are hashed with; else the file handle.key is made. After journey "
+    "keys rotate, its successors too, with spaces between",
+    "JOURNEY_DURABLE": "1: survive power cuts too (fsync of each frame and insert), not only crashes of the process",
+    "JOURNEY_ID_WINDOW_DAYS": "days of event time for which ids are remembered; older repeats are looked up (7)",
+    "JOURNEY_ALERTS": "TOML file of receivers of alerts, and of rules (deploy/alerting.md); none are told without",
+    "JOURNEY_FAULT": "POINT or POINT:N, for tests: kill the process at a named write boundary",
+}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it, its value and what is allowed."""
+
+
+def given() -> dict[str, str]:
+    """Return every variable that is set."""
+    return dict(os.environ)
+
+
+def text(variable: str, default: str = "") -> str:
+    """Return a variable as it is."""
+    return os.environ.get(variable, default)
+
+
+def port(variable: str, default: int) -> int:
+    """Return a port, 0 to 65,535."""
+    value = text(variable, str(default))
+    if not value.isdigit() or int(value) > _HIGHEST_PORT:
+        raise SettingsError(f"{variable} = {value!r}: must be a port, 0 to {_HIGHEST_PORT}")
+    return int(value)
+
+
+def path(variable: str) -> Path | None:
+    """Return a path, None where the variable is not set."""
+    value = text(variable)
+    return Path(value) if value else None
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address is this machine's own."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def networks(variable: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return networks, told with commas between."""
+    parts = [part.strip() for part in text(variable).split(",") if part.strip()]
+    try:
+        return tuple(ip_network(part) for part in parts)
+    except ValueError as error:
+        raise SettingsError(
+            f"{variable}: must be networks such as 10.0.0.0/8,192.168.1.5: {error}"
+        ) from error
+
+
+def rate(variable: str, default: float) -> float:
+    """Return a number from 0 on."""
+    value = text(variable, str(default))
+    try:
+        found = float(value)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= _HIGHEST_RATE:
+        raise SettingsError(f"{variable} = {value!r}: must be a number from 0 to {_HIGHEST_RATE:,}")
+    return found
+
+
+def choice(variable: str, allowed: tuple[str, ...], default: str) -> str:
+    """Return one of some words."""
+    value = text(variable, default)
+    if value not in allowed:
+        raise SettingsError(f"{variable} = {value!r}: must be one of {', '.join(allowed)}")
+    return value
+
+
+def name(variable: str) -> str:
+    """Return a name of letters, digits, dot, dash and underscore, "" for none."""
+    value = text(variable)
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", value):
+        raise SettingsError(f"{variable} = {value!r}: letters, digits, dot, dash and underscore only")
+    return value
+
+
+def seconds(variable: str, default: float) -> float:
+    """Return a number of seconds above 0."""
+    value = text(variable, str(default))
+    try:
+        found = float(value)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= _LONGEST_SECONDS:
+        raise SettingsError(
+            f"{variable} = {value!r}: must be a number of seconds above 0, at most {_LONGEST_SECONDS}"
+        )
+    return found
+
+
+def token(variable: str) -> str:
+    """Return a token that is not too short, "" for none."""
+    value = text(variable)
+    if value and (len(value) < SHORTEST_TOKEN or not value.isascii() or not value.isprintable()):
+        raise SettingsError(f"{variable}: must be at least {SHORTEST_TOKEN} printable ASCII characters")
+    return value
+
+
+def flag(variable: str) -> bool:
+    """Return whether a variable is 1 and not 0."""
+    value = text(variable, "0")
+    if value not in {"0", "1"}:
+        raise SettingsError(f"{variable} = {value!r}: must be 0 or 1")
+    return value == "1"
+
+
+def days(variable: str, default: int) -> timedelta:
+    """Return a number of days above 0, a year at most."""
+    value = text(variable, str(default))
+    try:
+        found = float(value)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= _LONGEST_WINDOW:
+        raise SettingsError(f"{variable} = {value!r}: must be a number of days above 0, at most 366")
+    return timedelta(days=found)
