@@ -57,7 +57,9 @@ def _across(server: Server) -> str:
     from streams.kafka.topics import unfinished  # noqa: PLC0415 - needs Kafka's client
 
     given = server.settings.handle_key or b""
-    ours = server.key if in_force(server.store) else given[:KEY_BYTES]  # of a server that has never told its key
+    ours = (
+        server.key if in_force(server.store) else given[:KEY_BYTES]
+    )  # of a server that has never told its key
     key = _next(given, ours)
     rekey(server.store, key, server.clock(), lambda: unfinished(server.settings.kafka))
     return fingerprint(key)
