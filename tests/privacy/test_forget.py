@@ -51,6 +51,7 @@ def test_nothing_of_her_is_in_any_table_or_file_and_all_figures_recompute(opened
     assert found.announcements > 0
     assert drift(opened) == []
     assert in_tables(opened.store, WANTED) == []
+    assert in_files(tmp_path, WANTED, but=["handle.key"]) == []
     (kept,) = opened.store.rows("SELECT * FROM erasures")
     assert (kept["receipt"], kept["what"], kept["reason"], kept["events"]) == (
         receipt,
@@ -179,7 +180,6 @@ def test_what_happened_before_the_erasure_is_not_taken_again_and_others_lose_not
     ]
     load(opened, late)
     assert in_tables(opened.store, WANTED) == []
-    assert in_files(tmp_path, WANTED, but=["handle.key"]) == []
     (kept,) = opened.store.rows("SELECT handles FROM interactions WHERE id = 'of both'")
     assert kept["handles"] == [identifier("email", "p1@example.org")]
     (letters,) = opened.store.rows(
