@@ -30,6 +30,7 @@ EVERYWHERE = frozenset(
         "erasing",
         "erasure_steps",
         "erasures",
+        "erased_handles",
         "fences",
         "handle_keys",
         "migrations",

@@ -16,6 +16,7 @@ from streams.batch import Record
 from streams.clock import Clock, system_clock
 from streams.edge import Edge
 from streams.engine import MAX_BATCH_FRAMES, Engine, Outcome
+from streams.erased import Tombstones
 from streams.foreign import known
 from streams.frames import Frame, decode, encode
 from streams.key_files import key_file, promote
@@ -51,6 +52,7 @@ class Embedded:
         self.clock = clock
         self._stack = ExitStack()
         self._engine: Engine | None = None
+        self._tombstones: Tombstones | None = None
         self._position = 0
         self._fresh: list[Record] = []  # the last frames of the log, if this process appended them
         try:
@@ -141,13 +143,18 @@ class Embedded:
         waiting = self._waiting()
         if not waiting:
             return None
-        records = [replace(each, frame=known(each.frame, self._fingerprint)) for each in waiting]
+        records = [replace(each, frame=self._taken(each.frame)) for each in waiting]
         with self._state_in_step():
             outcome = self.engine.step(records, self.clock())
         self._position = records[-1].offset
         self.log.commit(self._position)
         self._fresh = []
         return outcome
+
+    def _taken(self, frame: Frame) -> Frame:
+        if self._tombstones is None:
+            self._tombstones = Tombstones(erasure.tombstones(self.store))
+        return self._tombstones.applied(known(frame, self._fingerprint))
 
     def _waiting(self) -> Sequence[Record]:
         """Return the next frames: as they are in memory where none is missing there, else from the log."""
@@ -177,7 +184,7 @@ class Embedded:
     def use_key(self, key: bytes) -> None:
         """Hash handles with a key that is in force; the state is rebuilt from the store."""
         self.key, self._fingerprint = key, fingerprint(key)
-        self._engine = None
+        self._engine = self._tombstones = None
 
     def use_model(self, model: Model) -> None:
         """Run under a model that was just put in force: the state is rebuilt from the store."""
@@ -193,7 +200,7 @@ class Embedded:
             self.log.scrub()
             erasure.scrub(self.store)
             erasure.clear(self.store, receipt)
-            self._engine = None
+            self._engine = self._tombstones = None
 
     def close(self) -> None:
         """Close store, log and lock."""

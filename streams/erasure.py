@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 from streams.checks import MINUTE
 from streams.clock import from_us
+from streams.erased import tombstone
 from streams.faults import boundary
 from streams.store import ClickHouse
 
@@ -25,6 +26,7 @@ __all__ = [
     "receipt_of",
     "recount_minutes",
     "scrub",
+    "tombstones",
 ]
 
 _NOBODY = 0  # beside the handles of a receipt: stays until their files are gone too
@@ -125,6 +127,7 @@ def keep_receipt(store: ClickHouse, receipt: str, now_us: int) -> None:
     if store.rows("SELECT 1 FROM erasures WHERE receipt = {receipt:String}", {"receipt": receipt}):
         return
     found = count(store)
+    _bury(store, receipt)
     (asked,) = store.rows(
         "SELECT any(reason) AS reason FROM erasing WHERE receipt = {receipt:String}", {"receipt": receipt}
     )
@@ -132,6 +135,27 @@ def keep_receipt(store: ClickHouse, receipt: str, now_us: int) -> None:
     row = [receipt, from_us(now_us), "customer", asked["reason"], *(getattr(found, name) for name in names)]
     with boundary("erasure.receipt"):
         store.client.insert("erasures", [row], column_names=["receipt", "at", "what", "reason", *names])
+
+
+def _bury(store: ClickHouse, receipt: str) -> None:
+    """Keep a hash of each handle, so that what it did until now is not taken again."""
+    rows = store.rows(
+        f"SELECT handle, asked_at FROM erasing WHERE receipt = {{receipt:String}} AND handle != {_NOBODY}",
+        {"receipt": receipt},
+    )
+    stones = sorted(
+        (tombstone(row["handle"]), row["asked_at"]) for row in rows
+    )  # in an order that tells nothing
+    with boundary("erasure.bury"):
+        store.client.insert("erased_handles", stones, column_names=["tombstone", "before"])
+
+
+def tombstones(store: ClickHouse) -> dict[int, int]:
+    """Return erased handles, hashed, and the instant (us) before which nothing of each is taken."""
+    rows = store.rows(
+        "SELECT tombstone, toUnixTimestamp64Micro(max(before)) AS us FROM erased_handles GROUP BY tombstone"
+    )
+    return {int(row["tombstone"]): int(row["us"]) for row in rows}
 
 
 def receipt_of(store: ClickHouse, receipt: str) -> Erased:

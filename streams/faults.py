@@ -41,6 +41,7 @@ BOUNDARIES: tuple[str, ...] = (
     "insert.deliveries",
     "insert.dead_letter_replays",
     "erasure.begin",
+    "erasure.bury",
     "erasure.receipt",
     "erasure.minutes",
     "erasure.delete",

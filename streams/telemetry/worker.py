@@ -6,6 +6,8 @@ from schemas.topics import EVIDENCE, IDENTITY_MAP, LINKS
 from streams.clock import Clock, system_clock
 from streams.edge import REASONS
 from streams.edge.reasons import DENIED
+from streams.erased import ERASED
+from streams.foreign import UNKNOWN_KEY
 from streams.ports import TABLES
 from streams.settings import Settings
 from streams.telemetry import logs
@@ -15,7 +17,6 @@ from streams.telemetry.monitor import Monitor, Watched
 from streams.telemetry.offsets import Offsets
 from streams.telemetry.process import Telemetry
 from streams.telemetry.standstill import LaneWatch
-from streams.workers.erasing import ERASED
 from streams.workers.lane import Lane
 from streams.workers.poison import NOT_A_FRAME
 
@@ -25,7 +26,7 @@ __all__ = ["WorkerTelemetry"]
 _FROM_ZERO = {
     "journey_insert_errors_total": TABLES,
     "journey_unreadable_records_total": (LINKS, IDENTITY_MAP, EVIDENCE),
-    "journey_dead_letters_total": (*REASONS, DENIED, NOT_A_FRAME, ERASED),
+    "journey_dead_letters_total": (*REASONS, DENIED, NOT_A_FRAME, ERASED, UNKNOWN_KEY),
 }
 
 

@@ -5,19 +5,16 @@ its way yet. An offset decides where that begins and ends, so that a record read
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from streams.frames import LETTERS, Frame
+from streams.erased import Tombstones
 from streams.workers.messages import FORGET
 
-__all__ = ["ERASED", "Erasing", "ErasureStore", "without"]
+__all__ = ["Erasing", "ErasureStore"]
 
-ERASED = "erased"  # the reason under which the books have events of somebody who was being forgotten
 _NOBODY = np.empty(0, np.uint64)
 _NEVER = 2**63
 
@@ -29,6 +26,9 @@ class ErasureStore(Protocol):
 
     def erasing(self) -> dict[str, U64]:
         """Return the handles (sorted) of each erasure under way, by receipt."""
+
+    def tombstones(self) -> dict[int, int]:
+        """Return erased handles, hashed, and the instant (us) before which nothing of each is taken."""
 
     def erasure_steps(self, topic: str) -> list[tuple[str, str, int, int]]:
         """Return (receipt, verb, partition, offset) of what a topic's owners have said of erasures under way."""
@@ -43,10 +43,12 @@ class Erasing:
         self._handles: dict[str, U64] = {}
         self._begun: dict[tuple[str, int], int] = {}
         self._ended: dict[tuple[str, int], int] = {}
+        self.tombstones = Tombstones({})
 
     def read(self) -> None:
         """Take up what the tables say; what is finished is not known any more."""
         self._handles = self._store.erasing()
+        self.tombstones = Tombstones(self._store.tombstones())
         for receipt, verb, partition, offset in self._store.erasure_steps(self._topic):
             into = self._begun if verb == FORGET else self._ended
             into[receipt, partition] = min(offset, into.get((receipt, partition), _NEVER))
@@ -90,34 +92,3 @@ class Erasing:
     def _union(self, receipts: Iterable[str]) -> U64:
         found = [self._handles[receipt] for receipt in receipts]
         return np.unique(np.concatenate(found)) if found else _NOBODY
-
-
-def without(frame: Frame, gone: U64) -> Frame:
-    """Return a frame without events of these handles; others' events do not name them any more.
-
-    Each event that is left out becomes a dead letter without content, so that the books hold.
-    """
-    events, letters = frame.events, frame.letters
-    hers = np.isin(events.column("handle").to_numpy(), gone)
-    texts = [b"#%016x" % handle for handle in gone.tolist()]
-    about = [any(text in data for text in texts) for data in letters.column("bytes").to_pylist()]
-    lists, kinds = events.column("handles"), events.column("kinds")
-    named = np.isin(lists.flatten().to_numpy(), gone)
-    if not (hers.any() or any(about) or named.any()):
-        return frame
-    ends = np.concatenate([[0], np.cumsum(~named)])[lists.offsets.to_numpy() - lists.offsets[0].as_py()]
-    starts = pa.array(ends.astype(np.int32))
-    stays = pa.array(~named)
-    for name, column in (("handles", lists), ("kinds", kinds)):
-        stripped = pa.ListArray.from_arrays(starts, column.flatten().filter(stays))
-        events = events.set_column(events.schema.get_field_index(name), events.schema.field(name), stripped)
-    rows = [
-        _blank(row) if mentions else row for row, mentions in zip(letters.to_pylist(), about, strict=True)
-    ]
-    rows += [_blank({"topic_partition": 0, "topic_offset": 0}) for _ in range(int(hers.sum()))]
-    kept = events.filter(pa.array(~hers))
-    return replace(frame, events=kept, letters=pa.RecordBatch.from_pylist(rows, LETTERS))
-
-
-def _blank(letter: dict[str, object]) -> dict[str, object]:
-    return letter | {"reason": ERASED, "detail": "", "bytes": b""}

@@ -19,13 +19,14 @@ from schemas.topics import IDENTITY_MAP, INTERACTIONS
 from streams.batch import Batch, Record, Rows
 from streams.columns import names, times_or_null
 from streams.engine import Outcome
+from streams.erased import without
 from streams.foreign import known
 from streams.processors.identity import link_rows
 from streams.processors.intake import Intake, minute_counts, rows_of
 from streams.processors.journey import Journey
 from streams.workers import messages
 from streams.workers.directory import Directory
-from streams.workers.erasing import Erasing, without
+from streams.workers.erasing import Erasing
 from streams.workers.letters import letters_of
 from streams.workers.messages import FORGET, FORGOTTEN, PREPARE, Control, Message, Outgoing
 from streams.workers.owner import Owner
@@ -185,6 +186,7 @@ class IntakeWorker(Owner):
                 frame, elsewhere = ours(frame, message.partition, self._count)
                 if len(gone := self._erasing.at(message.partition, message.offset)):
                     frame = without(frame, gone)
+                frame = self._erasing.tombstones.applied(frame)
                 outgoing += elsewhere
                 if (events := events + len(frame.events)) > _MOST_EVENTS:
                     outgoing += self._take(records)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from journey.model import Model
 from schemas.topics import INTERACTIONS
-from streams import models
+from streams import erasure, models
 from streams.checks import MINUTE
 from streams.clock import from_us
 from streams.faults import boundary
@@ -195,6 +195,11 @@ class ServerStore(StateReader):
             "SELECT receipt, arraySort(groupArrayIf(handle, handle != 0)) FROM erasing GROUP BY receipt", {}
         )
         return {str(receipt): np.array(handles, np.uint64) for receipt, handles in rows}
+
+    def tombstones(self) -> dict[int, int]:
+        """Return erased handles, hashed, and the instant (us) before which nothing of each is taken."""
+        found: dict[int, int] = self._told(lambda: erasure.tombstones(self.store))
+        return found
 
     def erasure_steps(self, topic: str) -> list[tuple[str, str, int, int]]:
         """Return (receipt, verb, partition, offset) of what a topic's owners have said of erasures under way."""

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 
@@ -90,7 +91,10 @@ def test_she_is_erased_from_tables_topics_logs_and_state_and_begins_anew(working
         left = {row["id"]: row["handles"] for row in store.rows("SELECT id, handles FROM interactions")}
         assert left["both"] == [identifier("email", "p1@example.org")]
 
-        working.publish(hers("again"))
+        working.publish(hers("late"))
+        working.settle()
+        assert_gone(working)
+        working.publish(hers("again", datetime.now(UTC).isoformat()))
         working.settle()
         assert handles_of(store, HERS[0]) == sorted(HERS)
         assert count(store, HERS).events == 5
@@ -125,7 +129,7 @@ def test_commands_and_workers_killed_at_each_write_of_an_erasure_leave_it_to_be_
         assert going_on.returncode == 0
         assert json.loads(out)["receipt"] == "", "the erasure was finished, and then nothing was known of her"
     for point in ("kafka.delete.after", "erasure.scrub.after", "erasure.clear.after"):
-        working.publish(hers(point))
+        working.publish(hers(point, datetime.now(UTC).isoformat()))
         working.settle()
         killed = subprocess.run(
             forget, env=working.environment | {"JOURNEY_FAULT": point}, capture_output=True, check=False

@@ -17,7 +17,7 @@ RARE = ("key.write", "log.skip", "store.durable")
 # Passed by commands other than load: see test_commands.
 DROPPING = ("letters.drop", "letters.receipt", "letters.delete", "letters.clear")
 ERASING = (
-    "erasure.begin", "erasure.receipt", "erasure.minutes", "erasure.delete", "log.scrub", "erasure.scrub", "erasure.clear",
+    "erasure.begin", "erasure.bury", "erasure.receipt", "erasure.minutes", "erasure.delete", "log.scrub", "erasure.scrub", "erasure.clear",
 )  # fmt: skip
 ROTATING = ("key.book", "rekey.fill", "rekey.replace", "rekey.clear")
 # Struck in tests/alerts.

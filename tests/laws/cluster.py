@@ -251,6 +251,9 @@ class Connection:
     def erasing(self):
         return {}
 
+    def tombstones(self):
+        return {}
+
     def erasure_steps(self, _topic):
         return []
 

@@ -22,24 +22,26 @@ def identifier(kind: str, value: str, key: bytes = KEY) -> int:
 HERS = [identifier(kind, value) for kind, value in ANN.items()]
 
 
-def event(name: str, type_: str, day: int, handles: dict, **more) -> bytes:
+def event(name: str, type_: str, day: int, handles: dict, when: str = "", **more) -> bytes:
     data = {"brand": "maison", "handles": handles} | more
     at = f"2026-0{1 + day % 5}-{1 + day % 28:02}T12:00:00Z" if day else "2026-06-04T12:00:00Z"
-    return json.dumps({"id": name, "source": "shop", "type": type_, "time": at, "data": data}).encode()
+    return json.dumps(
+        {"id": name, "source": "shop", "type": type_, "time": when or at, "data": data}
+    ).encode()
 
 
 def only(*kinds: str) -> dict[str, str]:
     return {kind: ANN[kind] for kind in kinds}
 
 
-def hers(name: str = "hers") -> list[bytes]:
-    """Return events of the one to be forgotten: in several channels, with all of her handles."""
+def hers(name: str = "hers", when: str = "") -> list[bytes]:
+    """Return events of the one to be forgotten: in several channels, with all of her handles; at one time, if given."""
     return [
-        event(f"{name}-1", "web.purchase", 1, only("email", "cookie"), amount=12.5, currency="EUR"),
-        event(f"{name}-2", "web.page_view", 2, only("cookie")),
-        event(f"{name}-3", "store.purchase", 3, only("phone", "loyalty"), amount=3.25, currency="EUR"),
-        event(f"{name}-4", "web.sign_up", 4, only("email", "phone")),
-        event(f"{name}-5", "web.referral_converted", 0, only("loyalty")),
+        event(f"{name}-1", "web.purchase", 1, only("email", "cookie"), when, amount=12.5, currency="EUR"),
+        event(f"{name}-2", "web.page_view", 2, only("cookie"), when),
+        event(f"{name}-3", "store.purchase", 3, only("phone", "loyalty"), when, amount=3.25, currency="EUR"),
+        event(f"{name}-4", "web.sign_up", 4, only("email", "phone"), when),
+        event(f"{name}-5", "web.referral_converted", 0, only("loyalty"), when),
     ]
 
 

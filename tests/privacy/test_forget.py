@@ -13,10 +13,11 @@ from streams.settings import Settings
 from streams.verify import verify
 from tests.alerts.examples import told
 from tests.faults.child import BROKEN_CHAINS, TABLES
-from tests.privacy.people import ANN, HERS, KEY, KIOSK, RAW, event, hers, history, identifier, only, others
+from tests.privacy.people import HERS, KEY, KIOSK, RAW, event, hers, history, identifier, only, others
 from tests.privacy.traces import in_files, in_tables, patterns
 
 NOW_US = 1_780_617_600_000_000  # 2026-06-05
+LATER = "2026-06-05T00:00:00Z"  # the instant at which she is forgotten
 WANTED = patterns(RAW, HERS)
 
 
@@ -107,7 +108,7 @@ def test_others_are_as_if_she_had_never_been_there(opened, tmp_path):
 def test_a_later_event_of_the_same_handles_begins_anew(opened):
     load(opened, history())
     forget(opened, HERS[0])
-    load(opened, hers("again"))
+    load(opened, hers("again", LATER))
     assert handles_of(opened.store, HERS[0]) == sorted(HERS)
     (row,) = opened.store.rows(
         "SELECT count() AS n, min(startsWith(id, 'again')) AS new FROM touchpoints WHERE customer = {c:UInt64}",
@@ -125,7 +126,7 @@ def test_a_later_event_of_the_same_handles_begins_anew(opened):
 def test_a_state_that_was_restored_is_the_one_that_went_on(opened, tmp_path):
     load(opened, history())
     forget(opened, HERS[0])
-    load(opened, others(25) + hers("again"))
+    load(opened, others(25) + hers("again", LATER))
     tables = {name: opened.store.rows(sql) for name, sql in TABLES.items()}
     opened.close()
     with Embedded(Settings(tmp_path / "data", handle_key=KEY), clock=lambda: NOW_US) as again:
@@ -168,12 +169,25 @@ def test_a_kiosk_itself_can_be_forgotten(opened):
     assert drift(opened) == []
 
 
-def test_an_event_sent_again_after_the_erasure_is_taken_for_a_new_one(opened):
+def test_what_happened_before_the_erasure_is_not_taken_again_and_others_lose_nothing_by_it(opened):
     load(opened, history())
     forget(opened, HERS[0])
-    load(opened, [hers()[0]])
-    assert handles_of(opened.store, HERS[0]) == sorted(
-        identifier(*pair) for pair in only("email", "cookie").items()
+    late = [
+        *hers(),
+        *hers("another source"),
+        event("link", "identity.link", 3, only("email", "phone")),
+        event("of both", "web.click", 2, only("cookie") | {"email": "p1@example.org"}),
+    ]
+    load(opened, late)
+    assert in_tables(opened.store, WANTED) == []
+    (kept,) = opened.store.rows("SELECT handles FROM interactions WHERE id = 'of both'")
+    assert kept["handles"] == [identifier("email", "p1@example.org")]
+    (letters,) = opened.store.rows(
+        "SELECT count() AS n, max(bytes) AS b FROM dead_letters WHERE reason = 'erased'"
     )
+    assert letters == {"n": 11, "b": ""}
     assert drift(opened) == []
-    assert ANN
+    load(opened, hers("new", LATER))
+    assert handles_of(opened.store, HERS[0]) == sorted(HERS)
+    assert opened.store.rows("SELECT uniqExact(tombstone) AS n FROM erased_handles") == [{"n": 4}]
+    assert drift(opened) == []

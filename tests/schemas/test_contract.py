@@ -60,7 +60,7 @@ def line_of(example):
 
 
 def edge(line):
-    return Edge(b"key" * 11).pack([line.encode()], topic="examples", now_us=NOW_US)
+    return Edge(b"keys" * 8).pack([line.encode()], topic="examples", now_us=NOW_US)
 
 
 def strictly(line):

@@ -1,12 +1,15 @@
 """The tables of a cluster: what is rewritten, that ClickHouse can read it, and that two shards answer as one engine."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from streams import migrations
+from streams import erasure, migrations
 from streams.clustered import EVERYWHERE, clustered, local
 from streams.ports import TABLES
 from streams.server import Server
 from streams.settings import Settings
+from streams.store import ClickHouse
 from streams.verify import verify
 from tests.server.cluster import NAME, statements, two_shards
 from tests.server.conftest import COPIED, Command, embedded
@@ -215,3 +218,26 @@ def test_a_command_without_the_name_of_the_cluster_is_told_so(shards):
     assert "made for the cluster 'main', and JOURNEY_CLUSTER names a single server" in run.errors
     answer = Command(run.environment | {"JOURNEY_CLUSTER": NAME}).json("stages", "--brand", "lumiere")
     assert sum(row["customers"] for row in answer["stages"]) >= 17
+
+
+def test_what_erases_reaches_the_rows_on_every_server_and_can_be_read_by_clickhouse(clickhouse):
+    store, sent = ClickHouse.__new__(ClickHouse), []
+    store.cluster, store.address = NAME, None
+    store.client = SimpleNamespace(command=lambda sql, **_: sent.append(sql))
+    erasure.recount_minutes(store)
+    erasure.delete(store)
+    erasure.clear(store, "0123")
+    erasure.scrub(store, "interactions")  # each server of a cluster does so by itself
+    altered = [sql for sql in sent if sql.startswith("ALTER TABLE ")]
+    assert len(altered) == len(sent) - 1
+    for sql in altered:
+        table = sql.split()[2]
+        assert sql.startswith(f"ALTER TABLE {table} ON CLUSTER '{NAME}' ")
+        assert local(table.removesuffix("_local")) == table
+    assert {sql.split()[2] for sql in altered} >= {"interactions_local", "minute_counts_local", "erasing"}
+    client = clickhouse.client()
+    try:
+        for sql in sent:
+            client.command(f"EXPLAIN AST {sql}", parameters={"receipt": "0123"})
+    finally:
+        client.close()

@@ -18,7 +18,7 @@ from streams.edge import REASONS, Edge
 from streams.frames import EVENTS, LETTERS, FrameError, decode, encode
 from streams.processors.intake import interactions
 
-KEY = b"a key of the tests: 32 bytes long"[:32]
+KEY = b"a key of the tests has 32 bytes."
 NOW = datetime(2026, 10, 17, 20, tzinfo=UTC)
 NOW_US = int(NOW.timestamp()) * 1_000_000
 HEADER = struct.Struct("<4sII")
