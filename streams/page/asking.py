@@ -59,7 +59,7 @@ class Want:
 
     version: str
     now: datetime
-    oldest_s: float = 30.0
+    oldest_s: float = 0.0
     stale_s: float = 0.0
 
     def takes(self, kept: Kept[Any]) -> bool:
@@ -110,10 +110,6 @@ class Connections:
             self._mine.store = self._open()
             self._opened.append(self._mine.store)
         return work(self._mine.store)
-
-    async def version(self) -> str:
-        """Return a text that changes whenever the tables do."""
-        return await self.run(version)
 
     async def kept(
         self,

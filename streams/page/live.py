@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
-from streams.page.asking import BusyError, Connections
+from streams.page.asking import BusyError, Connections, version
 from streams.ports import StoreError
 from streams.store import QueryError
 
@@ -16,10 +16,16 @@ _MOST = 100
 
 
 class Live:
-    """Tells watchers when the tables changed; nobody looks at the tables while nobody watches."""
+    """Tells watchers when the tables changed; nobody looks at the tables while nobody watches.
 
-    def __init__(self, reader: Connections) -> None:
-        self._reader = reader
+    Parameters
+    ----------
+    connection
+        Of its own, so that a look waits for no figure.
+    """
+
+    def __init__(self, connection: Connections) -> None:
+        self._connection = connection
         self._watching = 0
         self._looked_at, self._version = 0.0, ""
         self._looking = asyncio.Lock()
@@ -38,33 +44,38 @@ class Live:
         """Yield events: one at once, one for each change, and a comment in silence, so that proxies keep it open."""
         self._watching += 1
         try:
-            known, silent_s = await self._current(), 0.0
+            known, silent_s = await self.version(_LOOK_S), 0.0
             yield _event("ready", known)
             while not self._over:
                 await asyncio.sleep(_LOOK_S)
-                version = await self._current()
+                current = await self.version(_LOOK_S)
                 silent_s += _LOOK_S
-                if version != known:
-                    known, silent_s = version, 0.0
-                    yield _event("changed", version)
+                if current != known:
+                    known, silent_s = current, 0.0
+                    yield _event("changed", current)
                 elif silent_s >= _KEEP_ALIVE_S:
                     silent_s = 0.0
                     yield b": still here\n\n"
         finally:
             self._watching -= 1
 
-    async def _current(self) -> str:
-        """Return the version of the tables, looked up at most once a look, whoever asks."""
+    async def version(self, oldest_s: float = 0.0) -> str:
+        """Return the version of the tables as it was at most `oldest_s` ago; an old one where the store is away."""
+        asked = self._time()
         async with self._looking:
-            now = asyncio.get_running_loop().time()
-            if now - self._looked_at >= 0.9 * _LOOK_S:
+            if not self._version or self._looked_at < asked - 0.9 * oldest_s:
+                began = self._time()
                 try:
-                    self._version = await self._reader.version()
+                    self._version = await self._connection.run(version)
                 except (QueryError, StoreError, BusyError):
-                    return self._version  # the store is away: nothing has changed that could be shown
-                self._looked_at = now
+                    return self._version  # nothing has changed that could be shown
+                self._looked_at = began
             return self._version
 
+    @staticmethod
+    def _time() -> float:
+        return asyncio.get_running_loop().time()
 
-def _event(name: str, version: str) -> bytes:
-    return f"event: {name}\ndata: {json.dumps({'version': version})}\n\n".encode()
+
+def _event(name: str, current: str) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'version': current})}\n\n".encode()

@@ -30,9 +30,10 @@ def opened_page(settings: Settings, *, clock: Clock = system_clock) -> Iterator[
         yield None
         return
     reader = Connections(opener(settings, READING))
+    watcher = Connections(opener(settings, READING), threads=1)
     writer = Connections(opener(settings, None), threads=1)
     guard = Guard(settings.page_token, secure=not is_ours(settings.collector))
-    page = Page(reader, VIEWS, guard, clock, writer)
+    page = Page(reader, watcher, VIEWS, guard, clock, writer=writer)
     over = threading.Event()
     warming = threading.Thread(target=_keep_warm, args=(page, over), name="page-warm")
     warming.start()
@@ -42,8 +43,8 @@ def opened_page(settings: Settings, *, clock: Clock = system_clock) -> Iterator[
         page.live.end()
         over.set()
         warming.join()
-        reader.close()
-        writer.close()
+        for connections in (reader, watcher, writer):
+            connections.close()
 
 
 def _keep_warm(page: Page, over: threading.Event) -> None:

@@ -4,11 +4,8 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from importlib.resources import files
-from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
@@ -21,7 +18,9 @@ from streams.page.answer import MOST_LINES, answer, as_csv, query_of
 from streams.page.asking import BusyError, Connections, Kept, Want, brands, version
 from streams.page.guard import SAFE, Guard
 from streams.page.live import Live
+from streams.page.packing import PACKED, packed, takes_packed
 from streams.page.scope import Brand, Scope, ScopeError, read
+from streams.page.static_files import StaticFiles
 from streams.page.view import Action, Panel, View
 from streams.ports import StoreError
 from streams.store import ClickHouse, QueryError
@@ -30,11 +29,10 @@ __all__ = ["Page"]
 
 _MOST_BYTES = 10_000  # of a form
 _MOST_SAID = 100
-_STALE_S = (
-    600.0  # of the first view, which is shown at once while the page, being live, asks for the present one
-)
+_OLDEST_S = 30.0  # of a figure while the tables stay as they are: customers lapse without an event
+_STALE_S = 600.0  # of the first view, shown at once while the page, being live, asks for the present one
 _MOST_QUERY = 4_000  # of a URL's query
-_KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_HTML = "text/html; charset=utf-8"
 _FAILURES = (QueryError, StoreError, BusyError, ScopeError)
 _log = logging.getLogger(__name__)
 
@@ -44,31 +42,30 @@ class Page:
 
     Parameters
     ----------
-    reader
-        Connections that only read.
+    reader, watcher
+        Connections that only read: for figures, and for looks at whether they changed.
     views
         In the order of the navigation; the first is shown at /.
     writer
         One connection for what people change; None where nothing may be changed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - of one page
         self,
         reader: Connections,
+        watcher: Connections,
         views: Sequence[View],
         guard: Guard,
         clock: Clock,
+        *,
         writer: Connections | None = None,
     ) -> None:
         self._reader, self._writer, self._guard, self._clock = reader, writer, guard, clock
         self._views = {view.name: view for view in views}
         self._first = views[0]
-        self._static = {
-            file.name: (file.read_bytes(), _KINDS[Path(file.name).suffix])
-            for file in files("streams.page").joinpath("static").iterdir()
-        }
+        self._static = StaticFiles()
         self._said: OrderedDict[str, str] = OrderedDict()
-        self.live = Live(reader)
+        self.live = Live(watcher)
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -95,23 +92,26 @@ class Page:
         except _FAILURES as error:
             return self._told(error)
         parts = self._parts(request, view, scope, known, want, panels)
-        return StreamingResponse(parts, media_type="text/html; charset=utf-8", headers=SAFE)
+        if takes_packed(request):
+            return StreamingResponse(packed(parts), media_type=_HTML, headers=SAFE | PACKED)
+        return StreamingResponse(parts, media_type=_HTML, headers=SAFE)
 
     async def _scope(self, request: Request, view: View) -> tuple[Scope, list[Brand], Want]:
         if len(request.url.query) > _MOST_QUERY:
             raise ScopeError(f"the address has more than {_MOST_QUERY} characters")
         query = dict(parse_qsl(request.url.query))
         live, said = query.pop("fragment", None), query.pop("said", None)
-        want = Want(await self._reader.version(), self._now())
-        known = (await self._reader.kept("brands", want, brands)).answer
-        scope = read(query, known, view.fields, want.now)
         opens = view is self._first and not query.keys() - {"brand"} and live is None and said is None
-        return scope, known, replace(want, stale_s=_STALE_S) if opens else want
+        stale_s = _STALE_S if opens else 0.0
+        current = await self.live.version(stale_s)
+        want = Want(current, self._now(), oldest_s=max(_OLDEST_S, stale_s), stale_s=stale_s)
+        known = (await self._reader.kept("brands", want, brands)).answer
+        return read(query, known, view.fields, want.now), known, want
 
     def _now(self) -> datetime:
         return from_us(self._clock()).replace(microsecond=0)
 
-    async def _parts(  # noqa: PLR0913, PLR0917 - of one page
+    async def _parts(  # noqa: PLR0913 - of one page
         self,
         request: Request,
         view: View,
@@ -215,12 +215,8 @@ class Page:
         return name
 
     async def _file(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in self._static:
-            return _message("There is no such file", "", 404)
-        headers = SAFE | {"cache-control": "public, max-age=300"}
-        body, kind = self._static[name]
-        return Response(body, media_type=kind, headers=headers)
+        found = self._static.answer(request, request.path_params["name"])
+        return found or _message("There is no such file", "", 404)
 
     async def _events(self, request: Request) -> Response:
         if (refused := self._guard.refused(request)) is not None:
@@ -272,7 +268,7 @@ def _why(error: Exception) -> str:
 
 
 def _html(text: str, status: int = 200) -> Response:
-    return Response(text, status, media_type="text/html; charset=utf-8", headers=SAFE)
+    return Response(text, status, media_type=_HTML, headers=SAFE)
 
 
 def _message(title: str, text: str, status: int) -> Response:
