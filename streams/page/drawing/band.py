@@ -9,7 +9,7 @@ from streams.page.markup import Child, Markup, tag
 
 __all__ = ["Event", "Point", "Strip", "band"]
 
-_WIDTH, _HEIGHT, _GAP, _LEFT, _RIGHT, _TOP, _FOOT = 760, 140, 44, 40, 8, 34, 26  # px
+_WIDTH, _HEIGHT, _GAP, _LEFT, _RIGHT, _TOP, _FOOT = 760, 140, 44, 40, 24, 34, 26  # px
 
 
 @dataclass(frozen=True, slots=True)

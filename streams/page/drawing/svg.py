@@ -70,17 +70,9 @@ class TimeScale:
         step_s = step.total_seconds()
         first = math.ceil(self.low.timestamp() / step_s) * step_s
         count = int((self.high.timestamp() - first) // step_s) + 1
-        form = (
-            "%-d %b"
-            if step >= timedelta(days=1)
-            else "%H:%M"
-            if span <= timedelta(days=2)
-            else "%-d %b %H:%M"
-        )
-        if timedelta(days=300) < span:
-            form = "%b %Y"
+        form = "%b %Y" if timedelta(days=300) < span else "%-d %b"
         at = [datetime.fromtimestamp(first + n * step_s, UTC) for n in range(max(count, 0))]
-        return [(each, each.strftime(form)) for each in at]
+        return [(each, each.strftime("%H:%M" if each.hour or each.minute else form)) for each in at]
 
 
 def ticks(high: float, most: int = 5) -> list[float]:

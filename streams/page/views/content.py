@@ -11,7 +11,7 @@ from streams.page.view import Column, Panel, Row, View, folded
 
 __all__ = ["VIEW"]
 
-_BARS = 15  # in a drawing; the tables have all
+_BARS = 12  # in a drawing; the tables have all
 _PERIOD = """
 FROM content_touches AS t
 WHERE t.brand = {brand:String} AND t.time >= {since:DateTime64(6, 'UTC')} AND t.time < {until:DateTime64(6, 'UTC')}
@@ -51,7 +51,7 @@ def _works(rows: Sequence[Row], scope: Scope) -> Markup:
 _WORKS = Panel(
     name="works",
     title="What works",
-    counts="Counts customers who met the content in the period (light), and those of them who engaged with it (dark): a touch"
+    counts="Counts customers who met the content in the period, and in colour those of them who engaged with it: a touch"
     " that the model weighs for a stage above Attention, or that brought revenue. Other rows add up contents, and"
     " whoever met two counts twice there.",
     sql=f"""
@@ -75,6 +75,7 @@ ORDER BY engaged DESC, customers DESC, content
         Column("last_seen", "Last touch", "time"),
     ),
     draw=_works,
+    wide=False,
     empty="No event of this period names its content: send `content` with impressions, clicks, likes, shares and reviews.",
     link=_content,
 )
@@ -120,6 +121,7 @@ ORDER BY still_published DESC, touches_since_engagement DESC, content
         Column("still_published", "Still published"),
     ),
     draw=_zombies,
+    wide=False,
     parameters=_days,
     empty="Nothing is dead: everything that is old enough was answered lately.",
     link=_content,

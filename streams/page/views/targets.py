@@ -16,7 +16,7 @@ _CHANNELS = ("social", "web", "store", "support", "direct", "other")
 
 
 def _panels(scope: Scope) -> Sequence[Panel]:
-    return (_standing(scope), _progress(scope)) if scope.own["stage"] else (_progress(scope),)
+    return (_progress(scope), _standing(scope)) if scope.own["stage"] else (_progress(scope),)
 
 
 def _address(row: Row, scope: Scope) -> str:
@@ -76,6 +76,7 @@ ORDER BY due, stage, channel
             Column("set_at", "Set", "time"),
         ),
         draw=_draw,
+        wide=False,
         empty='No target is set. Set one: journey sql "INSERT INTO targets (brand, stage, channel, due, customers, note) VALUES'
         f" ('{brand}', 'advocacy', '', '{due:%Y-%m-%d}', 500, 'why')\"",
         link=_address,
@@ -87,7 +88,7 @@ def _standing(scope: Scope) -> Panel:
     return Panel(
         name="standing",
         title=f"Customers at {stage} or above{f', met on {channel}' if channel else ''}",
-        counts="Counts customers who stand there now: those of the target below.",
+        counts="Counts customers who stand there now: those of the target that was chosen.",
         sql="""
 SELECT customer, stage AS stands_at, lapses_at, touches, revenue, last_seen
 FROM standings
@@ -104,6 +105,7 @@ ORDER BY position DESC, lapses_at, customer
             Column("revenue", "Revenue", "money"),
             Column("last_seen", "Last touch", "time"),
         ),
+        wide=False,
         parameters=lambda _: {"least": _STAGES.index(stage) + 1},
         empty="Nobody stands there now.",
     )

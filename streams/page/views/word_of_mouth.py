@@ -214,6 +214,7 @@ ORDER BY customers DESC, touches DESC, root
         Column("revenue", "Revenue", "money"),
     ),
     draw=_cascades,
+    wide=False,
     empty="No cascade began in this period.",
     link=_cascade,
 )
@@ -253,6 +254,7 @@ ORDER BY rank, customer
         Column("last_at", "Last followed", "time"),
     ),
     draw=_influencers,
+    wide=False,
     empty="Nobody has followed anybody yet: send `cause` with events.",
 )
 
