@@ -1,15 +1,15 @@
 """The cascade that carries advocacy: found from its touches upwards, so that it costs what these do, and no more."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from journey.cascades import Naming, edges, nodes
 from streams.store import ClickHouse
 
-__all__ = ["SCOPES", "Leading", "Window", "leading"]
+__all__ = ["SCOPES", "Leading", "Touch", "Window", "leading", "touches_of"]
 
 SCOPES = ("channel", "place", "product", "content")
 _MOST_TOUCHES = 50_000  # of a window, the latest
@@ -17,10 +17,11 @@ _MOST_NAMES, _ASKED = 5_000, 500  # causes that are looked up in a generation, t
 _MOST_GENERATIONS = 64
 _CODE = "if(JSONType(properties, 'share_code') = 'String', JSONExtractString(properties, 'share_code'), '')"
 _TOUCHES = f"""
-    SELECT a.customer, i.event, toUnixTimestamp64Micro(i.time), i.id, {_CODE}, i.cause
+    SELECT a.customer, a.type, a.channel, a.place, a.product, a.content,
+        i.event, toUnixTimestamp64Micro(i.time), i.id, {_CODE}, i.cause
     FROM
     (
-        SELECT customer, handle, time, type, content
+        SELECT customer, handle, time, type, channel, place, product, content
         FROM advocacy_touches(model = (SELECT model FROM model_in_force), since = {{since:DateTime64(6, 'UTC')}}, until = {{until:DateTime64(6, 'UTC')}})
         WHERE brand = {{brand:String}} AND sign(weight) = {{sign:Int8}}
             AND ({{channel:String}} = '' OR channel = {{channel:String}}) AND ({{place:String}} = '' OR place = {{place:String}})
@@ -56,6 +57,18 @@ class Window:
     direction: Literal[1, -1] = 1
 
 
+class Touch(NamedTuple):
+    """Advocacy of one customer in a window."""
+
+    customer: int
+    type: str
+    channel: str
+    place: str
+    product: str
+    content: str
+    named: Naming
+
+
 @dataclass(frozen=True, slots=True)
 class Leading:
     """The cascade with most of the advocates in a window: `advocates` of the `of` customers who gave any there.
@@ -71,37 +84,54 @@ class Leading:
     content: str = ""
 
 
-def leading(store: ClickHouse, window: Window, *, most_s: float = 0.0) -> Leading | None:
-    """Return the cascade that carries most of the advocacy in a window, or None where none carries any.
-
-    Customers count, once each, who gave evidence for advocacy, or against it, by the model in force, and have not taken
-    it back. Of equals, the cascade with the smaller root is returned. Of a window with more, the latest 50,000 touches
-    are looked at; what is more than 64 generations up is not. Each query may take `most_s`; 0 is no limit.
+def touches_of(store: ClickHouse, window: Window, *, most_s: float = 0.0) -> list[Touch]:
+    """Return the praise, or the attacks, of a window that nobody has taken back, the latest first: at most 50,000.
 
     Raises
     ------
     ValueError
         A scope of another name than SCOPES.
     QueryError
-        It takes longer.
+        It takes longer than `most_s`; 0 is no limit.
     """
     if unknown := window.scope.keys() - set(SCOPES):
         raise ValueError(f"no scope {', '.join(sorted(unknown))}: use {', '.join(SCOPES)}")
-    search = _Search(store, window, most_s)
-    touches = search.touches()
-    if not any(touch.cause for _, touch in touches):
+    return _Search(store, window, most_s).touches()
+
+
+def leading(
+    store: ClickHouse, window: Window, *, touches: Sequence[Touch] | None = None, most_s: float = 0.0
+) -> Leading | None:
+    """Return the cascade that carries most of the advocacy in a window, or None where none carries any.
+
+    Customers count, once each, who gave evidence for advocacy, or against it, by the model in force. Of equals, the
+    cascade with the smaller root is returned. What is more than 64 generations up is not looked for.
+
+    Parameters
+    ----------
+    touches
+        Those of the window, where they are known.
+
+    Raises
+    ------
+    ValueError, QueryError
+        As `touches_of`; `most_s` is for each query.
+    """
+    found = touches_of(store, window, most_s=most_s) if touches is None else touches
+    if not any(touch.named.cause for touch in found):
         return None
-    known = search.upwards(touch for _, touch in touches)
+    search = _Search(store, window, most_s)
+    known = search.upwards(touch.named for touch in found)
     placed = nodes(edges(known.values()))
     people: dict[int, set[int]] = defaultdict(set)
-    for customer, touch in touches:
-        if touch.event in placed:
-            people[placed[touch.event].root].add(customer)
+    for touch in found:
+        if touch.named.event in placed:
+            people[placed[touch.named.event].root].add(touch.customer)
     if not people:
         return None
     root = min(people, key=lambda each: (-len(people[each]), each))
     named, kind, content = search.start(root, known)
-    everybody = len({customer for customer, _ in touches})
+    everybody = len({touch.customer for touch in found})
     return Leading(root, named, len(people[root]), everybody, kind, content)
 
 
@@ -115,8 +145,8 @@ class _Search:
     def _query(self, sql: str, **more: Any) -> Iterable[Any]:
         return self._store.query(sql, {"brand": self._window.brand} | more, self._settings)
 
-    def touches(self) -> list[tuple[int, Naming]]:
-        """Return the advocacy of the window, each with its customer."""
+    def touches(self) -> list[Touch]:
+        """Return the advocacy of the window."""
         window = self._window
         rows = self._query(
             _TOUCHES,
@@ -125,7 +155,10 @@ class _Search:
             sign=window.direction,
             **{name: window.scope.get(name, "") for name in SCOPES},
         )
-        return [(customer, self._naming(*row)) for customer, *row in rows]
+        return [
+            Touch(int(customer), str(kind), str(channel), str(place), product, content, self._naming(*named))
+            for customer, kind, channel, place, product, content, *named in rows
+        ]
 
     def _naming(self, event: int, time_us: int, own: str, code: str, cause: str) -> Naming:
         return Naming(event, time_us, self._window.brand, own, code, cause)

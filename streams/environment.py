@@ -26,6 +26,7 @@ __all__ = [
     "seconds",
     "text",
     "token",
+    "url",
 ]
 
 _HIGHEST_PORT = 65_535
@@ -68,6 +69,8 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_STALL_SECONDS": "a worker whose lag does not fall for so long says so on /health and exits (120)",
     "JOURNEY_PAGE_TOKEN": "what opens the page of journey up, at least 16 characters; without it the page is for its own "
     "machine only, and not served where the collector listens elsewhere or behind proxies",
+    "JOURNEY_PUBLIC_URL": "address under which others reach the page, https://journey.example.com: alerts link to it, and to "
+    "a picture where JOURNEY_PAGE_TOKEN is set",
     "JOURNEY_SEGMENT": "file of the mapping of Segment's calls; else the bundled one (schemas/segment.toml)",
     "JOURNEY_WEBHOOKS": "folder of webhook mappings, NAME.toml, besides the bundled ones",
     "JOURNEY_WEBHOOK_NAME_SECRET": "what the provider of webhook NAME (in capitals, _ for -) signs with; several, with "
@@ -178,6 +181,14 @@ def token(variable: str) -> str:
     value = text(variable)
     if value and (len(value) < SHORTEST_TOKEN or not value.isascii() or not value.isprintable()):
         raise SettingsError(f"{variable}: must be at least {SHORTEST_TOKEN} printable ASCII characters")
+    return value
+
+
+def url(variable: str) -> str:
+    """Return an address of HTTP, "" for none."""
+    value = text(variable)
+    if value and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+        raise SettingsError(f"{variable} = {value!r}: must be an address such as https://journey.example.com")
     return value
 
 

@@ -115,6 +115,7 @@ class Settings:
     sql: SqlSettings = SqlSettings()
     adapters: AdapterSettings = field(default_factory=AdapterSettings)
     page_token: str = field(default="", repr=False)
+    public_url: str = ""
     alerts: Path | None = None
     """File of receivers and rules; None for none."""
 
@@ -139,6 +140,7 @@ class Settings:
             sql=_sql(collector),
             adapters=_adapters(),
             page_token=environment.token("JOURNEY_PAGE_TOKEN"),
+            public_url=environment.url("JOURNEY_PUBLIC_URL"),
             alerts=Path(alerts) if (alerts := environment.text("JOURNEY_ALERTS")) else None,
             handle_key=_key(environment.text("JOURNEY_HANDLE_KEY")),
             durable=environment.flag("JOURNEY_DURABLE"),

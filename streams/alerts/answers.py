@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 from streams.alerts.delivery.message import headline
+from streams.alerts.delivery.picture import picture
 from streams.alerts.ledger import Ledger, Mark, Told
 from streams.alerts.rules import RULE_NAME
 from streams.clock import from_us
 
-__all__ = ["AlertError", "ack", "listed", "plain", "shown", "silence"]
+__all__ = ["AlertError", "ack", "listed", "pictured", "plain", "shown", "silence"]
 
 _LONGEST = timedelta(days=90)
 _NAME = 200  # characters
@@ -63,6 +64,15 @@ def shown(ledger: Ledger, alert: str) -> dict[str, Any]:
         for one in ledger.history(told.change.alert.id)
     ]
     return plain(told) | {"reason": dict(told.reason), "changes": changes}
+
+
+def pictured(ledger: Ledger, alert: str, sequence: int) -> bytes:
+    """Return the picture of a change as PNG. Raises AlertError where there is none."""
+    found = [told for told in ledger.changes(sequence - 1, most=1) if told.change.alert.id == alert]
+    png = picture(found[0]) if found and found[0].sequence == sequence else None
+    if png is None:
+        raise AlertError(f"there is no picture of change {sequence} of alert {alert!r}")
+    return png
 
 
 def ack(ledger: Ledger, alert: str, by: str, now_us: int) -> Mapping[str, Any]:

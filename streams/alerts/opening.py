@@ -6,6 +6,7 @@ from streams import environment
 from streams.alerts.delivery.deliverer import Deliverer
 from streams.alerts.file import AlertFile, read
 from streams.alerts.ledger import Ledger
+from streams.alerts.links import Links
 from streams.alerts.rules import check
 from streams.alerts.watching import Watching
 from streams.server import Server, Shell
@@ -28,16 +29,19 @@ def watching_of(shell: Shell) -> Watching:
     settings = shell.settings
     file = read(settings.alerts, environment.text) if settings.alerts is not None else AlertFile()
     check(shell.store, file.rules, file.name)
+    links = Links(settings.public_url, settings.page_token)
     if not isinstance(shell, Server):
         deliverer = Deliverer(file.receivers, clock=shell.clock)
         ledger = Ledger(shell.store, shell.store.insert)
-        return Watching(shell.store, ledger, deliverer, clock=shell.clock, rules=file.rules)
+        return Watching(shell.store, ledger, deliverer, clock=shell.clock, rules=file.rules, links=links)
     from streams.alerts.leading import Leader  # noqa: PLC0415 - for a server
 
     leader = Leader(shell.store)
     deliverer = Deliverer(file.receivers, more=_topic(settings), clock=shell.clock)
     ledger = Ledger(shell.store, leader.insert)
-    return Watching(shell.store, ledger, deliverer, clock=shell.clock, rules=file.rules, check=leader.check)
+    return Watching(
+        shell.store, ledger, deliverer, clock=shell.clock, rules=file.rules, links=links, check=leader.check
+    )
 
 
 def _topic(settings: Settings) -> "list[tuple[Everything, TopicSend]]":

@@ -1,67 +1,47 @@
 """Why an alert was raised: who carries it, in figures and examples without personal values."""
 
 import logging
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from journey.alerts import Alert, BrandWatch
-from streams.alerts.signal import OF_SCOPE, TOUCHES, Signal
-from streams.chain import Window, leading
+from streams.alerts.signal import Signal
+from streams.chain import SCOPES, Touch, Window, leading, touches_of
 from streams.clock import from_us
 from streams.store import ClickHouse, QueryError
 
 __all__ = ["reason"]
 
 _SHOWN = 3
-_PARTS = ("channel", "place", "product", "content")
 _MINUTE_US = 60_000_000
 _CURVE = 60  # minutes in the picture
 _CHAIN = 2  # people, of whom one brought the other
 _HURRIED_S, _PATIENT_S = 1, 10
+_ASKED, _MOST_ASKED = (
+    2_000,
+    20_000,
+)  # people of whom it is asked what they did before: in one query, and in all
 _log = logging.getLogger(__name__)
 
-_CARRIED = f"""
-SELECT kind, value, people FROM
-(
-    SELECT part.1 AS kind, part.2 AS value, uniqExact(customer) AS people
-    FROM
-    (
-        SELECT customer, arrayJoin([('channel', toString(channel)), ('place', toString(place)), ('product', product), ('content', content)]) AS part
-        FROM {TOUCHES} WHERE {OF_SCOPE}
-    )
-    WHERE part.2 != ''
-    GROUP BY kind, value
-)
-ORDER BY kind, people DESC, value
-LIMIT 1 BY kind
-"""
-_EXAMPLES = f"""
-SELECT toUnixTimestamp64Micro(min(time)) AS at, type, channel, place, product, content
-FROM {TOUCHES} WHERE {OF_SCOPE}
-GROUP BY customer, type, channel, place, product, content ORDER BY at DESC LIMIT 1 BY customer LIMIT {_SHOWN}
-"""
-_NEW = f"""
-WITH people AS (SELECT customer, min(time) AS came FROM {TOUCHES} WHERE {OF_SCOPE} GROUP BY customer)
-SELECT countIf(j.first_seen IS NULL OR j.first_seen >= {{since:DateTime64(6, 'UTC')}}), count()
-FROM people AS p
+_BEFORE = """
+WITH (SELECT groupUniqArray(handle) FROM identity_map WHERE customer IN {people:Array(UInt64)}) AS theirs
+SELECT p.customer, j.first_seen IS NULL OR j.first_seen >= {since:DateTime64(6, 'UTC')}, s.stage
+FROM (SELECT arrayJoin({people:Array(UInt64)}) AS customer) AS p
 LEFT JOIN
 (
     SELECT m.customer AS customer, toNullable(min(e.first_seen)) AS first_seen
-    FROM evidence AS e INNER JOIN customers AS m ON m.handle = e.handle
-    WHERE e.brand = {{brand:String}} AND e.model = {{model:String}} AND m.customer IN (SELECT customer FROM people)
+    FROM (SELECT handle, min(first_seen) AS first_seen FROM evidence WHERE model = {model:String} AND brand = {brand:String} AND has(theirs, handle) GROUP BY handle) AS e
+    INNER JOIN (SELECT handle, argMax(customer, version) AS customer FROM identity_map WHERE has(theirs, handle) GROUP BY handle) AS m ON m.handle = e.handle
     GROUP BY m.customer
 ) AS j ON j.customer = p.customer
-"""
-_BEFORE = f"""
-WITH people AS (SELECT DISTINCT customer FROM {TOUCHES} WHERE {OF_SCOPE})
-SELECT stage, count() FROM
+LEFT JOIN
 (
     SELECT customer, toString(argMax(to_stage, sequence)) AS stage
     FROM stage_changes
-    WHERE brand = {{brand:String}} AND at < {{since:DateTime64(6, 'UTC')}} AND customer IN (SELECT customer FROM people)
+    WHERE brand = {brand:String} AND at < {since:DateTime64(6, 'UTC')} AND customer IN {people:Array(UInt64)}
     GROUP BY customer
-)
-GROUP BY stage ORDER BY count() DESC, stage
+) AS s ON s.customer = p.customer
 """
 
 
@@ -76,26 +56,24 @@ def reason(  # noqa: PLR0913 - keywords
 ) -> Mapping[str, Any]:
     """Return what the message says about an alert: plain JSON values, shares from 0 to 1, times as RFC 3339.
 
-    The share chain is left out where it is not known soon: in a second at most if `hurried`, else in ten.
+    Who carries it is told of the latest 50,000 touches, what they did before of 20,000 people. The share chain is left out
+    where it is not known soon: in a second at most if `hurried`, else in ten.
     """
-    watched = (alert.brand, alert.direction)
-    asked = signal.touches(watched, alert.scope, alert.since_us, now_us + _MINUTE_US)
-    carried = [
-        {"kind": str(kind), "value": str(value), "people": int(people)}
-        for kind, value, people in store.query(_CARRIED, asked)
-    ]
-    new, everybody = store.query(_NEW, asked)[0]
-    before = {str(stage): int(count) for stage, count in store.query(_BEFORE, asked)}
+    window = Window(
+        alert.brand,
+        from_us(alert.since_us),
+        from_us(now_us + _MINUTE_US),
+        {} if alert.scope.kind == "brand" else {alert.scope.kind: alert.scope.value},
+        1 if alert.direction == "for" else -1,
+    )
+    touches = touches_of(store, window)
+    new, before = _before(store, signal.model(), window, sorted({touch.customer for touch in touches}))
     return {
-        "carried_by": sorted(carried, key=lambda part: _PARTS.index(str(part["kind"]))),
-        "new_customers": round(int(new) / int(everybody), 4) if everybody else None,
-        "stages_before": before | ({"none": rest} if (rest := _rest(before, int(everybody))) else {}),
-        "examples": [
-            {"at": from_us(int(at)).isoformat()}
-            | {key: str(value) for key, value in zip(("type", *_PARTS), rest_of, strict=True) if value}
-            for at, *rest_of in store.query(_EXAMPLES, asked)
-        ],
-        "cascade": _cascade(store, alert, now_us, hurried=hurried),
+        "carried_by": _carried(touches),
+        "new_customers": new,
+        "stages_before": before,
+        "examples": _examples(touches),
+        "cascade": _cascade(store, alert, window, touches, hurried=hurried),
         "curve": [
             [from_us(minute).isoformat(), people, round(expected, 2)]
             for minute, people, expected in watch.recent(alert.scope)[-_CURVE:]
@@ -104,17 +82,67 @@ def reason(  # noqa: PLR0913 - keywords
     }
 
 
-def _cascade(store: ClickHouse, alert: Alert, now_us: int, *, hurried: bool) -> Mapping[str, Any] | None:
-    """Return the share chain by which most of the people came, without the id of its start, which may name somebody."""
-    window = Window(
-        alert.brand,
-        from_us(alert.since_us),
-        from_us(now_us + _MINUTE_US),
-        {} if alert.scope.kind == "brand" else {alert.scope.kind: alert.scope.value},
-        1 if alert.direction == "for" else -1,
+def _carried(touches: Sequence[Touch]) -> list[dict[str, Any]]:
+    """Return, of each kind of scope, the one that most people have in common."""
+    found = []
+    for kind in SCOPES:
+        people: dict[str, set[int]] = defaultdict(set)
+        for touch in touches:
+            if value := getattr(touch, kind):
+                people[value].add(touch.customer)
+        if people:
+            value = min(people, key=lambda each: (-len(people[each]), each))
+            found.append({"kind": kind, "value": value, "people": len(people[value])})
+    return found
+
+
+def _examples(touches: Sequence[Touch]) -> list[dict[str, str]]:
+    """Return the latest touches of as many people."""
+    of_each: dict[int, Touch] = {}
+    for touch in touches:
+        of_each.setdefault(touch.customer, touch)
+        if len(of_each) == _SHOWN:
+            break
+    return [
+        {"at": from_us(touch.named.time_us).isoformat()}
+        | {key: value for key in ("type", *SCOPES) if (value := getattr(touch, key))}
+        for touch in of_each.values()
+    ]
+
+
+def _before(
+    store: ClickHouse, model: str, window: Window, people: Sequence[int]
+) -> tuple[float | None, dict[str, int]]:
+    """Return the share of those who were not there before, and how many stood at each stage; none is told last."""
+    rows = [
+        row
+        for first in range(0, min(len(people), _MOST_ASKED), _ASKED)
+        for row in store.query(
+            _BEFORE,
+            {
+                "people": people[first : first + _ASKED],
+                "since": f"{window.since:%Y-%m-%d %H:%M:%S.%f}",
+                "brand": window.brand,
+                "model": model,
+            },
+        )
+    ]
+    if not rows:
+        return None, {}
+    count = Counter(str(stage or "none") for _, _, stage in rows)
+    known = sorted(
+        ((stage, n) for stage, n in count.items() if stage != "none"), key=lambda one: (-one[1], one[0])
     )
+    rest = {"none": count["none"]} if count["none"] else {}
+    return round(sum(bool(new) for _, new, _ in rows) / len(rows), 4), dict(known) | rest
+
+
+def _cascade(
+    store: ClickHouse, alert: Alert, window: Window, touches: Sequence[Touch], *, hurried: bool
+) -> Mapping[str, Any] | None:
+    """Return the share chain by which most of the people came, without the id of its start, which may name somebody."""
     try:
-        found = leading(store, window, most_s=_HURRIED_S if hurried else _PATIENT_S)
+        found = leading(store, window, touches=touches, most_s=_HURRIED_S if hurried else _PATIENT_S)
     except QueryError as error:
         _log.warning("alert %s: its share chain is left out: %s", alert.id, error)
         return None
@@ -127,11 +155,6 @@ def _cascade(store: ClickHouse, alert: Alert, now_us: int, *, hurried: bool) -> 
         "people": found.advocates,
         "of": found.of,
     }
-
-
-def _rest(before: Mapping[str, int], everybody: int) -> int:
-    """Return how many had no stage; those who fell from one are counted with them."""
-    return everybody - sum(count for stage, count in before.items() if stage != "none")
 
 
 def _link(alert: Alert, now_us: int) -> str:

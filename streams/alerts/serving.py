@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from streams.alerts.ledger import Ledger
+from streams.alerts.links import Links
 from streams.alerts.web import UnavailableError, routes
 from streams.clock import Clock, system_clock
 from streams.page.asking import BusyError, Connections
@@ -40,7 +41,7 @@ def opened_routes(settings: Settings, *, clock: Clock = system_clock) -> Iterato
             raise UnavailableError(type(error).__name__) from error
 
     try:
-        yield routes(run, partial(_allowed, guard), clock)
+        yield routes(run, partial(_allowed, guard), clock, links=Links(token=settings.page_token))
     finally:
         connection.close()
 

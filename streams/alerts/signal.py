@@ -67,10 +67,6 @@ class Signal:
             raise LookupError("no A-Path model is in force: run journey migrate")
         return str(rows[0][0])
 
-    def touches(self, watched: Watched, scope: Scope, since_us: int, until_us: int) -> dict[str, Any]:
-        """Return the parameters for a query over TOUCHES with OF_SCOPE."""
-        return self._period(since_us, until_us) | of_scope(watched, scope)
-
 
 _ARGUMENTS = (
     "model = {model:String}, since = {since:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from journey.alerts import Alert, Change
 from streams.alerts.ledger import Ledger, Mark, Told
+from streams.alerts.links import NO_LINKS, Links
 
 __all__ = ["Telling"]
 
@@ -19,10 +20,14 @@ class Telling:
     ----------
     told
         Called with each change that is stored.
+    links
+        Put into reasons.
     """
 
-    def __init__(self, ledger: Ledger, told: Callable[[Told], None] = lambda _: None) -> None:
-        self._ledger, self._told = ledger, told
+    def __init__(
+        self, ledger: Ledger, told: Callable[[Told], None] = lambda _: None, links: Links = NO_LINKS
+    ) -> None:
+        self._ledger, self._told, self._links = ledger, told, links
         self._sequence = ledger.last_sequence()
         self._silences: list[Mark] = []
         self._marked_us = 0
@@ -41,7 +46,8 @@ class Telling:
 
     def tell(self, change: Change, reason: Mapping[str, Any], now_us: int) -> Told:
         """Store a change and give it to receivers."""
-        told = Told(self._sequence + 1, change, self.silenced(change.alert, now_us), reason)
+        links = self._links.of(change.alert, self._sequence + 1)
+        told = Told(self._sequence + 1, change, self.silenced(change.alert, now_us), {**reason, **links})
         self._ledger.add(told)
         self._sequence += 1
         self._told(told)

@@ -17,6 +17,7 @@ from journey.alerts import (
 )
 from streams.alerts.figures import Figures
 from streams.alerts.ledger import Ledger, Mark, Told
+from streams.alerts.links import NO_LINKS, Links
 from streams.alerts.reason import reason
 from streams.alerts.rules import Declared
 from streams.alerts.signal import DIRECTIONS, Minutes, Signal, Watched
@@ -44,6 +45,8 @@ class Watcher:
         Called with each change once it is stored.
     rules, rule_failed
         Stage alerts; the other is called with the name of a rule whose query failed.
+    links
+        What messages lead to.
     """
 
     def __init__(  # noqa: PLR0913 - keywords
@@ -55,10 +58,11 @@ class Watcher:
         told: Callable[[Told], None] = lambda _: None,
         rules: Sequence[Declared] = (),
         rule_failed: Callable[[str], None] = lambda _: None,
+        links: Links = NO_LINKS,
     ) -> None:
         self.policy = policy or AlertPolicy()
         self._store, self._ledger = store, ledger
-        self._telling = Telling(ledger, told)
+        self._telling = Telling(ledger, told, links)
         self._figures = Figures(store, ledger, self._telling, rules, failed=rule_failed)
         self.signal = Signal(store)
         self._watches: dict[Watched, BrandWatch] = {}

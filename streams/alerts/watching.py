@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from journey.alerts import AlertPolicy
 from streams.alerts.delivery.deliverer import Deliverer
 from streams.alerts.ledger import Delivered, Ledger, Told
+from streams.alerts.links import NO_LINKS, Links
 from streams.alerts.rules import Declared
 from streams.alerts.state import AlertState
 from streams.alerts.watcher import Watcher
@@ -39,10 +40,12 @@ class Watching:
         clock: Clock,
         policy: AlertPolicy | None = None,
         rules: Sequence[Declared] = (),
+        links: Links = NO_LINKS,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._store, self._ledger, self._deliverer = store, ledger, deliverer
         self._clock, self._policy, self._rules, self._check = clock, policy, rules, check
+        self._links = links
         self._watcher: Watcher | None = None
         self._offered = -1
         self._unbooked: list[Delivered] = []
@@ -82,6 +85,7 @@ class Watching:
                     told=self._give,
                     rules=self._rules,
                     rule_failed=self._rule_failed,
+                    links=self._links,
                 )
             self._watcher.poll(now_us)
         except BaseException:

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from streams.alerts import answers
 from streams.alerts.answers import AlertError
 from streams.alerts.ledger import Ledger
+from streams.alerts.links import NO_LINKS, Links
 from streams.clock import Clock
 
 __all__ = ["Allowed", "Run", "UnavailableError", "routes"]
@@ -35,12 +36,15 @@ _BAD, _NOBODY, _FOREIGN, _UNKNOWN, _AWAY = 400, 401, 403, 404, 503
 _MINUTES = 129_600  # ninety days
 
 
-def routes(run: Run, allowed: Allowed, clock: Clock, prefix: str = "/v1/alerts") -> list[BaseRoute]:
+def routes(
+    run: Run, allowed: Allowed, clock: Clock, prefix: str = "/v1/alerts", links: Links = NO_LINKS
+) -> list[BaseRoute]:
     """Return the routes: GET list and show, POST ack and silence. Every one asks `allowed` first.
 
     ========================  ======================================================================
     GET  {prefix}             open alerts; ``?all=1`` resolved ones too, ``?brand=B`` of one brand
     GET  {prefix}/ID          one, with its reason and changes
+    GET  {prefix}/ID/N.png    the picture of change N; also for whoever has its address, by the key in it
     POST {prefix}/ID/ack      takes it on; ``{"by": "ada"}``
     POST {prefix}/silences    ``{"minutes": 60, "brand": "", "direction": "", "value": "", "rule": "", "by": ""}``
     ========================  ======================================================================
@@ -71,8 +75,28 @@ def routes(run: Run, allowed: Allowed, clock: Clock, prefix: str = "/v1/alerts")
         (f"{prefix}/{{alert}}/ack", "POST", ack),
     ]
     return [
-        Route(path, _endpoint(run, allowed, method, work), methods=[method]) for path, method, work in made
+        *(
+            Route(path, _endpoint(run, allowed, method, work), methods=[method])
+            for path, method, work in made
+        ),
+        Route(f"{prefix}/{{alert}}/{{sequence:int}}.png", _pictured(run, allowed, links), methods=["GET"]),
     ]
+
+
+def _pictured(run: Run, allowed: Allowed, links: Links) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        alert, sequence = request.path_params["alert"], request.path_params["sequence"]
+        if not links.opens(request.query_params.get("key", ""), alert, sequence) and allowed(request) is None:
+            return _said(_NOBODY, {"error": "a credential for alerts is needed"})
+        try:
+            png = await run(lambda ledger: answers.pictured(ledger, alert, sequence))
+        except AlertError as error:
+            return _said(_UNKNOWN, {"error": str(error)})
+        except UnavailableError:
+            return _said(_AWAY, {"error": "the store does not answer: try again"})
+        return Response(png, media_type="image/png", headers=_SAFE)
+
+    return endpoint
 
 
 def _endpoint(

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import closing
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -10,9 +11,14 @@ import pytest
 from starlette.applications import Starlette
 
 from streams.alerts import answers
+from streams.alerts.delivery.message import text
+from streams.alerts.links import Links
 from streams.alerts.serving import opened_routes
+from streams.alerts.watcher import Watcher
 from streams.alerts.web import routes
 from streams.settings import CollectorSettings, Settings
+from tests.alerts.receiver import listening
+from tests.alerts.test_delivery import delivering, hook
 from tests.alerts.world import World
 
 
@@ -159,3 +165,31 @@ def test_a_store_that_is_away_is_told_as_that(own_clickhouse):
         server.kill()
         answer = Client(Starlette(routes=found)).request("GET", "/v1/alerts", headers={"host": "127.0.0.1"})
     assert (answer.status_code, answer.json()) == (503, {"error": "the store does not answer: try again"})
+
+
+def test_a_message_leads_to_the_page_and_to_a_picture_that_its_address_alone_opens(world):
+    links = Links("https://journey.example.com/", TOKEN)
+    world.watcher = Watcher(world.store, world.ledger, links=links)
+    world.poll()
+    world.burst(12, first=300, kind="web.review", rating=1.0, content="bad")
+    told = next(told for told in world.watcher.poll(world.now_us) if told.change.what == "opened")
+    assert told.reason["link"].startswith("https://journey.example.com/view/spikes?brand=acme&alert=")
+    assert told.reason["link"] in text(told)
+    path = told.reason["picture"].removeprefix("https://journey.example.com")
+    settings = Settings(Path(), store=world.dsn, page_token=TOKEN)
+    with opened_routes(settings) as found:
+        client = Client(Starlette(routes=found))
+        answer = client.request("GET", path, headers={})
+        assert (answer.status_code, answer.content[:4]) == (200, b"\x89PNG")
+        assert (
+            client.request("GET", path[:-1] + ("0" if path[-1] != "0" else "1"), headers={}).status_code
+            == 401
+        )
+        assert client.request("GET", path.partition("?")[0], headers={}).status_code == 401
+        bearer = {"authorization": f"Bearer {TOKEN}"}
+        assert client.request("GET", path.partition("?")[0], headers=bearer).status_code == 200
+        assert client.request("GET", "/v1/alerts/zz/1.png", headers=bearer).status_code == 404
+    with listening() as receiver, delivering(hook(receiver.url, kind="slack")) as deliverer:
+        deliverer.offer(replace(told, silenced=False))
+        (taken,) = receiver.wait(1)
+    assert taken.json["attachments"][0]["image_url"] == told.reason["picture"]

@@ -62,8 +62,9 @@ def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) ->
 
 
 def _distributed(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:
-    if not {"cluster", "latency"} & set(chosen):
+    if not {"cluster", "latency", "alerts"} & set(chosen):
         return
+    from tests.benchmarks.cluster import alerts as told  # noqa: PLC0415 — as below
     from tests.benchmarks.cluster import latency, throughput  # noqa: PLC0415 — with Kafka's clients
     from tests.servers.downloads import Unavailable  # noqa: PLC0415
 
@@ -73,8 +74,10 @@ def _distributed(folder: Path, chosen: list[str], arguments: argparse.Namespace)
             throughput.run(folder, arguments.people, arguments.rounds, arguments.others)
         if "latency" in chosen:
             latency.run(folder, arguments.rate, arguments.seconds, arguments.workers)
+        if "alerts" in chosen:
+            told.run(folder)
     except Unavailable as reason:
-        print(f"cluster and latency are left out: {reason}")
+        print(f"what is measured on servers is left out: {reason}")
 
 
 if __name__ == "__main__":

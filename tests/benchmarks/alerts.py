@@ -4,6 +4,7 @@ import json
 import random
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,16 @@ from streams.embedded import Embedded
 from streams.settings import Settings
 from tests.alerts.receiver import listening
 
-__all__ = ["run"]
+__all__ = ["BETWEEN_S", "HISTORY_MIN", "MINUTE_US", "PEOPLE", "SECRET", "line", "run", "told"]
 
-_MINUTE_US = 60_000_000
-_HISTORY_MIN = 1_800
-_PEOPLE, _BETWEEN_S = 20, 0.1
-_SECRET = "whsec_" + "A" * 43 + "="
+MINUTE_US = 60_000_000
+HISTORY_MIN = 1_800
+PEOPLE, BETWEEN_S = 20, 0.1
+SECRET = "whsec_" + "A" * 43 + "="
 
 
-def _line(number: int, brand: str, at_us: int) -> bytes:
+def line(number: int, brand: str, at_us: int) -> bytes:
+    """Return a share, of old content below a million, of that of a spike above."""
     data = {
         "brand": brand,
         "handles": {"user": f"u{number}"},
@@ -54,30 +56,38 @@ def run(folder: Path, spikes: int = 12) -> None:
         rng, now_us = random.Random(1), system_clock()
         brands = [f"brand{n}" for n in range(spikes)]
         quiet = [
-            _line(n, brands[n % spikes], now_us - rng.randrange(20, _HISTORY_MIN) * _MINUTE_US)
+            line(n, brands[n % spikes], now_us - rng.randrange(20, HISTORY_MIN) * MINUTE_US)
             for n in range(spikes * 100)
         ]
         embedded.accept(embedded.edge().pack(quiet, topic="bench", now_us=now_us, first_offset=1))
         embedded.drain()
-        hook = Receiver(name="bench", kind="webhook", url=receiver.url, secret=_SECRET, private=True)
+        hook = Receiver(name="bench", kind="webhook", url=receiver.url, secret=SECRET, private=True)
         ledger = Ledger(embedded.store, embedded.store.insert)
         watching = Watching(embedded.store, ledger, Deliverer([hook]), clock=system_clock)
         began = time.perf_counter()
         watching.step()
         print(
-            f"\nalerts: {spikes} brands restored from {_HISTORY_MIN / 60:.0f} h in {time.perf_counter() - began:.1f} s"
+            f"\nalerts: {spikes} brands restored from {HISTORY_MIN / 60:.0f} h in {time.perf_counter() - began:.1f} s"
         )
         delays = _spikes(embedded, watching, receiver, brands)
         watching.stop()
+    told("embedded", delays, spikes)
+
+
+def told(shell: str, delays: Sequence[float], spikes: int) -> None:
+    """Print the delays (seconds) of a shell."""
+    if not delays:
+        print(f"from the person that makes a spike to the webhook, {shell}: none of {spikes} spikes was told")
+        return
     print(
-        f"from the person that makes a spike to the webhook: p50 {np.percentile(delays, 50):.2f} s,"
+        f"from the person that makes a spike to the webhook, {shell}: p50 {np.percentile(delays, 50):.2f} s,"
         f" p95 {np.percentile(delays, 95):.2f} s, longest {max(delays):.2f} s ({len(delays)} of {spikes} spikes)"
     )
 
 
 def _spikes(embedded, watching, receiver, brands):
     edge, least = embedded.edge(), AlertPolicy().least_people
-    due = deque((brand, n) for brand in brands for n in range(_PEOPLE))
+    due = deque((brand, n) for brand in brands for n in range(PEOPLE))
     decisive, came, number = {}, {}, 10**6
     next_s, end_s = time.monotonic(), None
     while end_s is None or time.monotonic() < end_s:
@@ -85,12 +95,12 @@ def _spikes(embedded, watching, receiver, brands):
             brand, person = due.popleft()
             number += 1
             frame = edge.pack(
-                [_line(number, brand, system_clock())], topic="bench", now_us=system_clock(), first_offset=1
+                [line(number, brand, system_clock())], topic="bench", now_us=system_clock(), first_offset=1
             )
             embedded.accept(frame)
             if person == least - 1:
                 decisive[brand] = time.monotonic()
-            next_s += _BETWEEN_S
+            next_s += BETWEEN_S
         embedded.drain()
         watching.step()
         for one in list(receiver.taken):

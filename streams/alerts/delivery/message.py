@@ -100,6 +100,8 @@ def text(told: Told) -> str:
         "For example: " + " · ".join(str(value) for value in example.values())
         for example in why.get("examples", ())
     ]
+    if link := why.get("link"):
+        lines += ["", f"See: {link}"]
     if sql := why.get("sql"):
         lines += ["", f"Look: {sql}"]
     return "\n".join(lines)

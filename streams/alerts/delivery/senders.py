@@ -87,8 +87,10 @@ def _slack(receiver: Receiver, _: Clock) -> Send:
     def send(told: Told) -> None:
         colour = _COLOURS[told.change.alert.severity] if told.change.alert.open else "#30a030"
         said = _plain(text(told))
-        shown = [{"color": colour, "text": said, "fallback": said}]
-        send_body(_json({"text": _plain(headline(told)), "attachments": shown}), {})
+        shown = {"color": colour, "text": said, "fallback": said}
+        if url := told.reason.get("picture"):
+            shown["image_url"] = url
+        send_body(_json({"text": _plain(headline(told)), "attachments": [shown]}), {})
 
     return send
 
@@ -117,6 +119,7 @@ def _alertmanager(receiver: Receiver, clock: Clock) -> Send:
             "labels": {name: value for name, value in labels.items() if value},
             "annotations": {"summary": headline(told), "description": text(told), "severity": alert.severity},
             "startsAt": from_us(alert.since_us).isoformat(),
+            **({"generatorURL": link} if (link := told.reason.get("link")) else {}),
             "endsAt": from_us(max(ends, alert.since_us)).isoformat(),
         }
         send_body(_json([said]), {})
