@@ -33,6 +33,7 @@ _COMMANDS = {
     "up": "collector",
 }
 _GROUPS = {
+    "analysts": ("analysts", "Users of a server who only read, of some brands or of all."),
     "alerts": ("alerts", "Alerts on advocacy: watch, list, acknowledge, silence."),
     "model": ("model", "The A-Path model in force."),
     "cascades": ("cascades", "Word of mouth: who brought whom."),

@@ -8,10 +8,9 @@ and BACKUP, and tables that are none of a reader's business.
 import re
 from collections.abc import Set as AbstractSet
 
-__all__ = ["HIDDEN", "RefusedError", "allow", "bare", "has_format"]
+from streams.analysts import HIDDEN
 
-HIDDEN = frozenset({"write_keys", "erasing"})
-"""Tables of ours that hold what was kept of secrets, and of people who asked to be forgotten."""
+__all__ = ["RefusedError", "allow", "bare", "has_format"]
 
 _STATEMENTS = frozenset(
     """SelectWithUnionQuery SelectIntersectExceptQuery Explain DescribeQuery ShowTables ShowColumns ShowFunctions

@@ -103,7 +103,7 @@ class ClickHouse(Server, ClickHouseAddress):
     `users` is passwords by name, and `dsn` is of the first; without any there is `default` without a password. With
     `secured=True`, `tls_dsn` is of an HTTPS port in front (this build of ClickHouse speaks no TLS itself), whose
     certificate `certificates` has the authority of. `config`, set before the start, is more of the server's
-    configuration as XML.
+    configuration as XML; `more_users`, too, is more of its users.
 
     Two differences from a server as installed: statements ON CLUSTER are not run, and a write that the system refuses
     half-way goes unnoticed. A disk that is full before an insert is noticed (NOT_ENOUGH_SPACE).
@@ -122,6 +122,7 @@ class ClickHouse(Server, ClickHouseAddress):
         self.http_port, self.tcp_port = free_port(), free_port()
         self.config = ""
         self.users = dict(users or {"default": ""})
+        self.more_users = ""
         name, password = next(iter(self.users.items()))
         login = f"{name}:{quote(password, safe='')}" if password else name
         ClickHouseAddress.__init__(self, f"clickhouse://{login}@127.0.0.1:{self.http_port}/journey")
@@ -131,7 +132,7 @@ class ClickHouse(Server, ClickHouseAddress):
         self._front = Process("the TLS front", self.folder / "front.log")
 
     def _prepare(self) -> None:
-        users = [_user(name, password) for name, password in self.users.items()]
+        users = [_user(name, password) for name, password in self.users.items()] + [self.more_users]
         if "default" not in self.users:
             users.append(_user("default", "", network="::1"))  # the library itself; nothing listens there
         (self.folder / "users.xml").write_text(_USERS.format(users="".join(users)))

@@ -1,0 +1,210 @@
+"""Users of a server who only read: one of a brand sees that brand alone, in every table and through every view.
+
+The test's build of ClickHouse has no place where users made by SQL are kept. So the statements are parsed by it and
+refused by it, and the grants and filters that they are made of are given to a user of its configuration.
+"""
+
+import re
+from contextlib import closing
+from xml.sax.saxutils import escape
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from streams import analysts
+from streams.catalogue import catalogue
+from streams.store import ClickHouse
+from tests.server.conftest import KEY, Command, copy
+
+EVIL = "o'hara`; DROP TABLE x --\\"
+DIGEST = "ab" * 32
+# Arguments of views, by the type and name that they are declared with.
+ARGUMENTS = {
+    "model": "(SELECT model FROM model_in_force)",
+    "at": "'2026-11-17 00:00:00'",
+    "since": "'2026-10-01 00:00:00'",
+    "until": "'2026-11-17 00:00:00'",
+    "now": "'2026-11-17 00:00:00'",
+    "days": "14",
+    "window_days": "14",
+    "brand": "'lumiere'",
+}
+
+
+def place_of(store):
+    kinds = {
+        row["name"]: row["engine"]
+        for row in store.rows("SELECT name, engine FROM system.tables WHERE database = 'journey'")
+    }
+    return analysts.Place(
+        "journey",
+        [name for name, engine in kinds.items() if engine != "View"],
+        [name for name, engine in kinds.items() if engine == "View"],
+    )
+
+
+def of_brand(name, brand, place):
+    """A user in the server's configuration, with the grants and filters of the statements."""
+    grants = "".join(
+        f"<query>GRANT SELECT ON {escape(relation)}</query>"
+        for table in analysts.granted(place, one_brand=brand is not None)
+        for relation in place.relation(table)
+    )
+    filters = "".join(
+        f"<{table}><filter>{escape(rows)}</filter></{table}>"
+        for table, rows in (analysts.row_filters("journey", brand) if brand else {}).items()
+    )
+    return (
+        f"<{name}><password>{name}</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile>"
+        f"<quota>default</quota><grants>{grants}</grants><databases><journey>{filters}</journey></databases></{name}>"
+    )
+
+
+@pytest.fixture(scope="module")
+def server(loaded):
+    from tests.servers.clickhouse import ClickHouse as Server  # noqa: PLC0415 - where it can be had
+    from tests.servers.downloads import Unavailable  # noqa: PLC0415
+
+    with closing(ClickHouse(f"chdb://{loaded / 'clickhouse'}")) as source:
+        place = place_of(source)
+        try:
+            started = Server()
+        except Unavailable as error:
+            pytest.skip(str(error))
+        started.more_users = of_brand("ann", "lumiere", place) + of_brand("all", None, place)
+        with started:
+            Command({"JOURNEY_STORE": started.dsn, "JOURNEY_HANDLE_KEY": KEY})("migrate")
+            with closing(ClickHouse(started.dsn)) as target:
+                copy(source.client, target.client)
+            started.place = place
+            yield started
+
+
+@pytest.fixture(scope="module")
+def ask(server):
+    clients = {
+        name: clickhouse_connect.get_client(
+            host="127.0.0.1",
+            port=server.http_port,
+            username=name,
+            password=password,
+            database="journey",
+            settings=analysts.JOIN_ORDER,
+        )
+        for name, password in (("default", ""), ("ann", "ann"), ("all", "all"))
+    }
+    yield lambda name, sql: clients[name].query(sql).result_rows
+    for client in clients.values():
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def relations(server):
+    with closing(ClickHouse(server.dsn)) as store:
+        return {one.name: one for one in catalogue(store)}
+
+
+def called(one):
+    if not one.parameters:
+        return one.name
+    return f"{one.name}({', '.join(f'{name} = {ARGUMENTS[name]}' for name, _ in one.parameters)})"
+
+
+def test_who_is_of_one_brand_sees_it_alone_in_every_table_and_view(server, ask, relations):
+    seen, checked = set(), 0
+    for name in analysts.granted(server.place, one_brand=True):
+        source = called(relations[name])
+        columns = [row[0] for row in ask("default", f"DESCRIBE TABLE (SELECT * FROM {source} LIMIT 0)")]
+        if "brand" in columns:
+            own = ask("ann", f"SELECT brand, count() FROM {source} GROUP BY brand")
+            everything = dict(ask("default", f"SELECT brand, count() FROM {source} GROUP BY brand"))
+            assert {brand for brand, _ in own} <= {"lumiere"}, name
+            seen |= set(everything)
+            checked += bool(own)
+        else:
+            ask("ann", f"SELECT count() FROM {source}")
+    assert seen >= {"lumiere", "maison", "trattoria-sole"}
+    assert checked > 12
+
+
+def test_figures_of_the_brand_are_those_that_everybody_sees(ask):
+    for sql in (
+        "SELECT stage, customers FROM stage_population WHERE brand = 'lumiere' ORDER BY position",
+        "SELECT root_id, customers, depth FROM cascades WHERE brand = 'lumiere' ORDER BY root_id",
+        "SELECT from_channel, to_channel, switches FROM channel_switches WHERE brand = 'lumiere' ORDER BY ALL",
+    ):
+        assert ask("ann", sql) == ask("default", sql) != []
+
+
+def test_handles_of_others_are_not_to_be_found(ask):
+    ((others,),) = ask(
+        "default", "SELECT groupUniqArrayArray(handles) FROM interactions WHERE brand != 'lumiere'"
+    )
+    ((own,),) = ask(
+        "default", "SELECT groupUniqArrayArray(handles) FROM interactions WHERE brand = 'lumiere'"
+    )
+    ((seen,),) = ask("ann", "SELECT groupUniqArray(handle) FROM customers")
+    assert set(others) - set(own)
+    assert set(seen) == set(own)
+    ((linked,),) = ask("ann", "SELECT groupUniqArray(left_handle) FROM identity_links")
+    assert set(linked) <= set(own)
+
+
+def test_nobody_of_them_writes_or_reads_what_is_hidden(server, ask):
+    for user in ("ann", "all"):
+        for sql in (
+            "SELECT * FROM write_keys",
+            "SELECT * FROM erasing",
+            "INSERT INTO targets (brand) VALUES ('x')",
+            "ALTER TABLE targets DELETE WHERE 1",
+            "DROP TABLE targets",
+            "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a String')",
+            "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+        ):
+            with pytest.raises(DatabaseError, match=r"ACCESS_DENIED|Not enough privileges"):
+                ask(user, sql)
+    with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+        ask("ann", "SELECT * FROM dead_letters")
+    assert ask("all", "SELECT count() FROM dead_letters") == [(0,)]
+    assert len(ask("all", "SELECT DISTINCT brand FROM interactions")) == 4
+
+
+@pytest.mark.parametrize("brands", [(), ("lumiere",), ("lumiere", EVIL)])
+@pytest.mark.parametrize("cluster", ["", "main"])
+def test_the_statements_are_such_as_clickhouse_parses_and_names_are_but_names(server, ask, brands, cluster):
+    place = analysts.Place("journey", server.place.tables, server.place.views, cluster)
+    statements = [*analysts.create(EVIL, brands, DIGEST, place), analysts.drop(EVIL, place)]
+    for formatted in server_parsed(server, statements):
+        assert re.match(
+            r"(CREATE (ROLE|ROW POLICY|SETTINGS PROFILE|QUOTA|USER)|GRANT|ALTER USER|DROP USER) ", formatted
+        )
+        assert ("ON CLUSTER" in formatted) == bool(cluster)
+    policies = [statement for statement in statements if "ROW POLICY" in statement]
+    assert bool(policies) == bool(brands)
+    (profile,) = [statement for statement in statements if "SETTINGS PROFILE" in statement]
+    assert all(f"{name} = {value}" in profile for name, value in analysts.JOIN_ORDER.items())
+    first = {}
+    for policy in policies:
+        first.setdefault(re.search(r" ON (`journey`\.`\w+`) USING", policy)[1], policy)
+    assert all(" TO ALL EXCEPT `journey some brands`" in policy for policy in first.values())
+
+
+def server_parsed(server, statements):
+    with closing(server.client()) as client:
+        parsed = "SELECT formatQuerySingleLine(arrayJoin({sql:Array(String)}))"
+        found = client.query(parsed, parameters={"sql": statements}).result_rows
+    assert len(found) == len(statements)
+    return [formatted for (formatted,) in found]
+
+
+def test_the_command_prints_what_an_administrator_runs_and_says_who_refuses(server):
+    journey = Command({"JOURNEY_STORE": server.dsn, "JOURNEY_HANDLE_KEY": KEY})
+    printed = journey("analysts", "create", "ann", "--brand", "lumiere", "--dry-run")
+    password = re.search(r"the password will be: (\S+)", journey.errors)[1]
+    assert password not in printed
+    assert "CREATE USER OR REPLACE `ann` IDENTIFIED WITH sha256_hash BY" in printed
+    journey("analysts", "create", "ann", "--brand", "lumiere", code=2)
+    assert "may not manage access" in journey.errors
+    assert "--dry-run" in journey.errors
+    Command({"JOURNEY_STORE": "", "JOURNEY_HANDLE_KEY": KEY})("analysts", "drop", "ann", code=2)
