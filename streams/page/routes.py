@@ -111,7 +111,7 @@ class Page:
     def _now(self) -> datetime:
         return from_us(self._clock()).replace(microsecond=0)
 
-    async def _parts(  # noqa: PLR0913 - of one page
+    async def _parts(  # noqa: PLR0913, PLR0917 - of one page
         self,
         request: Request,
         view: View,
