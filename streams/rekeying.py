@@ -1,9 +1,9 @@
 """A successor for the key of handles: every id in the tables becomes what it is under both, and customers stay whole.
 
 Nobody has the values that were hashed, and none is needed: the successor wraps ids (`journey.wrapping`), one to one.
-Tables are filled anew beside those in use, and then take their place one after the other; whoever is killed, the old
-ones are in use until all are filled, and the new ones are put in place by whoever comes next after that. Events keep
-their identity: what is sent again is recognised, as its key is made from the handle under the key in force. A customer
+Tables are filled anew beside those in use, and then their rows take the place of the old ones, table by table; whoever is
+killed, the old ones are in use until all are filled, and whoever comes next after that puts the new ones in place. No
+table that is in use is dropped or renamed: the engine's user has no right to. Events keep their identity: what is sent again is recognised, as its key is made from the handle under the key in force. A customer
 has another name, which is the smallest of its ids still; its announcements go with it.
 """
 
@@ -26,8 +26,7 @@ from streams.store import ClickHouse
 
 __all__ = ["RekeyError", "finish", "rekey"]
 
-_NEW, _OLD = "_rekeyed", "_replaced"
-_RENAMES = "rekeying"  # id, what it becomes, and what the customer becomes that is called so
+_RENAMES = "rekeying"  # also what the names of tables that are filled begin with. It has: id, what it becomes, and what the customer becomes that is called so
 _ROWS = 250_000  # of interactions at a time
 _LETTERS = 10_000
 _HASHED = re.compile(HASHED.pattern.encode())
@@ -63,6 +62,7 @@ _FILLED = {
     ),
 }
 _TABLES = (*_FILLED, "interactions", "dead_letters")
+_PLAIN = ("interactions", "dead_letters", "stage_changes")  # of the others, rows are merged
 
 
 class RekeyError(RuntimeError):
@@ -98,14 +98,13 @@ def rekey(store: ClickHouse, key: bytes, now_us: int, busy: Callable[[], Sequenc
     if reasons := busy():
         keep(store, fingerprint(old), IN_FORCE, now_us)
         raise RekeyError("not now: " + "; ".join(reasons))
-    _clear(store)
-    with boundary("rekey.fill"):
-        store.client.command(
-            f"CREATE TABLE {_RENAMES} (id UInt64, becomes UInt64, customer UInt64) ENGINE = MergeTree ORDER BY id"
-        )
-        for table in _TABLES:
-            store.client.command(f"CREATE TABLE {table}{_NEW} AS {table}")
-    _fill(store, HandleKey(key), len(old) // KEY_BYTES)
+    try:
+        _clear(store)
+        _fill(store, HandleKey(key), len(old) // KEY_BYTES)
+        _check(store)
+    except Exception:
+        keep(store, fingerprint(old), IN_FORCE, now_us)  # others may go on
+        raise
     keep(store, fingerprint(key), READY, now_us)
     finish(store, now_us)
 
@@ -115,47 +114,61 @@ def finish(store: ClickHouse, now_us: int) -> str:
 
     Returns the fingerprint of the key that came into force with it, "" for none.
     """
-    name, there = ready(store), _there(store)
+    name = ready(store)
     for table in _TABLES if name else ():
-        if f"{table}{_NEW}" not in there:
-            continue
-        if table in there:
-            with boundary("rekey.replace"):
-                store.client.command(f"RENAME TABLE {table} TO {table}{_OLD}")
+        if not _count(store, f"{_RENAMES}_{table}"):
+            continue  # so is the other: ClickHouse replaces nothing by nothing
         with boundary("rekey.replace"):
-            store.client.command(f"RENAME TABLE {table}{_NEW} TO {table}")
+            store.client.command(
+                f"ALTER TABLE {table} REPLACE PARTITION ID 'all' FROM {_RENAMES}_{table}",
+                settings={"max_partition_size_to_drop": 0},
+            )
     if name:
+        erasure.scrub(store, *_TABLES)
         keep(store, name, IN_FORCE, now_us)
-    _clear(store)
+    if _exists(store, _RENAMES):
+        _clear(store)
     return name
 
 
-def _there(store: ClickHouse) -> set[str]:
-    rows = store.rows(
-        "SELECT name FROM system.tables WHERE database = {name:String}", {"name": store.database}
-    )
-    return {row["name"] for row in rows}
+def _count(store: ClickHouse, table: str) -> int:
+    return int(store.rows(f"SELECT count() AS n FROM {table}")[0]["n"])
+
+
+def _exists(store: ClickHouse, table: str) -> bool:
+    return bool(store.rows(f"EXISTS TABLE {table}")[0]["result"])
 
 
 def _clear(store: ClickHouse) -> None:
-    names = {_RENAMES, *(f"{table}{part}" for table in _TABLES for part in (_NEW, _OLD))}
-    for name in sorted(names & _there(store)):
+    for name in (*(f"{_RENAMES}_{table}" for table in _TABLES), _RENAMES):
         with boundary("rekey.clear"):
-            store.client.command(f"DROP TABLE {name} SYNC SETTINGS max_table_size_to_drop = 0")
+            store.client.command(f"DROP TABLE IF EXISTS {name} SYNC", settings={"max_table_size_to_drop": 0})
 
 
 def _fill(store: ClickHouse, key: HandleKey, since: int) -> None:
+    with boundary("rekey.fill"):
+        store.client.command(
+            f"CREATE TABLE {_RENAMES} (id UInt64, becomes UInt64, customer UInt64) ENGINE = MergeTree ORDER BY id"
+        )
+        for table in _TABLES:
+            store.client.command(f"CREATE TABLE {_RENAMES}_{table} AS {table}")
     becomes = _Becoming(key, since)
     _rename(store, becomes)
     for table, select in _FILLED.items():
         names = ", ".join(row["name"] for row in store.rows(f"DESCRIBE TABLE {table}"))
-        sql = f"INSERT INTO {table}{_NEW} ({names}) SELECT {names} FROM ({select.format(renames=_RENAMES)})"
+        sql = f"INSERT INTO {_RENAMES}_{table} ({names}) SELECT {names} FROM ({select.format(renames=_RENAMES)})"
         with boundary("rekey.fill"):
             store.client.command(sql)
     for rows in _interactions(store):
-        store.insert(f"interactions{_NEW}", becomes.interactions(rows))
+        store.insert(f"{_RENAMES}_interactions", becomes.interactions(rows))
     for rows in _dead_letters(store):
-        store.insert(f"dead_letters{_NEW}", becomes.letters(rows))
+        store.insert(f"{_RENAMES}_dead_letters", becomes.letters(rows))
+
+
+def _check(store: ClickHouse) -> None:
+    for table in _PLAIN:
+        if (new := _count(store, f"{_RENAMES}_{table}")) != (old := _count(store, table)):
+            raise RekeyError(f"{table} has {old} rows, and {new} were made of them: somebody writes to it")
 
 
 def _rename(store: ClickHouse, becomes: "_Becoming") -> None:
@@ -173,7 +186,7 @@ def _rename(store: ClickHouse, becomes: "_Becoming") -> None:
         name, smallest = row["name"], row["smallest"]
         customer[name], customer[smallest] = customer[smallest], customer[name]
     with boundary("rekey.fill"):
-        store.client.command(f"TRUNCATE TABLE {_RENAMES}")
+        store.client.command(f"ALTER TABLE {_RENAMES} DROP PARTITION ID 'all'")
     store.insert(_RENAMES, table.set_column(2, "customer", pa.array(list(customer.values()), pa.uint64())))
 
 

@@ -93,7 +93,9 @@ def test_she_is_erased_from_tables_topics_logs_and_state_and_begins_anew(working
 
         working.publish(hers("late"))
         working.settle()
-        assert_gone(working)
+        assert in_tables(store, WANTED) == []
+        assert {found.partition(":")[0] for found in in_topics(working, WANTED)} == {"interactions"}
+        assert working.drift() == []
         working.publish(hers("again", datetime.now(UTC).isoformat()))
         working.settle()
         assert handles_of(store, HERS[0]) == sorted(HERS)

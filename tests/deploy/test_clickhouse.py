@@ -15,9 +15,13 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from journey.handle import HandleKey, fingerprint
 from streams.alerts.opening import watching_of
+from streams.handle_keys import in_force, register
+from streams.rekeying import rekey
 from streams.server import Server
 from streams.settings import Settings
+from streams.store import ClickHouse
 from tests.deploy.clickhouse import DEPLOY, PASSWORDS, Deployed
 from tests.servers.downloads import Unavailable
 from tests.servers.process import listens, wait_until
@@ -115,6 +119,22 @@ def test_a_watcher_has_the_rights_that_it_needs_and_writes_nothing_but_alerts(
             if "system.processes" not in statement:
                 with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
                     shell.store.client.command(statement)
+
+
+def test_the_key_of_handles_can_be_rotated_with_the_rights_that_the_engine_has(server: Deployed) -> None:
+    old, new = bytes(range(32)), bytes(range(64))
+    with closing(ClickHouse(server.dsn)) as store:
+        row = [7, "email", 7, 7, 1, 0, 1]
+        names = ["handle", "kind", "customer", "previous", "version", "_partition", "_offset"]
+        store.client.insert("identity_map", [row], column_names=names)
+        register(store, old, 1)
+        rekey(store, new, 2)
+        found = store.rows("SELECT handle, customer FROM identity_map")
+        wrapped = HandleKey(new).wrapped(7)
+        assert found == [{"handle": wrapped, "customer": wrapped}]
+        assert in_force(store) == fingerprint(new)
+        assert store.rows("SHOW TABLES LIKE 'rekeying%'") == []
+        store.client.command("ALTER TABLE identity_map DELETE WHERE 1", settings={"mutations_sync": 2})
 
 
 def test_an_analyst_cannot_take_more_memory_than_the_profile_gives(server: Deployed) -> None:
