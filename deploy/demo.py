@@ -9,6 +9,9 @@ from pathlib import Path
 JOURNEY = Path(sys.executable).with_name("journey")
 EVENING = "schemas/examples/evening.ndjson"
 NIGHT = "2026-10-17T23:59:00+02:00"
+TARGETS = """INSERT INTO targets (brand, stage, channel, due, customers, note) VALUES
+('lumiere', 'audience', '', today() + 60, 700, 'loyalty drive'), ('lumiere', 'advocacy', '', today() + 60, 300, 'before Christmas'),
+('lumiere', 'affinity', 'store', today() + 120, 600, 'the new stores')"""
 SWITCHES = """SELECT from_channel, to_channel, direction, switches, customers, round(median_gap_s / 3600, 1) AS median_hours
 FROM channel_switches WHERE brand = 'lumiere' AND from_channel != to_channel ORDER BY switches DESC LIMIT 8"""
 SHOWROOMING = """SELECT 'seen in the store, bought online' AS what, sum(purchases) AS purchases, sumMap(revenue) AS revenue
@@ -53,6 +56,7 @@ def show(data: Path) -> None:
             "simulate", "--customers", "2000", "--days", "30", "--seed", "1", "--out", str(month), data=data
         )
         journey("load", str(month), data=data)
+        journey("sql", TARGETS, data=data)
     print("\nPopulation by stage")
     journey("stages", "--brand", "lumiere", data=data)
     print("\nOne customer explained: Ann, at midnight after the evening")

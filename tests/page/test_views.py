@@ -123,8 +123,10 @@ def test_each_cascade_leads_to_its_own_tree(world):
         "SELECT root, root_id, customers FROM cascades WHERE brand = 'lumiere' ORDER BY customers"
     )
     assert len(lines(world, "word-of-mouth", "cascades")) == len(listed)
-    tree = lines(world, "word-of-mouth", "growth", root=listed[0]["root"])
-    assert len([row for row in tree if row["generation"] != "0"]) == listed[0]["customers"]
+    smallest, largest = listed[0], listed[-1]
+    for asked, shown in ((smallest["root"], smallest), (1, largest)):
+        tree = lines(world, "word-of-mouth", "growth", root=asked)
+        assert len([row for row in tree if row["generation"] != "0"]) == shown["customers"]
 
 
 def test_content_counts_customers_and_leads_to_them(world):

@@ -1,11 +1,17 @@
 """The tables of a cluster: what is rewritten, that ClickHouse can read it, and that two shards answer as one engine."""
 
+from contextlib import closing
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from streams import erasure, migrations
 from streams.clustered import EVERYWHERE, clustered, local
+from streams.page.answer import answer
+from streams.page.asking import brands
+from streams.page.scope import read
+from streams.page.views import VIEWS as PAGE
 from streams.ports import TABLES
 from streams.server import Server
 from streams.settings import Settings
@@ -15,6 +21,7 @@ from tests.server.cluster import NAME, statements, two_shards
 from tests.server.conftest import COPIED, Command, embedded
 
 AT = "'2026-11-15 00:00:00'"
+NOW = datetime(2026, 11, 15, tzinfo=UTC)
 
 
 def made(name):
@@ -241,3 +248,33 @@ def test_what_erases_reaches_the_rows_on_every_server_and_can_be_read_by_clickho
             client.command(f"EXPLAIN AST {sql}", parameters={"receipt": "0123"})
     finally:
         client.close()
+
+
+PLAIN = {"cascades", "influencers"}  # each reads one of the views above, as it is
+CHOSEN = {
+    "channels": {"before": "web", "after": "store", "way": "webrooming", "place": "paris-opera"},
+    "spikes": {"alert": "0000"},
+    "content": {"content": "lumiere-page-000"},
+    "targets": {"stage": "attraction", "channel": "web"},
+}
+
+
+@pytest.mark.parametrize("view", PAGE, ids=lambda view: view.name)
+def test_a_figure_of_the_page_says_across_shards_what_it_says_on_one_engine(shards, loaded, view):
+    with closing(ClickHouse(f"chdb://{(loaded / 'clickhouse').resolve()}")) as source:
+        expected = figures(source, view)
+    assert any(expected.values()) or view.name == "targets"
+    assert figures(shards[1], view) == expected
+
+
+def figures(store, view):
+    scope = read(CHOSEN.get(view.name, {}) | {"brand": "lumiere"}, brands(store), view.fields, NOW)
+    return {
+        panel.name: sorted(map(told, answer(store, panel, scope).rows))
+        for panel in view.panels(scope)
+        if panel.name not in PLAIN
+    }
+
+
+def told(row):
+    return repr({name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()})

@@ -14,7 +14,8 @@ from streams.page.view import Column, Panel, Row, View, folded
 __all__ = ["VIEW"]
 
 _BARS = 12  # in a drawing; the tables have all
-# One pass over the touches of cascades: customers by cascade, then the cascade that was asked for, or the largest.
+# One pass over the touches of cascades: customers by cascade, then the cascade that was asked for, or the largest of the
+# period, also where the one asked for is of another brand.
 _TREE = """
 SELECT root, reached.1 AS customer, reached.2 AS starts, reached.3.1 AS generation, reached.3.2 AS at,
     if(starts, NULL, nullIf(who[reached.3.4], 0)) AS brought_by, reached.3.5 AS type, reached.3.6 AS content, reached.3.7 AS place,
@@ -32,12 +33,12 @@ FROM
             CAST(countIf(t.generation > 0 AND ifNull(t.revenue > 0, false)) > 0, 'Bool') AS bought,
             mapFilter((k, v) -> v != 0, sumMap(if(t.generation = 0 OR ifNull(t.revenue, 0) = 0, map(), map(toString(t.currency), toDecimal128(assumeNotNull(t.revenue), 4))))) AS revenue
         FROM cascade_touches AS t
-        WHERE t.brand = {brand:String} AND ({root:String} = '' OR toString(t.root) = {root:String})
+        WHERE t.brand = {brand:String}
         GROUP BY root, customer
     )
     GROUP BY root
-    HAVING {root:String} != '' OR (min(first.2) >= {since:DateTime64(6, 'UTC')} AND min(first.2) < {until:DateTime64(6, 'UTC')})
-    ORDER BY countIf(NOT starts) DESC, sum(touches) DESC, root
+    HAVING toString(root) = {root:String} OR (min(first.2) >= {since:DateTime64(6, 'UTC')} AND min(first.2) < {until:DateTime64(6, 'UTC')})
+    ORDER BY toString(root) = {root:String} DESC, countIf(NOT starts) DESC, sum(touches) DESC, root
     LIMIT 1
 )
 ARRAY JOIN everybody AS reached
