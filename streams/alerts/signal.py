@@ -26,10 +26,11 @@ class Asked(Protocol):
 
 
 class Signal:
-    """Asks the views of migration 0030, by the model in force."""
+    """Asks the views of migration 0013, by the model in force when `counts` was asked last."""
 
     def __init__(self, store: Asked) -> None:
         self._store = store
+        self._model = ""
 
     def first_minutes(self) -> dict[str, int]:
         """Return, for each brand, the minute of its earliest interaction."""
@@ -40,6 +41,7 @@ class Signal:
 
     def counts(self, since_us: int, until_us: int, brand: str | None = None) -> dict[Watched, Minutes]:
         """Return the people of each minute that begins in a period, of one brand or all; minutes with nobody are absent."""
+        self._model = ""
         where = "minute >= {first:DateTime('UTC')}" + ("" if brand is None else " AND brand = {brand:String}")
         rows = self._store.query(
             f"SELECT brand, direction, kind, value, toUnixTimestamp(minute), people FROM {_VIEW} WHERE {where}",
@@ -61,11 +63,13 @@ class Signal:
         return {"model": self.model(), "since": _text(since_us), "until": _text(until_us)}
 
     def model(self) -> str:
-        """Return the hash of the model in force; raises LookupError where there is none."""
-        rows = self._store.query("SELECT model FROM model_in_force", {})
-        if not rows:
-            raise LookupError("no A-Path model is in force: run journey migrate")
-        return str(rows[0][0])
+        """Return the hash of the model; raises LookupError where there is none."""
+        if not self._model:
+            rows = self._store.query("SELECT model FROM model_in_force", {})
+            if not rows:
+                raise LookupError("no A-Path model is in force: run journey migrate")
+            self._model = str(rows[0][0])
+        return self._model
 
 
 _ARGUMENTS = (

@@ -10,6 +10,7 @@ from streams import faults
 from streams.alerts import answers
 from streams.alerts.delivery.deliverer import Deliverer, Pauses
 from streams.alerts.delivery.receivers import Receiver
+from streams.alerts.file import read
 from streams.alerts.ledger import Ledger
 from streams.alerts.watching import Watching
 from streams.clock import from_us
@@ -18,6 +19,14 @@ from streams.settings import Settings
 
 MINUTE_US = 60_000_000
 START_US = 1_780_617_600_000_000
+# Kept, so that its figures are all that it writes.
+RULE = """
+[[rule]]
+name = "doubled"
+sql = "SELECT brand, count() AS figure FROM interactions GROUP BY brand"
+rises_by = 1
+over = "1h"
+"""
 SECRET = "whsec_" + "A" * 43 + "="
 
 
@@ -54,7 +63,10 @@ def main(task):
         receiver = Receiver(name="hook", kind="webhook", url=task["url"], secret=SECRET, private=True)
         ledger = Ledger(embedded.store, embedded.store.insert)
         deliverer = Deliverer([receiver], clock=lambda: clock[0], pauses=Pauses(0.05, 0.1))
-        watching = Watching(embedded.store, ledger, deliverer, clock=lambda: clock[0])
+        file = Path(task["tell"]).with_name("alerts.toml")
+        file.write_text(RULE, encoding="utf-8")
+        rules = read(file, {}.get).rules
+        watching = Watching(embedded.store, ledger, deliverer, clock=lambda: clock[0], rules=rules)
         if task.get("arm"):
             faults.arm(*task["arm"])
         watching.step()

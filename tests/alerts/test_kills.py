@@ -12,7 +12,7 @@ import pytest
 from tests.alerts.receiver import listening
 
 CHILD = Path(__file__).with_name("child.py")
-WRITES = ("insert.alerts", "insert.alert_marks", "insert.alert_deliveries")
+WRITES = ("insert.alerts", "insert.alert_marks", "insert.alert_deliveries", "insert.alert_figures")
 QUICK = {"insert.alerts.after", "insert.alert_deliveries.before"}
 POINTS = [
     pytest.param(
