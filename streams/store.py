@@ -204,11 +204,6 @@ class ClickHouse(Restoring):
                     " MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1"
                 )
 
-    def read_only(self, limits: Mapping[str, int]) -> None:
-        """Have this connection to the engine in this process read only, within limits; there is no way back."""
-        for name, value in (dict(limits) | {"readonly": 1}).items():
-            self.client.raw_query(f"SET {name} = {value}")
-
     @contextmanager
     def merges_held(self) -> Iterator[None]:
         """Leave new parts unmerged meanwhile; merged once, later, they cost a third less. Dies with the process.
@@ -259,14 +254,14 @@ class ClickHouse(Restoring):
         with self._asked():
             return self.client.query_arrow(sql, parameters=dict(parameters or {}), use_strings=True)
 
-    def raw(self, sql: str, fmt: str | None, parameters: Mapping[str, Any] | None = None) -> bytes:
+    def raw(self, sql: str, fmt: str | None) -> bytes:
         """Run any statement and return what ClickHouse prints in that format; an INSERT prints nothing."""
         with self._asked():
             if sql[:6].upper() == "INSERT":  # its VALUES would swallow the format
                 with boundary("sql.insert"):
                     self.client.command(sql)
                 return b""
-            return self.client.raw_query(sql, fmt=fmt, parameters=dict(parameters or {}))
+            return self.client.raw_query(sql, fmt=fmt)
 
     def stream(
         self, sql: str, fmt: str, parameters: Mapping[str, Any], settings: Mapping[str, Any]

@@ -40,8 +40,11 @@ def queries_served(settings: Settings) -> Iterator[str]:
     if listener is None:
         yield ""
         return
-    dsn = f"chdb://{(settings.data / 'clickhouse').resolve()}"
-    with listener, closing(Reader(dsn)) as reader, _running(settings, reader, listener):
+    with (
+        listener,
+        closing(Reader(settings.data / "clickhouse")) as reader,
+        _running(settings, reader, listener),
+    ):
         yield _url(settings, listener)
 
 

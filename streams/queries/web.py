@@ -68,7 +68,7 @@ def application(reader: Reader, *, database: str, token: str) -> Starlette:
             _check_database(request, database)
             if asked.protocol and asked.sql.strip() == hello.QUESTION:
                 block = hello.told(asked.protocol, reader.version, reader.timezone)
-                return _told(asked, Found(block, "Native", 0), reader.timezone)
+                return _told(asked, Found(block, "Native", rows=1, elapsed_ns=0), reader.timezone)
             found = await reader.run(asked.sql, asked.parameters, asked.format)
             return _told(asked, found, reader.timezone)
         except QueryError as error:
@@ -133,7 +133,11 @@ def _told(asked: Asked, found: Found, timezone: str) -> Response:
         "x-clickhouse-server-display-name": "journey",
         "x-clickhouse-timezone": timezone,
         "x-clickhouse-summary": json.dumps(
-            {"result_bytes": str(len(found.body)), "elapsed_ns": str(found.elapsed_ns)}
+            {
+                "result_rows": str(found.rows),
+                "result_bytes": str(len(found.body)),
+                "elapsed_ns": str(found.elapsed_ns),
+            }
         ),
     }
     if asked.encoding:
