@@ -3,6 +3,7 @@
 # make test   set up, run every test
 # make check  ruff and mypy --strict
 # make bench  figures of speed and memory
+# make pictures  the README's pictures of the page, into deploy/pictures
 # make soak   the same tests with large counts (SOAK=100)
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(wildcard journey/*.py schemas/*.py streams/*.py streams/*/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak lock clean
+.PHONY: help run test check bench pictures soak lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -44,6 +45,9 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
+
+pictures: $(VENV)/.test
+	$(BIN)/python -m tests.page.pictures deploy/pictures
 
 SOAK ?= 100
 soak: $(VENV)/.test

@@ -30,7 +30,7 @@ __all__ = ["Page"]
 _MOST_BYTES = 10_000  # of a form
 _MOST_SAID = 100
 _OLDEST_S = 30.0  # of a figure while the tables stay as they are: customers lapse without an event
-_STALE_S = 600.0  # of the first view, shown at once while the page, being live, asks for the present one
+_STALE_S = 120.0  # of the first view, shown at once while the page, being live, asks for the present one
 _MOST_QUERY = 4_000  # of a URL's query
 _HTML = "text/html; charset=utf-8"
 _FAILURES = (QueryError, StoreError, BusyError, ScopeError)
@@ -102,11 +102,17 @@ class Page:
         query = dict(parse_qsl(request.url.query))
         live, said = query.pop("fragment", None), query.pop("said", None)
         opens = view is self._first and not query.keys() - {"brand"} and live is None and said is None
-        stale_s = _STALE_S if opens else 0.0
-        current = await self.live.version(stale_s)
-        want = Want(current, self._now(), oldest_s=max(_OLDEST_S, stale_s), stale_s=stale_s)
+        opens = opens and "panel" not in request.path_params
+        want = await self._want(_STALE_S if opens else 0.0)
         known = (await self._reader.kept("brands", want, brands)).answer
+        if not known and opens:  # the first brand is not to be waited for
+            want = await self._want(0.0)
+            known = (await self._reader.kept("brands", want, brands)).answer
         return read(query, known, view.fields, want.now), known, want
+
+    async def _want(self, stale_s: float) -> Want:
+        current = await self.live.version(stale_s)
+        return Want(current, self._now(), oldest_s=max(_OLDEST_S, stale_s), stale_s=stale_s)
 
     def _now(self) -> datetime:
         return from_us(self._clock()).replace(microsecond=0)
