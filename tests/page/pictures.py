@@ -39,7 +39,6 @@ def _pictures(world: World) -> list[tuple[str, str, dict[str, object]]]:
         ("flow", f"/?{month}", {}),
         ("flow-dark", f"/?{month}", {"color_scheme": "dark"}),
         ("journey", f"/view/journey?customer={her:016x}", {}),
-        ("what-if", "/view/model?threshold_advocacy=3&half_life_audience=20", {"color_scheme": "dark"}),
     ]
 
 

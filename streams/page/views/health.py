@@ -1,13 +1,18 @@
 """Health: what came in, what became of it, and what was refused for which reason."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from streams.page.drawing.bars import bars
+from streams.page.drawing.columns import Part, columns
 from streams.page.markup import Markup
 from streams.page.scope import Scope
+from streams.page.values import for_people
 from streams.page.view import Column, Panel, Row, View
 
 __all__ = ["VIEW"]
+
+_PARTS = tuple(timedelta(minutes=n) for n in (1, 5, 15, 30, 60, 180, 360, 720, 1_440, 10_080, 43_200))
 
 _TAKEN = """
 SELECT topic, sum(received) AS received, sum(stored) AS stored, sum(duplicates) AS duplicates,
@@ -15,11 +20,41 @@ SELECT topic, sum(received) AS received, sum(stored) AS stored, sum(duplicates) 
 FROM deliveries WHERE received_at >= {since:DateTime64(6, 'UTC')}
 GROUP BY topic ORDER BY received DESC, topic
 """
+_ARRIVED = """
+SELECT toStartOfInterval(received_at, toIntervalSecond({part_s:UInt32}), 'UTC') AS since, sum(received) AS received,
+    sum(stored) AS stored, sum(duplicates) AS duplicates, sum(dead_letters) AS refused
+FROM deliveries WHERE received_at >= {from_day:DateTime64(6, 'UTC')}
+GROUP BY since ORDER BY since
+"""
 _REFUSED = """
 SELECT reason, count() AS letters, uniqExact(topic) AS sources, min(received) AS first_at, max(received) AS last_at
 FROM dead_letters
 GROUP BY reason ORDER BY letters DESC, reason
 """
+
+
+def _part(scope: Scope) -> timedelta:
+    """Return how long a part is: at most a hundred of them, of a minute at least."""
+    whole = (scope.now - _from_day(scope)) / 100
+    return next((part for part in _PARTS if part >= whole), _PARTS[-1])
+
+
+def _from_day(scope: Scope) -> datetime:
+    """Return from when on: the last day, unless the URL says since when."""
+    return scope.since if "since" in scope.given else scope.now - timedelta(days=1)
+
+
+def _arrived(rows: Sequence[Row], scope: Scope) -> Markup:
+    parts = [
+        Part(
+            row["since"], row["since"] + _part(scope), row["stored"] + row["duplicates"], row["refused"],
+            f"{for_people(row['since'])}: {row['received']:,} received, {row['refused']:,} refused",
+        )
+        for row in rows
+    ]  # fmt: skip
+    told = f"{sum(row['received'] for row in rows):,} events received, {sum(row['refused'] for row in rows):,} of them refused"
+    period = min(_from_day(scope), rows[0]["since"]), max(scope.now, parts[-1].until)
+    return columns("arrived", "Events received over time", told, parts, period)
 
 
 def _refused(rows: Sequence[Row], _: Scope) -> Markup:
@@ -29,6 +64,23 @@ def _refused(rows: Sequence[Row], _: Scope) -> Markup:
     )  # fmt: skip
 
 
+ARRIVED = Panel(
+    name="arrived",
+    title="Events as they come in",
+    counts="Events of every brand by when they were received, not by when they happened; refused ones stand on top. The last "
+    "day, unless the address says since when.",
+    sql=_ARRIVED,
+    parameters=lambda scope: {"part_s": int(_part(scope).total_seconds()), "from_day": _from_day(scope)},
+    draw=_arrived,
+    columns=(
+        Column("since", "From (UTC)"),
+        Column("received", "Received", "number"),
+        Column("stored", "Stored", "number"),
+        Column("duplicates", "Duplicates", "number"),
+        Column("refused", "Refused", "number"),
+    ),
+    empty="Nothing has come in during the last day. journey load FILE.ndjson, or an event to /v1/events, changes that.",
+)
 TAKEN = Panel(
     name="taken",
     title="What came in, by file or topic",
@@ -65,5 +117,5 @@ VIEW = View(
     name="health",
     title="Health",
     lead="Whether events arrive, and what was refused. journey dead-letters list shows the letters themselves.",
-    panels=lambda _: (TAKEN, REFUSED),
+    panels=lambda _: (ARRIVED, TAKEN, REFUSED),
 )
