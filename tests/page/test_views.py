@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import json
 import re
 from urllib.parse import urlencode
 
@@ -16,12 +17,40 @@ from tests.page.world import evening
 DAY = {"since": "2026-10-17", "until": "2026-10-17"}
 VIEWS = ("channels", "word-of-mouth", "spikes", "content", "targets")
 ALERT = "00000000000000aa"
+PLANTED = "</script><img src=x onerror=alert(1)>"
 NOON_US = 1_792_238_400_000_000  # 2026-10-17 12:00 UTC
+
+
+def planted(number, kind, minute, **more):
+    """An event whose every free text would run in a page that took it for markup."""
+    data = {
+        "brand": "lumiere",
+        "handles": {"cookie": "c-planted"},
+        "content": PLANTED,
+        "product": PLANTED,
+        "place": PLANTED,
+    }
+    return json.dumps(
+        {
+            "id": f"{PLANTED}-{number}",
+            "source": "t",
+            "type": kind,
+            "time": f"2026-10-17T12:{minute}:00Z",
+            "data": data | more,
+        }
+    ).encode()
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     with evening(tmp_path_factory.mktemp("views")) as made:
+        made.load(
+            [
+                planted(1, "store.check_in", 10),
+                planted(2, "web.purchase", 20, amount=3, currency="EUR", cause=f"{PLANTED}-1"),
+                planted(3, "web.click", 30, cause=f"{PLANTED}-1", handles={"cookie": "c-other"}),
+            ]
+        )
         made.embedded.store.raw(
             "INSERT INTO targets (brand, stage, channel, due, customers, note) VALUES"
             " ('lumiere', 'advocacy', '', '2027-01-31', 10, 'why <b>not</b>'), ('lumiere', 'attention', 'store', '2027-01-31', 5, '')",
@@ -152,6 +181,11 @@ def test_a_target_leads_to_the_customers_who_stand_there(world):
     assert "<b>" not in page(world, "targets")
 
 
+def test_what_was_planted_is_shown_as_text(world):
+    for view in ("channels", "word-of-mouth", "content"):
+        assert html.escape(PLANTED) in page(world, view), view
+
+
 def test_people_heard_are_those_of_the_view_that_alerts_are_raised_from(world):
     heard = "advocates_by_minute(model = (SELECT model FROM model_in_force), since = '2026-10-17 00:00:00', until = '2026-10-18 00:00:00')"
     found = only(world, f"SELECT sum(people) FROM {heard} WHERE brand = 'lumiere' AND kind = 'brand'")
@@ -205,5 +239,6 @@ def test_an_alert_is_shown_with_its_people_and_taken_on_from_there(world):
 def test_no_label_is_a_word_of_the_program_with_data_and_without(world, view, day):
     shown = page(world, view, since=day, until=day)
     assert not re.search(r"\b(NaN|None|nan|inf|undefined|null)\b", re.sub(r'class="[^"]*"', "", shown))
+    assert "<img" not in shown
     assert "could not be drawn" not in shown
     assert "does not answer" not in shown

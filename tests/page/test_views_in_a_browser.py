@@ -68,7 +68,7 @@ def test_a_cascade_plays_on_from_where_the_slider_stands_to_its_end(opened, moti
     assert pull(page, ["End", "PageDown", "PageDown"])[1] < everybody
     page.click("#panel-growth .play")
     assert page.inner_text("#panel-growth .play") == "Pause"
-    page.wait_for_selector("#panel-growth .play >> text=Play", timeout=20_000)
+    page.wait_for_selector("#panel-growth .play >> text=Play")
     assert len(page.query_selector_all(MARKS)) == everybody
 
 

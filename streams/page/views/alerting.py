@@ -45,7 +45,7 @@ def shown_alert(alert: str, scope: Scope) -> str:
 
 def acknowledge(store: ClickHouse, form: Mapping[str, str], by: str, now_us: int) -> str:
     """Take an alert on, as `journey alerts ack` does; the watcher tells receivers at its next look."""
-    answers.ack(Ledger(store, store.insert), form.get("alert", ""), form.get("by") or by, now_us)
+    answers.ack(Ledger(store, store.insert), form.get("alert", ""), by, now_us)
     return "The alert is taken on: receivers are told at the watcher's next look."
 
 
