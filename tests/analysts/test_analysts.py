@@ -6,6 +6,7 @@ refused by it, and the grants and filters that they are made of are given to a u
 
 import re
 from contextlib import closing
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 import clickhouse_connect
@@ -15,6 +16,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from streams import analysts
 from streams.catalogue import catalogue
 from streams.store import ClickHouse
+from streams.store_settings import SERVER_SETTINGS
 from tests.server.conftest import KEY, Command, copy
 
 EVIL = "o'hara`; DROP TABLE x --\\"
@@ -90,7 +92,7 @@ def ask(server):
             username=name,
             password=password,
             database="journey",
-            settings=analysts.JOIN_ORDER,
+            settings=SERVER_SETTINGS,
         )
         for name, password in (("default", ""), ("ann", "ann"), ("all", "all"))
     }
@@ -135,6 +137,15 @@ def test_figures_of_the_brand_are_those_that_everybody_sees(ask):
         "SELECT from_channel, to_channel, switches FROM channel_switches WHERE brand = 'lumiere' ORDER BY ALL",
     ):
         assert ask("ann", sql) == ask("default", sql) != []
+
+
+def test_the_engine_s_own_connection_and_its_users_profiles_have_what_joins_need(server, store):
+    with closing(ClickHouse(server.dsn)) as opened:
+        ranked = "SELECT brand, rank, customers FROM influencers ORDER BY ALL"
+        assert opened.query(ranked, {}) == store.query(ranked, {}) != []
+    users = (Path(__file__).parents[2] / "deploy/clickhouse/users.d/journey.xml").read_text()
+    for name, value in SERVER_SETTINGS.items():
+        assert users.count(f"<{name}>{value}</{name}>") == 2
 
 
 def test_handles_of_others_are_not_to_be_found(ask):
@@ -183,7 +194,7 @@ def test_the_statements_are_such_as_clickhouse_parses_and_names_are_but_names(se
     policies = [statement for statement in statements if "ROW POLICY" in statement]
     assert bool(policies) == bool(brands)
     (profile,) = [statement for statement in statements if "SETTINGS PROFILE" in statement]
-    assert all(f"{name} = {value}" in profile for name, value in analysts.JOIN_ORDER.items())
+    assert all(f"{name} = {value}" in profile for name, value in SERVER_SETTINGS.items())
     first = {}
     for policy in policies:
         first.setdefault(re.search(r" ON (`journey`\.`\w+`) USING", policy)[1], policy)
