@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from streams.clustered import local
 from streams.page.literal import literal
+from streams.store_settings import SERVER_SETTINGS
 
-__all__ = ["HIDDEN", "JOIN_ORDER", "Place", "create", "drop", "granted", "row_filters"]
+__all__ = ["HIDDEN", "Place", "create", "drop", "granted", "row_filters"]
 
 HIDDEN = frozenset({"write_keys", "erasing"})
 """Tables that no analyst reads: what was kept of secrets, and of people who asked to be forgotten."""
@@ -29,11 +30,9 @@ _OF_BRAND = (
     "alert_figures",
 )
 _OF_EVERYBODY = ("models", "model_stages", "model_weights", "model_changes", "migrations")
-# ClickHouse 26.7 loses the columns of joins whose order it changes (LOGICAL_ERROR, "Left and right columns have same
-# names", for the view influencers, whoever asks).
-JOIN_ORDER = {"query_plan_optimize_join_order_limit": 0}
+_JOIN_ORDER = ", ".join(f"{name} = {value}" for name, value in SERVER_SETTINGS.items())
 _SETTINGS = (
-    "query_plan_optimize_join_order_limit = 0, readonly = 2 READONLY, max_execution_time = 120 MAX 600, max_memory_usage = 4000000000 MAX 4000000000,"
+    f"{_JOIN_ORDER}, readonly = 2 READONLY, max_execution_time = 120 MAX 600, max_memory_usage = 4000000000 MAX 4000000000,"
     " max_concurrent_queries_for_user = 10 READONLY"
 )
 _QUOTA = "KEYED BY user_name FOR INTERVAL 1 hour MAX queries = 20000, errors = 2000, execution_time = 7200"

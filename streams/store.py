@@ -19,7 +19,13 @@ from streams.faults import boundary
 from streams.ports import ALERT_TABLES, TABLES, StoreError
 from streams.restoring import Restoring, ids_of
 from streams.settings import Settings, SettingsError
-from streams.store_settings import CLUSTER_SETTINGS, EMBEDDED_INSERT_SETTINGS, INSERT_LIMIT_S, INSERT_SETTINGS
+from streams.store_settings import (
+    CLUSTER_SETTINGS,
+    EMBEDDED_INSERT_SETTINGS,
+    INSERT_LIMIT_S,
+    INSERT_SETTINGS,
+    SERVER_SETTINGS,
+)
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -137,7 +143,7 @@ class ClickHouse(Restoring):
                 autogenerate_session_id=False,  # a session serves one thread at a time
                 dedicated_pool=True,
                 client_name="journey",
-                settings=(CLUSTER_SETTINGS if self.cluster else {}) | self._limits,
+                settings=SERVER_SETTINGS | (CLUSTER_SETTINGS if self.cluster else {}) | self._limits,
             )
         except (ClickHouseError, HTTPError, OSError) as error:
             raise StoreError(f"JOURNEY_STORE: cannot open {address}: {why(error)}") from error

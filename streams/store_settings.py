@@ -2,7 +2,14 @@
 
 from typing import Any
 
-__all__ = ["CLUSTER_SETTINGS", "EMBEDDED_INSERT_SETTINGS", "INSERT_LIMIT_S", "INSERT_SETTINGS", "READING"]
+__all__ = [
+    "CLUSTER_SETTINGS",
+    "EMBEDDED_INSERT_SETTINGS",
+    "INSERT_LIMIT_S",
+    "INSERT_SETTINGS",
+    "READING",
+    "SERVER_SETTINGS",
+]
 
 INSERT_LIMIT_S = 30  # that an insert may take on a server; then it is ended there
 
@@ -20,6 +27,10 @@ INSERT_SETTINGS: dict[str, Any] = {
 # The engine in this process does not notice when a disk fills up while it writes a part (chDB 26.9 acknowledges the
 # insert, and the rows are gone), so it must not begin where a batch may not fit.
 EMBEDDED_INSERT_SETTINGS = INSERT_SETTINGS | {"min_free_disk_bytes_to_perform_insert": 256 * 2**20}
+
+# On every server. ClickHouse 26.7 loses the columns of joins whose order it changes (LOGICAL_ERROR, "Left and right
+# columns have same names", for the view influencers).
+SERVER_SETTINGS: dict[str, Any] = {"query_plan_optimize_join_order_limit": 0}
 
 # On a cluster, for every request. An insert has ended when its shard has it, on most replicas, so no answer is lost
 # with one of them; and a read sees every insert that has ended, whichever replica answers, or fails: a watermark or
