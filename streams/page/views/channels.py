@@ -28,9 +28,9 @@ WHERE brand = {brand:String} AND bought_at >= {since:DateTime64(6, 'UTC')} AND b
 def _panels(scope: Scope) -> Sequence[Panel]:
     shown = [_NEXT, _PLACES_PANEL]
     if scope.own["way"]:
-        shown.insert(0, _bought(scope))
+        shown = [_bought(scope), *shown]
     if scope.own["before"] and scope.own["after"]:
-        shown.insert(0, _followed(scope))
+        shown = [_followed(scope), *shown]
     return shown
 
 

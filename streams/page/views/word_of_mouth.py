@@ -62,9 +62,8 @@ def _tree(rows: Sequence[Row], scope: Scope) -> Markup:
     leaves = [_leaf(row, scope) for row in rows]
     start, end = leaves[0].at, max(leaf.at for leaf in leaves)
     if not rows[0]["starts"]:
-        leaves.insert(
-            0, Leaf("unsent", "", start, "start: not sent", "The start, which nobody has sent", "unsent")
-        )
+        unsent = Leaf("unsent", "", start, "start: not sent", "The start, which nobody has sent", "unsent")
+        leaves = [unsent, *leaves]
     until = _until(scope, start)
     told = _told(rows)
     drawing = tree("growth", "The cascade as a tree", told, leaves, until=until)
