@@ -17,7 +17,7 @@ from streams.store_settings import SERVER_SETTINGS
 
 __all__ = ["HIDDEN", "Place", "create", "drop", "granted", "row_filters"]
 
-HIDDEN = frozenset({"write_keys", "erasing"})
+HIDDEN = frozenset({"write_keys", "erasing", "erased_handles"})
 """Tables that no analyst reads: what was kept of secrets, and of people who asked to be forgotten."""
 
 _OF_BRAND = (

@@ -98,5 +98,6 @@ select joinGet('journey.write_keys', 'name', '')
 show create table write_keys
 describe table write_keys
 select * from erasing
+select * from erased_handles
 select * from default.t
 """.strip().splitlines()
