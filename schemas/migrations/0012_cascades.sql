@@ -286,7 +286,7 @@ FROM
             groupUniqArray(a.event) AS causes_of
         FROM (SELECT brand, event, parent, customer, revenue, currency, time FROM cascade_touches WHERE generation > 0) AS f
         INNER JOIN cascade_ancestors AS k ON k.event = f.parent
-        INNER JOIN (SELECT event, customer FROM cascade_touches) AS a ON a.event = k.ancestor
+        INNER JOIN (SELECT event, any(customer) AS customer FROM cascade_touches GROUP BY event) AS a ON a.event = k.ancestor
         WHERE a.customer != f.customer
         GROUP BY brand, customer, event
     )

@@ -1,6 +1,7 @@
 """Queries of the page: on threads of their own with connections of their own, never on the event loop."""
 
 import asyncio
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -109,7 +110,15 @@ class Connections:
         if not hasattr(self._mine, "store"):
             self._mine.store = self._open()
             self._opened.append(self._mine.store)
-        return work(self._mine.store)
+        try:
+            return work(self._mine.store)
+        except Exception:
+            # Of a query that failed half-way, the engine in process gives the rest as the next answer.
+            self._opened.remove(self._mine.store)
+            with contextlib.suppress(Exception):
+                self._mine.store.close()
+            del self._mine.store
+            raise
 
     async def kept(
         self,
