@@ -69,7 +69,7 @@ class Publisher:
     servers
         Bootstrap servers instead, host:port each, where Kafka asks for no credentials.
     key
-        What handles are hashed with, 32 bytes; the same everywhere. Else JOURNEY_HANDLE_KEY.
+        What handles are hashed with, 32 bytes (and those of its successors); the same everywhere. Else JOURNEY_HANDLE_KEY.
 
     Raises
     ------
