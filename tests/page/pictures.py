@@ -39,6 +39,8 @@ def _pictures(world: World) -> list[tuple[str, str, dict[str, object]]]:
         ("flow", f"/?{month}", {}),
         ("flow-dark", f"/?{month}", {"color_scheme": "dark"}),
         ("journey", f"/view/journey?customer={her:016x}", {}),
+        ("word-of-mouth", f"/view/word-of-mouth?{month}", {}),
+        ("channels", f"/view/channels?{month}", {}),
     ]
 
 
