@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from streams.page.scope import Field, Scope, ScopeError
-from streams.page.view import Column, Panel, View
-from streams.page.views.paths import PATHS, named
+from streams.page.view import Panel, View
+from streams.page.views.paths import CUSTOMERS, PATHS, named
 
 __all__ = ["VIEW"]
 
@@ -22,15 +22,6 @@ FROM (SELECT customer FROM ({PATHS}) WHERE path = {{states:Array(Int8)}}) AS p
 INNER JOIN (SELECT * FROM standings WHERE brand = {{brand:String}}) AS s ON s.customer = p.customer
 ORDER BY s.last_seen DESC, p.customer
 """
-_COLUMNS = (
-    Column("customer", "Customer", "customer"),
-    Column("stage", "Stage now"),
-    Column("lapses_at", "Lapses (UTC)"),
-    Column("touches", "Touches", "number"),
-    Column("revenue", "Revenue", "money"),
-    Column("first_seen", "First seen"),
-    Column("last_seen", "Last seen"),
-)
 _INSTANT = r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 _STATE = r"|-1|[0-5]"
 
@@ -66,7 +57,7 @@ def _panels(scope: Scope) -> Sequence[Panel]:
             counts="Customers, each once; stage, touches and revenue are those of now and of all time.",
             sql=_LIST,
             parameters=_parameters,
-            columns=_COLUMNS,
+            columns=CUSTOMERS,
             empty="Nobody did: figures move on while events come in. Go back for the present ones.",
         ),
     )
@@ -80,7 +71,7 @@ def _now(scope: Scope) -> Panel:
         counts="Customers, each once, at the stage that is theirs now; touches and revenue are those of all time.",
         sql=_NOW,
         parameters=lambda _: {"position": position},
-        columns=_COLUMNS,
+        columns=CUSTOMERS,
         empty="Nobody stands there now.",
     )
 

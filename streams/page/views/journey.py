@@ -14,7 +14,7 @@ from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people
 from streams.page.view import Column, Panel, Row, View
-from streams.page.views.paths import named
+from streams.page.views.paths import CUSTOMERS, named
 
 __all__ = ["VIEW"]
 
@@ -176,15 +176,7 @@ BUSIEST = Panel(
     title="Choose a customer",
     counts="The fifty with the highest stage now and the most touches of all time. Others are found through the A-Path.",
     sql=_BUSIEST,
-    columns=(
-        Column("customer", "Customer", "customer"),
-        Column("stage", "Stage now"),
-        Column("lapses_at", "Lapses (UTC)"),
-        Column("touches", "Touches", "number"),
-        Column("revenue", "Revenue", "money"),
-        Column("first_seen", "First seen"),
-        Column("last_seen", "Last seen"),
-    ),
+    columns=CUSTOMERS,
     empty="This brand has no customers yet. journey load FILE.ndjson brings events.",
 )
 

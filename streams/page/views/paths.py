@@ -4,8 +4,19 @@ from datetime import datetime, timedelta
 
 from streams.page.drawing.flow import NEW
 from streams.page.scope import Scope
+from streams.page.view import Column
 
-__all__ = ["PATHS", "instants", "named"]
+__all__ = ["CUSTOMERS", "PATHS", "instants", "named"]
+
+CUSTOMERS = (
+    Column("customer", "Customer", "customer"),
+    Column("stage", "Stage now"),
+    Column("lapses_at", "Lapses (UTC)"),
+    Column("touches", "Touches", "number"),
+    Column("revenue", "Revenue", "money"),
+    Column("first_seen", "First seen"),
+    Column("last_seen", "Last seen"),
+)  # of lists of customers
 
 # `path` is a customer's stage at each of `instants`, -1 before its first touch. Scores are summed up to each instant by the
 # model in force, as journeys_at does, for all of them in one pass.
