@@ -21,6 +21,7 @@ __all__ = [
     "clear",
     "count",
     "delete",
+    "is_denied",
     "keep_receipt",
     "pending",
     "receipt_of",
@@ -29,6 +30,7 @@ __all__ = [
     "tombstones",
 ]
 
+_EVER = "toDateTime64('2299-01-01 00:00:00', 6, 'UTC')"  # before which nothing is taken of whom it is denied
 _NOBODY = 0  # beside the handles of a receipt: stays until their files are gone too
 ERASING = f"SELECT handle FROM erasing WHERE handle != {_NOBODY}"
 _AMONG = f"SELECT groupArray(handle) FROM ({ERASING})"
@@ -115,11 +117,23 @@ def pending(store: ClickHouse) -> list[str]:
     return [row["receipt"] for row in store.rows("SELECT DISTINCT receipt FROM erasing ORDER BY receipt")]
 
 
-def begin(store: ClickHouse, receipt: str, handles: Collection[int], reason: str, now_us: int) -> None:
-    """Say what is to be erased, in one insert: from now on it will be, whoever is killed."""
-    rows = [[receipt, handle, reason, from_us(now_us)] for handle in sorted({_NOBODY, *handles})]
+def begin(  # noqa: PLR0913 - of one row
+    store: ClickHouse,
+    receipt: str,
+    handles: Collection[int],
+    reason: str,
+    now_us: int,
+    *,
+    consent: str = "",
+) -> None:
+    """Say what is to be erased, in one insert: from now on it will be, whoever is killed.
+
+    `consent` is "denied" where nothing of the handles is to be taken from then on, "granted" where it is again.
+    """
+    rows = [[receipt, handle, reason, from_us(now_us), consent] for handle in sorted({_NOBODY, *handles})]
+    names = ["receipt", "handle", "reason", "asked_at", "consent"]
     with boundary("erasure.begin"):
-        store.client.insert("erasing", rows, column_names=["receipt", "handle", "reason", "asked_at"])
+        store.client.insert("erasing", rows, column_names=names)
 
 
 def keep_receipt(store: ClickHouse, receipt: str, now_us: int) -> None:
@@ -129,25 +143,40 @@ def keep_receipt(store: ClickHouse, receipt: str, now_us: int) -> None:
     found = count(store)
     _bury(store, receipt)
     (asked,) = store.rows(
-        "SELECT any(reason) AS reason FROM erasing WHERE receipt = {receipt:String}", {"receipt": receipt}
+        "SELECT any(reason) AS reason, any(consent) AS consent FROM erasing WHERE receipt = {receipt:String}",
+        {"receipt": receipt},
     )
+    what = f"consent {asked['consent']}" if asked["consent"] else "customer"
     names = [field.name for field in fields(found)]
-    row = [receipt, from_us(now_us), "customer", asked["reason"], *(getattr(found, name) for name in names)]
+    row = [receipt, from_us(now_us), what, asked["reason"], *(getattr(found, name) for name in names)]
     with boundary("erasure.receipt"):
         store.client.insert("erasures", [row], column_names=["receipt", "at", "what", "reason", *names])
 
 
 def _bury(store: ClickHouse, receipt: str) -> None:
-    """Keep a hash of each handle, so that what it did until now is not taken again."""
+    """Keep a hash of each handle, so that what it did until now is not taken again, or nothing at all any more."""
     rows = store.rows(
-        f"SELECT handle, asked_at FROM erasing WHERE receipt = {{receipt:String}} AND handle != {_NOBODY}",
+        f"SELECT handle, if(consent = 'denied', {_EVER}, asked_at) AS before, consent FROM erasing WHERE receipt = {{receipt:String}} AND handle != {_NOBODY}",
         {"receipt": receipt},
     )
     stones = sorted(
-        (tombstone(row["handle"]), row["asked_at"]) for row in rows
+        (tombstone(row["handle"]), row["before"]) for row in rows
     )  # in an order that tells nothing
     with boundary("erasure.bury"):
         store.client.insert("erased_handles", stones, column_names=["tombstone", "before"])
+        if any(row["consent"] == "granted" for row in rows):
+            store.client.command(
+                f"ALTER TABLE {store.parts_of('erased_handles')} DELETE"
+                f" WHERE tombstone IN {{stones:Array(UInt64)}} AND before = {_EVER}",
+                parameters={"stones": [stone for stone, _ in stones]},
+                settings=WHOLLY,
+            )
+
+
+def is_denied(store: ClickHouse, handle: int) -> bool:
+    """Return whether nothing of a handle is taken."""
+    sql = f"SELECT 1 FROM erased_handles WHERE tombstone = {{stone:UInt64}} AND before = {_EVER} LIMIT 1"
+    return bool(store.rows(sql, {"stone": tombstone(handle)}))
 
 
 def tombstones(store: ClickHouse) -> dict[int, int]:

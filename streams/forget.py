@@ -38,16 +38,19 @@ def handles_of(store: ClickHouse, handle: int) -> list[int]:
     return sorted({handle} | {row["handle"] for row in found[1]} if found else {handle})
 
 
-def forget(embedded: Embedded, handle: int, reason: str = "") -> Forgotten:
-    """Erase the customer of a handle from a data directory; killed anywhere, it is finished at the next opening."""
+def forget(embedded: Embedded, handle: int, reason: str = "", consent: str = "") -> Forgotten:
+    """Erase the customer of a handle from a data directory; killed anywhere, it is finished at the next opening.
+
+    `consent` "denied" takes nothing of her from then on, known or not; "granted" takes this handle's events again.
+    """
     embedded.drain()
     handles = handles_of(embedded.store, handle)
     found = erasure.count(embedded.store, handles)
-    if found.nothing:
+    if found.nothing and not consent:
         return "", found
     receipt = secrets.token_hex(16)
     keep_shared(embedded, handles, receipt)
-    erasure.begin(embedded.store, receipt, handles, reason, embedded.clock())
+    erasure.begin(embedded.store, receipt, handles, reason, embedded.clock(), consent=consent)
     embedded.finish_erasures()
     return receipt, found
 

@@ -5,7 +5,7 @@ CREATE TABLE erasures
 (
     receipt      String                      COMMENT 'Random; names the erasure',
     at           DateTime64(6, 'UTC')        COMMENT 'When it was counted',
-    what         LowCardinality(String)      COMMENT 'customer, or dead letters',
+    what         LowCardinality(String)      COMMENT 'customer, dead letters, consent denied or consent granted',
     reason       String                      COMMENT 'As it was given with the command; names nobody',
     handles      UInt64                      COMMENT 'Handles that are not known any more',
     events       UInt64                      COMMENT 'Interactions that were erased',
@@ -24,7 +24,8 @@ CREATE TABLE erasing
     receipt      String                      COMMENT 'Names the erasure',
     handle       UInt64                      COMMENT 'Handle that is being forgotten',
     reason       String                      COMMENT 'As it was given with the command',
-    asked_at     DateTime64(6, 'UTC')        COMMENT 'When it was begun'
+    asked_at     DateTime64(6, 'UTC')        COMMENT 'When it was begun',
+    consent      LowCardinality(String)      COMMENT 'denied: nothing of the handle is taken from then on; granted: again; else empty'
 )
 ENGINE = MergeTree ORDER BY (receipt, handle)
 COMMENT 'Erasures under way; empty otherwise';

@@ -11,21 +11,22 @@ from streams.cli.read import handle_argument
 from streams.erasure import Erased
 from streams.forget import Forgotten, handles_of
 from streams.forget import forget as forgotten
-from streams.server import Server
+from streams.server import Server, Shell
 
-__all__ = ["forget"]
+__all__ = ["Handle", "Reason", "erase", "forget", "told"]
+
+Handle = Annotated[
+    str,
+    typer.Argument(metavar="KIND:VALUE", help="Any handle of the customer, such as email:ann@example.com"),
+]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Kept with the receipt; it must name nobody")
+]
 
 
 def forget(
-    handle: Annotated[
-        str,
-        typer.Argument(
-            metavar="KIND:VALUE", help="Any handle of the customer, such as email:ann@example.com"
-        ),
-    ],
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Kept with the receipt; it must name nobody")
-    ] = "",
+    handle: Handle,
+    reason: Reason = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go")] = False,
     data: Data = None,
     as_json: Json = False,
@@ -35,19 +36,24 @@ def forget(
         _, identifier = handle_argument(handle, shell)
         if dry_run:
             receipt, found = "", erasure.count(shell.store, handles_of(shell.store, identifier))
-        elif isinstance(shell, Server):
-            receipt, found = _forget_across(shell, identifier, reason)
         else:
-            receipt, found = forgotten(shell, identifier, reason)
+            receipt, found = erase(shell, identifier, reason)
     if as_json:
         print_json({"receipt": receipt, "erased": found})
     elif found.nothing:
         say("nothing is known of that handle")
     else:
-        say(f"{'would erase' if dry_run else f'receipt {receipt}: erased'} {_told(found)}")
+        say(f"{'would erase' if dry_run else f'receipt {receipt}: erased'} {told(found)}")
 
 
-def _forget_across(server: Server, handle: int, reason: str) -> Forgotten:
+def erase(shell: Shell, handle: int, reason: str, consent: str = "") -> Forgotten:
+    """Erase a customer in either shell; `consent` as `streams.forget.forget` has it."""
+    if isinstance(shell, Server):
+        return _forget_across(shell, handle, reason, consent)
+    return forgotten(shell, handle, reason, consent)
+
+
+def _forget_across(server: Server, handle: int, reason: str, consent: str) -> Forgotten:
     from streams.workers.forgetting import forget_across  # noqa: PLC0415 - needs Kafka's client
 
     with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
@@ -59,10 +65,12 @@ def _forget_across(server: Server, handle: int, reason: str) -> Forgotten:
             lambda what, done, count: progress.update(
                 task, description=f"{what}: {done} of {count} partitions", completed=done, total=count
             ),
+            consent=consent,
         )
 
 
-def _told(found: Erased) -> str:
+def told(found: Erased) -> str:
+    """Return what an erasure took, in words."""
     return (
         f"{found.handles:,} handles, {found.events:,} events, {found.links:,} links, {found.announcements:,} changes of "
         f"stage, {found.dead_letters:,} dead letters; {found.mentions:,} events of others kept without them"

@@ -39,6 +39,7 @@ _GROUPS = {
     "cascades": ("cascades", "Word of mouth: who brought whom."),
     "cookbook": ("cookbook", "Questions of marketers, and the queries that answer them."),
     "identity": ("identity", "Links between handles."),
+    "consent": ("consent", "What a customer has denied, from now on."),
     "dead-letters": ("letters", "Events that were refused."),
     "topics": ("kafka", "The Kafka topics."),
     "schema": ("schema", "The event contract and the tables."),

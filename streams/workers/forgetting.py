@@ -36,10 +36,16 @@ class ForgetError(RuntimeError):
     """The erasure is not finished; given again, it goes on."""
 
 
-def forget_across(
-    server: Server, handle: int, reason: str, tell: Tell, *, silence_s: float = _SILENCE_S
+def forget_across(  # noqa: PLR0913 - keywords, each once
+    server: Server,
+    handle: int,
+    reason: str,
+    tell: Tell,
+    *,
+    consent: str = "",
+    silence_s: float = _SILENCE_S,
 ) -> Forgotten:
-    """Erase the customer of a handle; an erasure that was interrupted is finished first.
+    """Erase the customer of a handle; an erasure that was interrupted is finished first. `consent` as in `forget`.
 
     Raises
     ------
@@ -53,11 +59,11 @@ def forget_across(
         _Erasure(server, receipt, tell, silence_s).finish()
     handles = handles_of(store, handle)
     found = erasure.count(store, handles)
-    if found.nothing:
+    if found.nothing and not consent:
         return "", found
     receipt = secrets.token_hex(16)
     keep_shared(server, handles, receipt)
-    erasure.begin(store, receipt, handles, reason, server.clock())
+    erasure.begin(store, receipt, handles, reason, server.clock(), consent=consent)
     return receipt, _Erasure(server, receipt, tell, silence_s).finish()
 
 

@@ -103,6 +103,18 @@ def test_she_is_erased_from_tables_topics_logs_and_state_and_begins_anew(working
         assert working.drift() == []
         assert not [topic for topic in records(working) if topic == EVENTS_IN]
 
+        assert working.json("consent", "deny", EMAIL)["erased"]["events"] == 5
+        working.publish(hers("denied", datetime.now(UTC).isoformat()))
+        working.settle()
+        assert in_tables(store, WANTED) == []
+        assert working.json("consent", "grant", EMAIL)["was_denied"]
+        assert not working.json("consent", "grant", EMAIL)["was_denied"]
+        working.publish(hers("granted", datetime.now(UTC).isoformat()))
+        working.settle()
+        assert handles_of(store, HERS[0]) == [HERS[0]]
+        assert count(store, HERS).events == 2  # those that name her mail first
+        assert working.drift() == []
+
 
 def test_commands_and_workers_killed_at_each_write_of_an_erasure_leave_it_to_be_finished(working):
     working.publish(history(), size=10)

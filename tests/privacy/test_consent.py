@@ -6,14 +6,17 @@ import pytest
 
 from streams.edge import Edge
 from streams.embedded import Embedded
+from streams.erasure import count, is_denied
+from streams.forget import forget
 from streams.letters import listed, replay
 from streams.settings import Settings
 from streams.verify import verify
-from tests.privacy.people import ANN, HERS, KEY, RAW, event, others
+from tests.privacy.people import ANN, HERS, KEY, RAW, event, hers, history, others
 from tests.privacy.traces import in_files, in_tables, patterns
 from tests.streams.test_plain_events import same
 
 NOW_US = 1_780_617_600_000_000  # 2026-06-05
+LATER = "2026-06-05T12:00:00Z"
 YES, NO = (
     event(said, "web.click", 0, ANN, consent=said, content="planted-page") for said in ("granted", "denied")
 )
@@ -57,3 +60,42 @@ def test_the_books_have_them_and_no_table_or_file_does(tmp_path):
         assert in_tables(embedded.store, wanted) == []
         assert in_files(tmp_path, wanted) == []
         assert not [check.name for check in verify(embedded) if check.drift]
+
+
+def taken(embedded, lines) -> int:
+    """Return how many of these events are stored."""
+    return embedded.load([embedded.edge().pack(lines, topic="file", now_us=NOW_US)]).stored
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_a_customer_denied_holds_for_later_events_until_she_grants_it(tmp_path, known):
+    settings = Settings(tmp_path / "data", handle_key=KEY)
+    shared = event("with her", "web.purchase", 0, {"email": "p1@example.org", "phone": ANN["phone"]}, LATER)
+    with Embedded(settings, clock=lambda: NOW_US) as embedded:
+        taken(embedded, history() if known else others())
+        for handle in HERS[:1] if known else HERS:  # of whom nothing is known, nobody knows the other handles
+            forget(embedded, handle, consent="denied")
+        assert all(is_denied(embedded.store, handle) for handle in HERS)
+        assert taken(embedded, hers("later", LATER)) == 0
+    with Embedded(settings, clock=lambda: NOW_US) as embedded:
+        assert taken(embedded, [*hers("and later", LATER), shared]) == 1
+        assert in_tables(embedded.store, patterns(RAW, HERS)) == []
+        counts, _ = listed(embedded.store, "erased")
+        assert [row["letters"] for row in counts] == [10]
+        forget(embedded, HERS[0], consent="granted")
+        assert [is_denied(embedded.store, handle) for handle in HERS] == [False, True, True, True]
+        mail = {"email": ANN["email"]}
+        assert taken(embedded, [event("yes", "web.purchase", 0, mail, LATER)]) == 1
+        assert taken(embedded, [event("before", "web.purchase", 0, mail)]) == 0
+        assert count(embedded.store, HERS).events == 1
+        assert not [check.name for check in verify(embedded) if check.drift]
+        kept = [row["what"] for row in embedded.store.rows("SELECT what FROM erasures ORDER BY what")]
+        assert kept == ["consent denied"] * (1 if known else 4) + ["consent granted"]
+
+
+def test_a_plain_erasure_grants_nothing(tmp_path):
+    with Embedded(Settings(tmp_path / "data", handle_key=KEY), clock=lambda: NOW_US) as embedded:
+        taken(embedded, history())
+        forget(embedded, HERS[0], consent="denied")
+        forget(embedded, HERS[0])
+        assert is_denied(embedded.store, HERS[0])
