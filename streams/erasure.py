@@ -21,6 +21,7 @@ __all__ = [
     "clear",
     "count",
     "delete",
+    "denied",
     "is_denied",
     "keep_receipt",
     "pending",
@@ -177,6 +178,12 @@ def is_denied(store: ClickHouse, handle: int) -> bool:
     """Return whether nothing of a handle is taken."""
     sql = f"SELECT 1 FROM erased_handles WHERE tombstone = {{stone:UInt64}} AND before = {_EVER} LIMIT 1"
     return bool(store.rows(sql, {"stone": tombstone(handle)}))
+
+
+def denied(store: ClickHouse) -> int:
+    """Return of how many handles nothing is taken."""
+    (row,) = store.rows(f"SELECT uniqExact(tombstone) AS n FROM erased_handles WHERE before = {_EVER}")
+    return int(row["n"])
 
 
 def tombstones(store: ClickHouse) -> dict[int, int]:

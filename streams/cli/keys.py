@@ -25,18 +25,24 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("rotate")
 def rotate_handles(data: Data = None, as_json: Json = False) -> None:
     """Put a successor of the key of handles in force: every id becomes another, one to one. Not while others write."""
-    from streams.rotating import resume  # noqa: PLC0415 - the commands below need no engine
+    from streams.erasure import denied  # noqa: PLC0415 - the commands below need no engine
+    from streams.rotating import resume  # noqa: PLC0415
     from streams.rotating import rotate as rotated_key  # noqa: PLC0415
 
     settings = read_settings(data)
-    name = resume(settings, system_clock()) if settings.store else ""
+    name, lost = resume(settings, system_clock()) if settings.store else "", 0
     if not name:
         with opened(data) as shell:
+            lost = denied(shell.store)
             name = rotated_key(shell)
     if as_json:
-        print_json({"fingerprint": name})
-    else:
-        say(f"the key [bold]{name}[/] is in force; keep it where backups are not")
+        print_json({"fingerprint": name, "denials_lost": lost})
+        return
+    say(f"the key [bold]{name}[/] is in force; keep it where backups are not")
+    if lost:
+        say(
+            f"consent was denied for {lost:,} handles: give `journey consent deny` again, it was kept under old ids"
+        )
 
 
 write_app = typer.Typer(no_args_is_help=True)
