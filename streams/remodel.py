@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from journey.channel import CHANNELS
 from journey.model import Model
 from journey.stage import STAGES
 from streams import models
@@ -101,10 +102,7 @@ def evidence_sql(
     sums = ", ".join(f"sumOrNullIf(grown, position = {int(stage)}) AS {stage.label}" for stage in STAGES)
     channel = "if(mapContains(channel_of, splitByChar('.', type)[1]), channel_of[splitByChar('.', type)[1]], 'other')"
     sign = "if(mapContains(sign_of, type), sign_of[type], sign_of[concat('*.', splitByChar('.', type)[2])])"
-    touches = ", ".join(
-        f"countIf(channel = '{name}') AS touches_{name}"
-        for name in ("social", "web", "store", "support", "direct", "other")
-    )
+    touches = ", ".join(f"countIf(channel = '{name}') AS touches_{name}" for name in CHANNELS)
     names = ", ".join(stage.label for stage in STAGES)
     return f"""
         INSERT INTO evidence (model, brand, handle, {names}, touches_social, touches_web, touches_store,

@@ -15,6 +15,7 @@ from streams.alerts.answers import AlertError
 from streams.alerts.ledger import Ledger
 from streams.alerts.links import NO_LINKS, Links
 from streams.clock import Clock
+from streams.incoming import body_of
 
 __all__ = ["Allowed", "Run", "UnavailableError", "routes"]
 
@@ -147,11 +148,9 @@ def _is_foreign(request: Request) -> bool:
 
 
 async def _body(request: Request) -> Mapping[str, Any]:
-    data = b""
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > _MOST_BYTES:
-            raise AlertError(f"the body has more than {_MOST_BYTES} bytes")
+    data = await body_of(request, _MOST_BYTES)
+    if data is None:
+        raise AlertError(f"the body has more than {_MOST_BYTES} bytes")
     try:
         body = json.loads(data or b"{}")
     except (ValueError, RecursionError) as error:

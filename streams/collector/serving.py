@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
@@ -21,7 +21,8 @@ from streams.collector.protocol import Connection
 from streams.collector.sinks import Sink
 from streams.collector.web import Watched, application
 from streams.edge import Edge
-from streams.settings import CollectorSettings, Settings, SettingsError
+from streams.listening import address_of, listening, server_of
+from streams.settings import CollectorSettings, Settings
 from streams.telemetry.collector import CollectorTelemetry
 from streams.telemetry.metrics import Sample
 
@@ -128,36 +129,18 @@ def serve_routes(
 
 
 def _server(settings: CollectorSettings, served: Starlette) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            served,
-            http=Connection,
-            loop="uvloop",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_GRACE_S,
-            ssl_certfile=settings.certificate or None,
-            ssl_keyfile=settings.certificate_key or None,
-        )
+    return server_of(
+        served,
+        settings,
+        http=Connection,
+        loop="uvloop",
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_GRACE_S,
     )
 
 
-@contextmanager
-def _listening(settings: CollectorSettings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        listener = socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise SettingsError(
-            f"JOURNEY_COLLECTOR_PORT = {settings.port}: cannot listen on {settings.host}: {error.strerror or error}"
-        ) from error
-    with listener:
-        yield listener
+def _listening(settings: CollectorSettings) -> AbstractContextManager[socket.socket]:
+    return listening(settings.host, settings.port, variable="JOURNEY_COLLECTOR_PORT", backlog=_BACKLOG)
 
 
 @contextmanager
@@ -191,6 +174,4 @@ def _signals(server: uvicorn.Server, ending: Callable[[], None]) -> Iterator[Non
 
 
 def _url(settings: CollectorSettings, listener: socket.socket) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    scheme = "https" if settings.certificate else "http"
-    return f"{scheme}://{host}:{listener.getsockname()[1]}"
+    return address_of(settings.host, listener, secure=bool(settings.certificate))

@@ -7,11 +7,12 @@ from urllib.parse import urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from streams.incoming import names_this_machine
+
 __all__ = ["SAFE", "Guard"]
 
 COOKIE = "journey-page"  # no name of a metric
 _A_MONTH_S = 30 * 86_400
-_LOCAL = {"localhost", "127.0.0.1", "::1"}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -46,7 +47,9 @@ class Guard:
         """Return the answer to who may not look, None for who may."""
         if not self._token:
             return (
-                None if _host(request) in _LOCAL else _said("this page is open to its own machine only", 403)
+                None
+                if names_this_machine(request)
+                else _said("this page is open to its own machine only", 403)
             )
         if (given := request.query_params.get("token")) is not None and request.method == "GET":
             return self._let_in(request, given)
@@ -79,13 +82,6 @@ class Guard:
             COOKIE, self._pass, max_age=_A_MONTH_S, httponly=True, samesite="strict", secure=self._secure
         )
         return answer
-
-
-def _host(request: Request) -> str:
-    try:
-        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _said(text: str, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from streams.clock import Clock, from_us
+from streams.incoming import body_of
 from streams.page import render
 from streams.page.answer import MOST_LINES, answer, as_csv, query_of
 from streams.page.asking import BusyError, Connections, Kept, Want, brands, version
@@ -252,11 +253,9 @@ def _act(action: Action, form: Mapping[str, str], now_us: int, store: ClickHouse
 
 async def _form(request: Request) -> dict[str, str]:
     """Return the fields of a form. Raises ScopeError where it is too large, or another kind of body."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise ScopeError(f"the form has more than {_MOST_BYTES} bytes")
+    body = await body_of(request, _MOST_BYTES)
+    if body is None:
+        raise ScopeError(f"the form has more than {_MOST_BYTES} bytes")
     try:
         return dict(parse_qsl(body.decode(), strict_parsing=bool(body)))
     except ValueError as error:

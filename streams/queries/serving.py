@@ -5,10 +5,9 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 
-import uvicorn
-
+from streams.listening import address_of, listening, server_of
 from streams.queries.reader import Reader
 from streams.queries.web import application
 from streams.settings import Settings, SettingsError
@@ -30,41 +29,26 @@ def queries_served(settings: Settings) -> Iterator[str]:
     SettingsError
         Nobody can listen there; it names what to change.
     """
-    try:
-        listener = _listening(settings)
-    except SettingsError as error:
-        if settings.sql.is_wanted:
-            raise
-        _log.warning("queries are not answered: %s", error)
-        listener = None
-    if listener is None:
-        yield ""
-        return
-    with (
-        listener,
-        closing(Reader(settings.data / "clickhouse")) as reader,
-        _running(settings, reader, listener),
-    ):
-        yield _url(settings, listener)
+    with ExitStack() as stack:
+        try:
+            listener = stack.enter_context(_listening(settings))
+        except SettingsError as error:
+            if settings.sql.is_wanted:
+                raise
+            _log.warning("queries are not answered: %s", error)
+            listener = None
+        if listener is None:
+            yield ""
+            return
+        reader = stack.enter_context(closing(Reader(settings.data / "clickhouse")))
+        stack.enter_context(_running(settings, reader, listener))
+        yield address_of(settings.sql.host, listener, secure=bool(settings.collector.certificate))
 
 
 @contextmanager
 def _running(settings: Settings, reader: Reader, listener: socket.socket) -> Iterator[None]:
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(reader, database=DATABASE, token=settings.sql.token),
-            loop="asyncio",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-            ssl_certfile=settings.collector.certificate or None,
-            ssl_keyfile=settings.collector.certificate_key or None,
-        )
-    )
+    answering = application(reader, database=DATABASE, token=settings.sql.token)
+    server = server_of(answering, settings.collector, loop="asyncio", timeout_graceful_shutdown=1)
     thread = threading.Thread(target=server.run, args=([listener],), name="queries-http")
     thread.start()
     try:
@@ -76,20 +60,13 @@ def _running(settings: Settings, reader: Reader, listener: socket.socket) -> Ite
         thread.join()
 
 
-def _listening(settings: Settings) -> socket.socket | None:
-    host, port = settings.sql.host, settings.sql.port
-    if port is None:
-        return None
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise SettingsError(
-            f"JOURNEY_SQL_PORT = {port}: cannot listen on {host}: {error.strerror or error}; set another port, or off"
-        ) from error
-
-
-def _url(settings: Settings, listener: socket.socket) -> str:
-    host = f"[{settings.sql.host}]" if ":" in settings.sql.host else settings.sql.host
-    scheme = "https" if settings.collector.certificate else "http"
-    return f"{scheme}://{host}:{listener.getsockname()[1]}"
+def _listening(settings: Settings) -> AbstractContextManager[socket.socket | None]:
+    if settings.sql.port is None:
+        return nullcontext()
+    return listening(
+        settings.sql.host,
+        settings.sql.port,
+        variable="JOURNEY_SQL_PORT",
+        backlog=_BACKLOG,
+        advice="; set another port, or off",
+    )

@@ -7,7 +7,6 @@ import logging
 import re
 import uuid
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from streams.collector.problems import place_of
+from streams.incoming import body_of, names_this_machine
 from streams.queries import hello
 from streams.queries.asking import Asked, BadRequestError, compressed, read
 from streams.queries.guard import RefusedError
@@ -92,8 +92,7 @@ def application(reader: Reader, *, database: str, token: str) -> Starlette:
 
 def _admitted(request: Request, token: str) -> bool:
     if not token:
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname
-        return host in {"127.0.0.1", "::1", "localhost"} and "origin" not in request.headers
+        return names_this_machine(request) and "origin" not in request.headers
     return hmac.compare_digest(_password(request).encode(), token.encode())
 
 
@@ -116,11 +115,9 @@ def _check_database(request: Request, ours: str) -> None:
 
 
 async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise BadRequestError(f"a body has at most {_MOST_BYTES:,} bytes")
+    body = await body_of(request, _MOST_BYTES)
+    if body is None:
+        raise BadRequestError(f"a body has at most {_MOST_BYTES:,} bytes")
     return body
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from journey.channel import CHANNELS
 from streams.page.drawing.matrix import Cell, matrix
 from streams.page.drawing.parts import Sides, Way, opposed
 from streams.page.markup import Markup
@@ -12,7 +13,6 @@ from streams.page.view import Column, Panel, Row, View, folded
 
 __all__ = ["VIEW"]
 
-_NAMES = ("social", "web", "store", "support", "direct", "other")
 _WAYS = {"showrooming": "seen in the store, bought online", "webrooming": "seen online, bought in the store"}
 _PLACES = 12  # in the drawing; the table has all
 _STEPS = """
@@ -39,7 +39,7 @@ def _days(scope: Scope) -> Mapping[str, Any]:
 
 
 def _matrix(rows: Sequence[Row], scope: Scope) -> Markup:
-    names = [name for name in _NAMES if any(name in {row["before"], row["after"]} for row in rows)]
+    names = [name for name in CHANNELS if any(name in {row["before"], row["after"]} for row in rows)]
     deepest = max((row["of_before"] for row in rows if row["before"] != row["after"]), default=1) or 1
     cells = {(row["before"], row["after"]): _cell(row, deepest, scope) for row in rows}
     moved = sum(row["of_all"] for row in rows if row["before"] != row["after"])
@@ -211,8 +211,8 @@ VIEW = View(
         Field(
             name="window", label="Days from look to purchase", kind="number", default="14", low=1, high=365
         ),
-        Field(name="before", label="From channel", kind="hidden", pattern="|".join(("", *_NAMES))),
-        Field(name="after", label="To channel", kind="hidden", pattern="|".join(("", *_NAMES))),
+        Field(name="before", label="From channel", kind="hidden", pattern="|".join(("", *CHANNELS))),
+        Field(name="after", label="To channel", kind="hidden", pattern="|".join(("", *CHANNELS))),
         Field(name="way", label="Way", kind="hidden", pattern="|".join(("", *_WAYS))),
         Field(name="place", label="Place", kind="hidden"),
     ),

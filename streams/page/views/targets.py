@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from journey.channel import CHANNELS
+from journey.stage import STAGE_NAMES
 from streams.page.drawing.parts import Part, parts
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
@@ -10,9 +12,6 @@ from streams.page.values import for_people
 from streams.page.view import Column, Panel, Row, View
 
 __all__ = ["VIEW"]
-
-_STAGES = ("attention", "attraction", "affinity", "audience", "advocacy")
-_CHANNELS = ("social", "web", "store", "support", "direct", "other")
 
 
 def _panels(scope: Scope) -> Sequence[Panel]:
@@ -40,7 +39,7 @@ def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
         left = f"reached, {left}" if row["progress"] >= 1 else left
         said = f"{row['actual']:,} of {row['target']:,} · {left}"
         says = f"{_named(row)} by {row['due']}: {row['actual']:,} of {row['target']:,} customers, {share}, {left}"
-        stage = f"stage-{_STAGES.index(row['stage']) + 1}"
+        stage = f"stage-{STAGE_NAMES.index(row['stage']) + 1}"
         lines.append(Part(_named(row), row["target"], row["actual"], said, says, _address(row, scope), stage))
     return parts("progress", "Progress against targets", lines, goals=True)
 
@@ -106,7 +105,7 @@ ORDER BY position DESC, lapses_at, customer
             Column("last_seen", "Last touch", "time"),
         ),
         wide=False,
-        parameters=lambda _: {"least": _STAGES.index(stage) + 1},
+        parameters=lambda _: {"least": STAGE_NAMES.index(stage) + 1},
         empty="Nobody stands there now.",
     )
 
@@ -117,7 +116,7 @@ VIEW = View(
     lead="What the brand wants to reach, and how far it is.",
     panels=_panels,
     fields=(
-        Field(name="stage", label="Stage", kind="hidden", pattern="|".join(("", *_STAGES))),
-        Field(name="channel", label="Channel", kind="hidden", pattern="|".join(("", *_CHANNELS))),
+        Field(name="stage", label="Stage", kind="hidden", pattern="|".join(("", *STAGE_NAMES))),
+        Field(name="channel", label="Channel", kind="hidden", pattern="|".join(("", *CHANNELS))),
     ),
 )
