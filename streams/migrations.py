@@ -1,6 +1,11 @@
-"""Numbered SQL migrations: applied once each, in order; the same files serve the embedded engine and a server."""
+"""Numbered SQL migrations, in order; the same files serve the embedded engine and a server.
+
+What makes or changes a table is applied once, and stays as it is. A view holds nothing: where its text has changed, it is
+made anew.
+"""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -25,6 +30,8 @@ CREATE TABLE IF NOT EXISTS migrations
 ENGINE = ReplacingMergeTree ORDER BY (name, statement)
 COMMENT 'Which statements of the numbered migrations were applied'
 """.strip()
+_VIEW = re.compile(r"CREATE VIEW (\w+)\n")
+_COMMENTS = re.compile(r"ALTER TABLE (\w+)\n(?=\s+COMMENT COLUMN )")
 
 
 class MigrationError(RuntimeError):
@@ -68,10 +75,13 @@ def pending(client: "Client", cluster: str = "") -> list[Migration]:
     Raises
     ------
     MigrationError
-        A statement that was applied has another text here, or is missing here (a newer program made the store), or
-        was applied to another cluster.
+        A statement that was applied and makes no view has another text here, or one is missing here (a newer program
+        made the store), or was applied to another cluster.
     """
     known = migrations()
+    views = {found[1] for m in known if (found := _VIEW.match(m.sql))}
+    anew: set[str] = set()
+    todo = []
     applied = _applied(client)
     unknown = applied.keys() - {(m.name, m.statement) for m in known}
     if unknown:
@@ -79,14 +89,26 @@ def pending(client: "Client", cluster: str = "") -> list[Migration]:
             f"the store has migrations that this program lacks: {sorted(unknown)}; use a newer one"
         )
     for m in known:
-        checksum, made_for = applied.get((m.name, m.statement), (m.checksum, cluster))
-        if checksum != m.checksum:
+        checksum, made_for = applied.get((m.name, m.statement), ("", cluster))
+        of = _of_view(m.sql, views)
+        if checksum and checksum != m.checksum and not of:
             raise MigrationError(f"{m.name}, statement {m.statement}, was applied with another text")
         if made_for != cluster:
             raise MigrationError(
                 f"the tables were made for {_told(made_for)}, and JOURNEY_CLUSTER names {_told(cluster)}"
             )
-    return [m for m in known if (m.name, m.statement) not in applied]
+        if checksum != m.checksum or (
+            of and of in anew
+        ):  # made anew, it has lost the comments on its columns
+            todo.append(m)
+            anew.add(of)
+    return todo
+
+
+def _of_view(sql: str, views: set[str]) -> str:
+    """Return the view that a statement makes or comments on; empty where it is of a table."""
+    found = _VIEW.match(sql) or _COMMENTS.match(sql)
+    return found[1] if found and found[1] in views else ""
 
 
 def _told(cluster: str) -> str:
@@ -122,7 +144,7 @@ def apply(client: "Client", cluster: str = "") -> list[str]:
     """Apply what is pending and return the names of the files that it came from.
 
     A crash before a file is entered in the book is harmless, and so is another process that does the same: each
-    statement can be met again (IF NOT EXISTS is put in here; comments say the same twice).
+    statement can be met again (IF NOT EXISTS and OR REPLACE are put in here; comments say the same twice).
     """
     with boundary("migration.open"):
         for sql in _made_for(_BOOK, client, cluster):
@@ -148,7 +170,6 @@ def _made_for(sql: str, client: "Client", cluster: str) -> list[str]:
 
 
 def _repeatable(sql: str) -> str:
-    for verb in ("CREATE TABLE", "CREATE VIEW"):
-        if sql.startswith(verb) and "IF NOT EXISTS" not in sql:
-            return sql.replace(verb, f"{verb} IF NOT EXISTS", 1)
-    return sql
+    if sql.startswith("CREATE TABLE") and "IF NOT EXISTS" not in sql:
+        return sql.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)
+    return sql.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1) if sql.startswith("CREATE VIEW") else sql

@@ -8,19 +8,22 @@
 -- for clocks differ, counts only where what brought the cause is older than the effect. Going up, each such step is
 -- followed by one that more than makes up for it.
 
--- What causes name, and what brought that in turn.
+-- What causes name, and what brought that in turn. The ids alone are a smaller set to look through than those by brand,
+-- and leave little for it.
 CREATE VIEW cascade_causes
-AS SELECT brand, named, found.1 AS event, found.2 AS time, found.3 AS cause
+AS SELECT brand, named, found.1 AS event, found.2 AS time, found.3 AS cause, found.4 AS handle
 FROM
 (
-    SELECT brand, named, argMin((event, time, cause), (is_code, time, event)) AS found
+    SELECT brand, named, argMin((event, time, cause, handle), (is_code, time, event)) AS found
     FROM
     (
-        SELECT brand, id AS named, 0 AS is_code, event, time, cause
+        SELECT brand, id AS named, 0 AS is_code, event, time, cause, handle
         FROM interactions
-        WHERE NOT startsWith(type, 'identity.') AND (brand, id) IN (SELECT brand, cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.'))
+        WHERE id IN (SELECT cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.'))
+            AND (brand, id) IN (SELECT brand, cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.'))
+            AND NOT startsWith(type, 'identity.')
         UNION ALL
-        SELECT brand, JSONExtractString(properties, 'share_code') AS named, 1 AS is_code, event, time, cause
+        SELECT brand, JSONExtractString(properties, 'share_code') AS named, 1 AS is_code, event, time, cause, handle
         FROM interactions
         WHERE position(properties, 'share_code') > 0 AND named != '' AND NOT startsWith(type, 'identity.')
     )
@@ -30,65 +33,108 @@ COMMENT 'Events that are named as a cause, by id or share code';
 
 -- `lead_us` is by how much the effect is older than its cause; up to 5 minutes are put down to clocks. A cause that
 -- nobody has sent is a node too, so that those it brought stand together: its key is a hash of brand and name.
+-- Every event tells what brought it at its own key, and asks at that of its cause what brought that: a grouping in the
+-- place of a second join, since a view that is named twice is also read twice.
 CREATE VIEW cascade_edges
 AS SELECT
-    e.brand AS brand,
-    e.event AS event,
-    e.time AS time,
-    e.type AS type,
-    e.handle AS handle,
-    e.cause AS cause,
-    if(c.event = 0, reinterpretAsUInt128(MD5(concat(e.brand, '\0', e.cause))), c.event) AS parent,
-    toUnixTimestamp64Micro(c.time) - toUnixTimestamp64Micro(e.time) AS lead_us,
-    toUnixTimestamp64Micro(g.time) - toUnixTimestamp64Micro(c.time) AS cause_lead_us,
+    brand,
+    edge.1 AS event,
+    edge.2 AS time,
+    edge.3 AS type,
+    edge.4 AS handle,
+    edge.5 AS cause,
+    if(edge.6 = 0, reinterpretAsUInt128(MD5(concat(brand, '\0', cause))), edge.6) AS parent,
+    edge.8 AS parent_handle,
+    edge.7 - toUnixTimestamp64Micro(time) AS lead_us,
+    above.2 - edge.7 AS cause_lead_us,
     multiIf(
-        c.event = 0, 'missing',
-        c.event = e.event, 'self',
+        edge.6 = 0, 'missing',
+        edge.6 = event, 'self',
         lead_us > 300000000, 'early',
-        (c.time, c.event) < (e.time, e.event), 'joined',
-        g.event = 0 OR g.event = c.event OR cause_lead_us > 300000000 OR (g.time, g.event) < (e.time, e.event), 'joined',
+        (edge.7, edge.6) < (toUnixTimestamp64Micro(time), event), 'joined',
+        above.1 = 0 OR above.1 = edge.6 OR cause_lead_us > 300000000 OR (above.2, above.1) < (toUnixTimestamp64Micro(time), event), 'joined',
         'disordered') AS state,
     CAST(state IN ('joined', 'missing'), 'Bool') AS counts
-FROM (SELECT brand, event, time, type, handle, cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.')) AS e
-LEFT JOIN (SELECT brand, named, event, time, cause FROM cascade_causes) AS c ON c.brand = e.brand AND c.named = e.cause
-LEFT JOIN (SELECT brand, named, event, time FROM cascade_causes WHERE named != '') AS g ON g.brand = e.brand AND g.named = c.cause
+FROM
+(
+    SELECT
+        brand,
+        told.1 AS at,
+        groupArrayIf((event, time, type, handle, cause, cause_event, cause_us, cause_handle), told.2) AS edges,
+        anyIf((cause_event, cause_us), NOT told.2) AS above
+    FROM
+    (
+        SELECT
+            e.brand AS brand,
+            e.event AS event,
+            e.time AS time,
+            e.type AS type,
+            e.handle AS handle,
+            e.cause AS cause,
+            c.event AS cause_event,
+            toUnixTimestamp64Micro(c.time) AS cause_us,
+            c.handle AS cause_handle,
+            arrayJoin([(event, false), (if(cause_event = 0, event, cause_event), true)]) AS told
+        FROM (SELECT brand, event, time, type, handle, cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.')) AS e
+        LEFT JOIN (SELECT brand, named, event, time, handle FROM cascade_causes) AS c ON c.brand = e.brand AND c.named = e.cause
+    )
+    GROUP BY brand, at
+)
+ARRAY JOIN edges AS edge
 COMMENT 'Every interaction that names a cause, and whether that holds: joined, missing, self, early or disordered';
 
 -- Each round doubles how far every node has looked up, so that 17 rounds find the root of a chain of 131,072; of a
 -- longer one, the ancestor that many generations up; a round that finds nothing new is the last. Only nodes that brought
--- something are walked, and only in memory: interactions are read for the first round alone. A view of its own,
--- with the recursion read once: ClickHouse 26 answers wrongly where a view reads it in two branches of a UNION.
+-- something are walked, and only in memory: interactions are read for the first round alone. In a round every node tells
+-- at its own key how far it has looked, and asks that at the key of its apex: a join of the rounds with themselves would
+-- have ClickHouse 26 work out the first round once for each side. A view of its own, with the recursion read once: it
+-- answers wrongly where a view reads it in two branches of a UNION.
 CREATE VIEW cascade_spine
 AS WITH RECURSIVE climbed AS
 (
-    SELECT brand, node, if(max(above) = 0, node, max(above)) AS apex, toUInt32(max(above) != 0) AS hops, toUInt8(0) AS round, toUInt8(1) AS is_open
+    SELECT
+        brand,
+        node,
+        if(max(above) = 0, node, max(above)) AS apex,
+        toUInt32(max(above) != 0) AS hops,
+        toUInt8(0) AS round,
+        toUInt8(1) AS is_open,
+        groupArrayIf(below, below != 0) AS brought
     FROM
     (
-        SELECT brand, pair.1 AS node, pair.2 AS above, pair.3 AS brings
-        FROM (SELECT brand, arrayJoin([(event, parent, 0), (parent, toUInt128(0), 1)]) AS pair FROM cascade_edges WHERE counts)
+        SELECT brand, pair.1 AS node, pair.2 AS above, pair.3 AS below
+        FROM (SELECT brand, arrayJoin([(event, parent, toUInt128(0)), (parent, toUInt128(0), event)]) AS pair FROM cascade_edges WHERE counts)
     )
     GROUP BY brand, node
-    HAVING max(brings) = 1
+    HAVING notEmpty(brought)
     UNION ALL
-    SELECT low.brand, low.node, high.apex, toUInt32(low.hops + high.hops), toUInt8(low.round + 1), toUInt8(max(high.apex != low.apex) OVER ())
-    FROM climbed AS low
-    INNER JOIN climbed AS high ON high.node = low.apex
-    WHERE low.is_open AND low.round < 17
+    SELECT brand, ask.1, higher, toUInt32(ask.2 + further), toUInt8(ask.3 + 1), toUInt8(max(at != higher) OVER ()), CAST([], 'Array(UInt128)')
+    FROM
+    (
+        SELECT brand, told.1 AS at, groupArrayIf((told.2, hops, round), told.2 != 0) AS asked, anyIf(apex, told.2 = 0) AS higher, anyIf(hops, told.2 = 0) AS further
+        FROM (SELECT brand, apex, hops, round, arrayJoin([(node, toUInt128(0)), (apex, node)]) AS told FROM climbed WHERE is_open AND round < 17)
+        GROUP BY brand, at
+    )
+    ARRAY JOIN asked AS ask
 )
-SELECT any(brand) AS brand, node AS event, argMax(apex, round) AS root, argMax(hops, round) AS generation
+SELECT brand, node AS event, argMax(apex, round) AS root, argMax(hops, round) AS generation, argMin(brought, round) AS brought
 FROM climbed
-GROUP BY node
+GROUP BY brand, node
 COMMENT 'Events that brought others, with their root and generation; the root is generation 0';
 
 CREATE VIEW cascade_nodes
-AS SELECT s.brand AS brand, s.root AS root, e.event AS event, if(e.is_root, toUInt128(0), e.parent) AS parent, if(e.is_root, 0, s.generation + 1) AS generation
+AS SELECT brand, root, place.1 AS event, place.2 AS parent, place.3 AS generation
 FROM
 (
-    SELECT DISTINCT pair.1 AS event, pair.2 AS parent, pair.1 = pair.2 AS is_root
-    FROM (SELECT arrayJoin([(event, parent), (parent, parent)]) AS pair FROM cascade_edges WHERE counts)
-) AS e
-INNER JOIN cascade_spine AS s ON s.event = e.parent
-WHERE NOT e.is_root OR s.generation = 0
+    SELECT
+        brand,
+        root,
+        arrayConcat(
+            if(generation = 0, [(event, toUInt128(0), toUInt32(0))], []),
+            arrayMap(e -> (e, event, toUInt32(generation + 1)), brought)) AS places
+    FROM cascade_spine
+)
+ARRAY JOIN places AS place
 COMMENT 'Every event of every cascade, with its root and generation; the root is generation 0';
 
 -- Everything that belongs to a cascade, with who did it. The start of a cascade whose cause nobody has sent has no row.
@@ -116,6 +162,26 @@ COMMENT 'Touches of every cascade with generation and customer: start here for a
 
 -- A customer is reached by the first touch after the start, and counted in that touch's generation alone. Whoever
 -- started the cascade is not reached by it.
+CREATE VIEW cascade_parts
+AS SELECT
+    brand,
+    root,
+    customer,
+    CAST(max(t.generation = 0), 'Bool') AS starts,
+    maxOrNullIf(t.time, t.generation = 0) AS started,
+    argMinIf(t.generation, (t.time, t.generation), t.generation > 0) AS generation,
+    minOrNullIf(t.time, t.generation > 0) AS reached_at,
+    countIf(t.generation > 0) AS touches,
+    CAST(countIf(t.generation > 0 AND ifNull(t.revenue > 0, false)) > 0, 'Bool') AS bought,
+    mapFilter((k, v) -> v != 0, sumMap(if(t.generation = 0 OR ifNull(t.revenue, 0) = 0, map(), map(toString(t.currency), toDecimal128(assumeNotNull(t.revenue), 4))))) AS revenue,
+    maxIf((t.id, t.type, t.content), t.generation = 0) AS start,
+    minOrNullIf(t.cause, t.generation = 1) AS cause,
+    max(t.generation) AS deepest,
+    max(t.time) AS last_at
+FROM cascade_touches AS t
+GROUP BY brand, root, customer
+COMMENT 'What each customer did in each cascade: what cascades and cascade_customers stand on';
+
 CREATE VIEW cascade_customers
 AS SELECT
     brand,
@@ -123,81 +189,56 @@ AS SELECT
     customer,
     starts,
     generation,
-    if(touches = 0, NULL, reached_at) AS reached_at,
+    reached_at,
     max(started) OVER (PARTITION BY brand, root) AS started_at,
     touches,
     bought,
     revenue
-FROM
-(
-    SELECT
-        brand,
-        root,
-        customer,
-        CAST(max(t.generation = 0), 'Bool') AS starts,
-        maxOrNullIf(t.time, t.generation = 0) AS started,
-        argMinIf(t.generation, (t.time, t.generation), t.generation > 0) AS generation,
-        minIf(t.time, t.generation > 0) AS reached_at,
-        countIf(t.generation > 0) AS touches,
-        CAST(countIf(t.generation > 0 AND ifNull(t.revenue > 0, false)) > 0, 'Bool') AS bought,
-        mapFilter((k, v) -> v != 0, sumMap(if(t.generation = 0 OR ifNull(t.revenue, 0) = 0, map(), map(toString(t.currency), toDecimal128(assumeNotNull(t.revenue), 4))))) AS revenue
-    FROM cascade_touches AS t
-    GROUP BY brand, root, customer
-)
+FROM cascade_parts
 COMMENT 'Customers of every cascade: who started it, who was reached, when, in which generation, and what they brought';
 
 CREATE VIEW cascades
 AS SELECT
-    c.brand AS brand,
-    c.root AS root,
-    t.root_id AS root_id,
-    t.is_known AS is_known,
-    t.type AS type,
-    t.content AS content,
-    if(t.is_known, t.customer, NULL) AS customer,
-    c.started_at AS started_at,
-    t.last_at AS last_at,
-    t.touches AS touches,
-    t.depth AS depth,
-    c.breadth AS breadth,
-    c.customers AS customers,
-    c.converted AS converted,
-    if(c.customers = 0, NULL, c.converted / c.customers) AS conversion,
-    c.revenue AS revenue,
-    c.half_reached_s AS half_reached_s,
-    c.all_reached_s AS all_reached_s
+    brand,
+    root,
+    if(is_known, start.1, assumeNotNull(first_cause)) AS root_id,
+    is_known,
+    start.2 AS type,
+    start.3 AS content,
+    if(is_known, starter, NULL) AS customer,
+    started_at,
+    latest AS last_at,
+    all_touches AS touches,
+    depth,
+    breadth,
+    reached AS customers,
+    converted,
+    if(reached = 0, NULL, converted / reached) AS conversion,
+    worth AS revenue,
+    if(empty(waits_s), NULL, waits_s[intDiv(length(waits_s) + 1, 2)]) AS half_reached_s,
+    if(empty(waits_s), NULL, waits_s[-1]) AS all_reached_s
 FROM
 (
     SELECT
         brand,
         root,
-        CAST(max(generation = 0), 'Bool') AS is_known,
-        if(is_known, maxIf(id, generation = 0), minIf(cause, generation = 1)) AS root_id,
-        maxIf(type, generation = 0) AS type,
-        maxIf(content, generation = 0) AS content,
-        maxIf(customer, generation = 0) AS customer,
-        max(time) AS last_at,
-        countIf(generation > 0) AS touches,
-        max(generation) AS depth
-    FROM cascade_touches
-    GROUP BY brand, root
-) AS t
-INNER JOIN
-(
-    SELECT
-        brand,
-        root,
-        max(u.started_at) AS started_at,
-        countIf(NOT starts) AS customers,
+        CAST(max(starts), 'Bool') AS is_known,
+        max(p.start) AS start,
+        min(p.cause) AS first_cause,
+        maxIf(p.customer, starts) AS starter,
+        max(p.started) AS started_at,
+        max(p.last_at) AS latest,
+        sum(p.touches) AS all_touches,
+        max(p.deepest) AS depth,
+        arrayMax(mapValues(sumMapIf(map(p.generation, toUInt64(1)), NOT starts))) AS breadth,
+        countIf(NOT starts) AS reached,
         countIf(NOT starts AND bought) AS converted,
-        arrayMax(mapValues(sumMapIf(map(generation, toUInt64(1)), NOT starts))) AS breadth,
-        sumMap(u.revenue) AS revenue,
-        arraySort(groupArrayIf(dateDiff('microsecond', assumeNotNull(u.started_at), assumeNotNull(u.reached_at)) / 1000000, NOT starts AND u.started_at IS NOT NULL)) AS waits_s,
-        if(empty(waits_s), NULL, waits_s[intDiv(length(waits_s) + 1, 2)]) AS half_reached_s,
-        if(empty(waits_s), NULL, waits_s[-1]) AS all_reached_s
-    FROM cascade_customers AS u
+        sumMap(p.revenue) AS worth,
+        arraySort(arrayMap(at -> dateDiff('microsecond', assumeNotNull(started_at), at) / 1000000,
+            if(started_at IS NULL, [], groupArrayIf(assumeNotNull(p.reached_at), NOT starts)))) AS waits_s
+    FROM cascade_parts AS p
     GROUP BY brand, root
-) AS c ON c.brand = t.brand AND c.root = t.root
+)
 COMMENT 'Who brought whom: one row per start, with how far, how broad and how fast it went, and what it brought';
 
 CREATE VIEW cascade_generations
@@ -221,25 +262,36 @@ COMMENT 'Customers of a cascade by the generation in which they were reached fir
 CREATE VIEW cascade_ancestors
 AS WITH RECURSIVE climbed AS
 (
-    SELECT event, step.1 AS ancestor, step.2 AS distance, toUInt8(0) AS round, toUInt8(1) AS is_open
+    SELECT event, step.1 AS ancestor, step.2 AS handle, step.3 AS distance, toUInt8(0) AS round, toUInt8(1) AS is_open
     FROM
     (
-        SELECT event, arrayJoin(if(above = 0, [(event, toUInt32(0))], [(event, toUInt32(0)), (above, toUInt32(1))])) AS step
+        SELECT event, arrayJoin(if(above.1 = 0, [(event, handle, toUInt32(0))], [(event, handle, toUInt32(0)), (above.1, above.2, toUInt32(1))])) AS step
         FROM
         (
-            SELECT pair.1 AS event, max(pair.2) AS above
-            FROM (SELECT arrayJoin([(event, parent, 0), (parent, toUInt128(0), 1)]) AS pair FROM cascade_edges WHERE counts)
+            SELECT told.1 AS event, max(told.2) AS handle, max(told.3) AS above
+            FROM
+            (
+                SELECT arrayJoin([(event, toUInt64(0), (parent, parent_handle), 0), (parent, parent_handle, (toUInt128(0), toUInt64(0)), 1)]) AS told
+                FROM cascade_edges
+                WHERE counts
+            )
             GROUP BY event
-            HAVING max(pair.3) = 1
+            HAVING max(told.4) = 1
         )
     )
     UNION ALL
-    SELECT low.event, high.ancestor, toUInt32(low.distance + high.distance), toUInt8(low.round + 1), toUInt8(max(high.distance > 0) OVER ())
-    FROM climbed AS low
-    INNER JOIN climbed AS high ON high.event = low.ancestor
-    WHERE low.is_open AND low.round < 5 AND (high.distance = 0 OR low.distance = bitShiftLeft(toUInt32(1), low.round))
+    SELECT ask.1, answer.1, answer.2, toUInt32(ask.2 + answer.3), toUInt8(ask.3 + 1), toUInt8(max(answer.3 > 0) OVER ())
+    FROM
+    (
+        SELECT told.1 AS at, groupArrayIf((told.2, distance, round), told.2 != 0) AS asked, groupArrayIf((ancestor, handle, distance), told.2 = 0) AS answers
+        FROM (SELECT ancestor, handle, distance, round, arrayJoin([(event, toUInt128(0)), (ancestor, event)]) AS told FROM climbed WHERE is_open AND round < 5)
+        GROUP BY at
+    )
+    ARRAY JOIN asked AS ask
+    ARRAY JOIN answers AS answer
+    WHERE answer.3 = 0 OR ask.2 = bitShiftLeft(toUInt32(1), ask.3)
 )
-SELECT event, ancestor, min(distance) AS distance
+SELECT event, ancestor, any(climbed.handle) AS handle, min(climbed.distance) AS distance
 FROM climbed
 GROUP BY event, ancestor
 COMMENT 'Events that brought others, with everything that brought them, up to 32 generations back; itself at distance 0';
@@ -282,11 +334,15 @@ FROM
             any(f.revenue) AS worth,
             any(f.currency) AS currency,
             any(f.time) AS at,
-            min(k.distance) AS distance,
-            groupUniqArray(a.event) AS causes_of
+            min(a.distance) AS distance,
+            groupUniqArray(a.ancestor) AS causes_of
         FROM (SELECT brand, event, parent, customer, revenue, currency, time FROM cascade_touches WHERE generation > 0) AS f
-        INNER JOIN cascade_ancestors AS k ON k.event = f.parent
-        INNER JOIN (SELECT event, any(customer) AS customer FROM cascade_touches GROUP BY event) AS a ON a.event = k.ancestor
+        INNER JOIN
+        (
+            SELECT k.event AS event, k.ancestor AS ancestor, k.distance AS distance, c.customer AS customer
+            FROM cascade_ancestors AS k
+            INNER JOIN customers AS c ON c.handle = k.handle
+        ) AS a ON a.event = f.parent
         WHERE a.customer != f.customer
         GROUP BY brand, customer, event
     )
@@ -299,7 +355,8 @@ ALTER TABLE cascade_causes
     COMMENT COLUMN named 'What names it: an id, or a share code',
     COMMENT COLUMN event 'Key of the event that has it; of several the earliest',
     COMMENT COLUMN time  'When that event happened',
-    COMMENT COLUMN cause 'What it names as its own cause; empty without one';
+    COMMENT COLUMN cause 'What it names as its own cause; empty without one',
+    COMMENT COLUMN handle 'Primary handle of that event';
 
 ALTER TABLE cascade_edges
     COMMENT COLUMN brand         'Brand',
@@ -309,6 +366,7 @@ ALTER TABLE cascade_edges
     COMMENT COLUMN handle        'Primary handle of the event',
     COMMENT COLUMN cause         'Id or share code that it names',
     COMMENT COLUMN parent        'Key of the event that has it; a hash of brand and name where nobody has sent one',
+    COMMENT COLUMN parent_handle 'Primary handle of that event; 0 where nobody has sent one',
     COMMENT COLUMN lead_us       'Microseconds by which it is older than its cause; negative as a rule',
     COMMENT COLUMN cause_lead_us 'The same of its cause and what that names',
     COMMENT COLUMN state         'joined; missing (no such event so far); self; early (older than its cause by over 5 minutes, so forged or misdated); disordered (older by less, and so is the cause of its cause)',
@@ -318,7 +376,8 @@ ALTER TABLE cascade_spine
     COMMENT COLUMN brand      'Brand',
     COMMENT COLUMN event      'Key of an event that brought others, or stand-in of one that nobody has sent',
     COMMENT COLUMN root       'Key of the start of its cascade',
-    COMMENT COLUMN generation 'Steps from the start, which is 0';
+    COMMENT COLUMN generation 'Steps from the start, which is 0',
+    COMMENT COLUMN brought    'Keys of the events that it brought';
 
 ALTER TABLE cascade_nodes
     COMMENT COLUMN brand      'Brand',
@@ -344,6 +403,22 @@ ALTER TABLE cascade_touches
     COMMENT COLUMN place      'Store, restaurant, counter; empty without one',
     COMMENT COLUMN revenue    'Revenue, negative where it is given back; NULL without amount',
     COMMENT COLUMN currency   'ISO 4217; empty without amount';
+
+ALTER TABLE cascade_parts
+    COMMENT COLUMN brand      'Brand',
+    COMMENT COLUMN root       'Key of the start of the cascade',
+    COMMENT COLUMN customer   'Customer: the smallest handle id of those that are one person',
+    COMMENT COLUMN starts     'Whether the start is hers',
+    COMMENT COLUMN started    'When she started it; NULL where she did not',
+    COMMENT COLUMN generation 'Generation of her earliest touch after the start; 0 if there is none',
+    COMMENT COLUMN reached_at 'Time of that touch; NULL if there is none',
+    COMMENT COLUMN touches    'Her touches in it, without the start',
+    COMMENT COLUMN bought     'Whether one of them brought revenue',
+    COMMENT COLUMN revenue    'Revenue of those touches by currency, refunds taken off',
+    COMMENT COLUMN start      'Id, type and content of the start; empty where it is not hers',
+    COMMENT COLUMN cause      'What her touches of the first generation name as their cause; NULL without one',
+    COMMENT COLUMN deepest    'Latest generation that she has a touch in',
+    COMMENT COLUMN last_at    'Her latest touch in it';
 
 ALTER TABLE cascade_customers
     COMMENT COLUMN brand      'Brand',
@@ -391,6 +466,7 @@ ALTER TABLE cascade_generations
 ALTER TABLE cascade_ancestors
     COMMENT COLUMN event    'Key of an event that brought others',
     COMMENT COLUMN ancestor 'Key of an event that brought it, or itself',
+    COMMENT COLUMN handle   'Primary handle of that; 0 where nobody has sent it',
     COMMENT COLUMN distance 'Steps from one to the other, 32 at most';
 
 ALTER TABLE influencers

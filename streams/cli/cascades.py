@@ -35,12 +35,14 @@ def list_(
         print_json(rows)
         return
     table = Table(box=None)
-    for name in ("brand", "start"):
-        table.add_column(name, overflow="fold")
+    if not brand:
+        table.add_column("brand", no_wrap=True)
+    table.add_column("start", overflow="fold", min_width=12)
     for name in ("customers", "depth", "breadth", "bought", "revenue", "half in"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=name != "revenue")
     for row in rows:
-        table.add_row(escape(row["brand"]), escape(row["root_id"]), *_figures(row))
+        whose = () if brand else (escape(row["brand"]),)
+        table.add_row(*whose, escape(row["root_id"]), *_figures(row))
     console.print(table)
 
 

@@ -145,6 +145,7 @@ VIEWS = {
     "cascade_spine": "*",
     "cascade_nodes": "*",
     "cascade_touches": "*",
+    "cascade_parts": "*",
     "cascade_customers": "*",
     "cascades": "*",
     "cascade_generations": "*",

@@ -128,6 +128,26 @@ def test_tables_that_lack_the_latest_migration_are_not_worked_with(journey, stor
     journey("stages", "--brand", "acme")
 
 
+def test_a_view_whose_text_has_changed_is_made_anew_with_its_comments_and_a_table_is_not(journey, store):
+    described = "SELECT * FROM system.columns WHERE database = currentDatabase() AND table = 'channel_steps' ORDER BY position"
+    before = store.rows(described)
+    file = "SELECT name, statement, 'of before' FROM migrations FINAL WHERE name = '{}' AND statement = 1"
+    store.client.command("CREATE OR REPLACE VIEW channel_steps AS SELECT 'old' AS brand")
+    store.client.command(
+        f"INSERT INTO migrations (name, statement, checksum) {file.format('0015_steps.sql')}"
+    )
+    journey("stages", "--brand", "acme", code=2)
+    assert "lacks migration 0015_steps.sql" in journey.errors
+    assert "applied 0015_steps.sql" in journey("migrate")
+    assert store.rows(described) == before
+    assert "nothing to do" in journey("migrate")
+    store.client.command(
+        f"INSERT INTO migrations (name, statement, checksum) {file.format('0002_tables.sql')}"
+    )
+    journey("migrate", code=2)
+    assert "0002_tables.sql, statement 1, was applied with another text" in journey.errors
+
+
 def test_tables_that_a_newer_program_made_are_left_alone(journey, store):
     store.client.command("INSERT INTO migrations (name, statement) VALUES ('9999_later.sql', 1)")
     for words in (("migrate",), ("stages", "--brand", "acme")):
