@@ -6,9 +6,11 @@ made anew.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING
+
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from streams.clustered import clustered
 from streams.faults import boundary
@@ -40,16 +42,21 @@ class MigrationError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One statement of a numbered file."""
+    """One statement of a numbered file; `again` where the file was applied before, so that its views are to be replaced."""
 
     name: str
     statement: int
     sql: str
+    again: bool = False
 
     @property
     def checksum(self) -> str:
         """SHA-256 of the statement, in hex."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+_THE_BOOK = Migration("", 0, _BOOK)
+_TRIES = 20
 
 
 def migrations() -> list[Migration]:
@@ -79,10 +86,11 @@ def pending(client: "Client", cluster: str = "") -> list[Migration]:
         made the store), or was applied to another cluster.
     """
     known = migrations()
+    applied = _applied(client)
+    files_applied = {name for name, _ in applied}
     views = {found[1] for m in known if (found := _VIEW.match(m.sql))}
     anew: set[str] = set()
     todo = []
-    applied = _applied(client)
     unknown = applied.keys() - {(m.name, m.statement) for m in known}
     if unknown:
         raise MigrationError(
@@ -100,7 +108,7 @@ def pending(client: "Client", cluster: str = "") -> list[Migration]:
         if checksum != m.checksum or (
             of and of in anew
         ):  # made anew, it has lost the comments on its columns
-            todo.append(m)
+            todo.append(replace(m, again=m.name in files_applied))
             anew.add(of)
     return todo
 
@@ -136,8 +144,8 @@ def check(client: "Client", cluster: str = "") -> None:
 
 def plan(client: "Client", cluster: str = "") -> list[str]:
     """Return the SQL that `apply` would run, in order, without what it enters in the book; change nothing."""
-    todo = [sql for m in pending(client, cluster) for sql in _made_for(m.sql, client, cluster)]
-    return [*_made_for(_BOOK, client, cluster), *todo] if todo else []
+    todo = [sql for m in pending(client, cluster) for sql in _made_for(m, client, cluster)]
+    return [*_made_for(_THE_BOOK, client, cluster), *todo] if todo else []
 
 
 def apply(client: "Client", cluster: str = "") -> list[str]:
@@ -147,29 +155,43 @@ def apply(client: "Client", cluster: str = "") -> list[str]:
     statement can be met again (IF NOT EXISTS and OR REPLACE are put in here; comments say the same twice).
     """
     with boundary("migration.open"):
-        for sql in _made_for(_BOOK, client, cluster):
+        for sql in _made_for(_THE_BOOK, client, cluster):
             client.command(sql)
     todo = pending(client, cluster)
     names = sorted({m.name for m in todo})
     for name in names:
         statements = [m for m in todo if m.name == name]
         for m in statements:
-            for sql in _made_for(m.sql, client, cluster):
+            for sql in _made_for(m, client, cluster):
                 with boundary("migration.apply"):
-                    client.command(sql)
+                    _run(sql, client)
         rows = [[m.name, m.statement, m.checksum, cluster] for m in statements]
         with boundary("migration.book"):
             client.insert("migrations", rows, ["name", "statement", "checksum", "cluster"])
     return names
 
 
-def _made_for(sql: str, client: "Client", cluster: str) -> list[str]:
+def _run(sql: str, client: "Client") -> None:
+    """Run a statement; one that meets the replacement of its view by another process is run again."""
+    for left in reversed(range(_TRIES)):
+        try:
+            client.command(sql)
+            return
+        except DatabaseError as error:  # noqa: PERF203 - each try is one of few
+            if "CANNOT_ASSIGN_ALTER" not in str(error) or not left:
+                raise
+
+
+def _made_for(m: Migration, client: "Client", cluster: str) -> list[str]:
     """Return a statement as it is run here: one that can be repeated; several for a cluster."""
-    made = clustered(sql, cluster, str(client.database)) if cluster else [sql]
-    return [_repeatable(one) for one in made]
+    made = clustered(m.sql, cluster, str(client.database)) if cluster else [m.sql]
+    return [_repeatable(one, again=m.again) for one in made]
 
 
-def _repeatable(sql: str) -> str:
-    if sql.startswith("CREATE TABLE") and "IF NOT EXISTS" not in sql:
-        return sql.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)
-    return sql.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1) if sql.startswith("CREATE VIEW") else sql
+def _repeatable(sql: str, *, again: bool) -> str:
+    if again and sql.startswith("CREATE VIEW"):
+        return sql.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
+    for verb in ("CREATE TABLE", "CREATE VIEW"):
+        if sql.startswith(verb) and "IF NOT EXISTS" not in sql:
+            return sql.replace(verb, f"{verb} IF NOT EXISTS", 1)
+    return sql

@@ -99,7 +99,7 @@ AS WITH RECURSIVE climbed AS
         toUInt32(max(above) != 0) AS hops,
         toUInt8(0) AS round,
         toUInt8(1) AS is_open,
-        groupArrayIf(below, below != 0) AS brought
+        arraySort(groupArrayIf(below, below != 0)) AS brought
     FROM
     (
         SELECT brand, pair.1 AS node, pair.2 AS above, pair.3 AS below

@@ -145,7 +145,8 @@ class Page:
     async def _panel(self, view: View, panel: Panel, scope: Scope, want: Want) -> Kept[str]:
         """Return a panel, asked and drawn on a thread of the reader."""
         try:
-            return await self._reader.kept(_key(view, panel, scope), want, partial(_made, view, panel, scope))
+            seen = panel.seen(scope)
+            return await self._reader.kept(_key(view, panel, seen), want, partial(_made, view, panel, seen))
         except _FAILURES as error:
             return Kept(want.version, want.now, render.failed(panel, _why(error)))
         except Exception:  # noqa: BLE001 - a figure that cannot be drawn takes none of the others with it
@@ -160,9 +161,8 @@ class Page:
         want = Want(found, now)
         scope = read({}, self._reader.warm("brands", want, brands).answer, self._first.fields, now)
         for panel in self._first.panels(scope):
-            self._reader.warm(
-                _key(self._first, panel, scope), want, partial(_made, self._first, panel, scope)
-            )
+            seen = panel.seen(scope)
+            self._reader.warm(_key(self._first, panel, seen), want, partial(_made, self._first, panel, seen))
 
     async def _csv(self, request: Request) -> Response:
         return await self._download(request, self._lines)

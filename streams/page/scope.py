@@ -1,8 +1,8 @@
 """What a view is asked for: brand, period and its own parameters, as they stand in the URL."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
@@ -110,6 +110,15 @@ class Scope:
         """Return the URL of a view of the same brand and period, with its own parameters."""
         kept = {key: self.given[key] for key in ("brand", "since", "until") if key in self.given}
         return f"/view/{quote(view)}?{urlencode({'brand': self.brand} | kept | own)}"
+
+    def only(self, names: Collection[str]) -> "Scope":
+        """Return the same brand and period with these of the view's own parameters, and no others."""
+        kept = {"brand", "since", "until", *names}
+        return replace(
+            self,
+            own={name: value for name, value in self.own.items() if name in kept},
+            given={name: value for name, value in self.given.items() if name in kept},
+        )
 
 
 def aware(at: datetime) -> datetime:

@@ -63,6 +63,9 @@ class Panel:
         Address that a row leads to: exactly what it counts; None for none.
     wide
         Takes the whole width.
+    reads
+        The view's fields that the query, the drawing or the links name; None for all. The panel sees no others, and what
+        was drawn of it is kept while others change.
     """
 
     name: str
@@ -77,6 +80,11 @@ class Panel:
     empty: str = "There is nothing in this period: choose a longer one."
     link: Callable[[Row, Scope], str | None] = lambda _, __: None
     wide: bool = True
+    reads: Sequence[str] | None = None
+
+    def seen(self, scope: Scope) -> Scope:
+        """Return what of the scope the panel sees."""
+        return scope if self.reads is None else scope.only(self.reads)
 
 
 Action = Callable[[ClickHouse, Mapping[str, str], str, int], str]

@@ -139,7 +139,7 @@ TAMPERING = {
     "minutes": "INSERT INTO minute_counts (brand, minute, type, touches) VALUES ('x', now(), 'web.click', 1)",
     "links": "INSERT INTO identity_links (left_handle, right_handle, left_kind, right_kind, said) VALUES (1, 2, 'cookie', 'user', 1)",
     "customers": "INSERT INTO identity_map SELECT handle, kind, handle + 1, customer, version + 1, 0, 0 FROM identity_map LIMIT 1",
-    "cascades": "CREATE OR REPLACE VIEW cascade_spine AS SELECT brand, event, event AS root, toUInt32(0) AS generation FROM interactions",
+    "cascades": "CREATE OR REPLACE VIEW cascade_spine AS SELECT brand, event, event AS root, toUInt32(0) AS generation, CAST([], 'Array(UInt128)') AS brought FROM interactions",
     "announced": "ALTER TABLE stage_changes DELETE WHERE to_stage = 'advocacy' SETTINGS mutations_sync = 2",
     "announcements": "INSERT INTO stage_changes (brand, customer, from_stage, to_stage, sequence) VALUES ('x', 1, 'audience', 'none', 99)",
 }

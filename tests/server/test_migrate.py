@@ -23,6 +23,8 @@ COLUMNS = """
     FROM system.columns WHERE database = currentDatabase() ORDER BY table, position
 """
 
+BOOK = "SELECT name, statement, checksum FROM migrations FINAL ORDER BY name, statement"
+
 
 def described(client):
     """Return tables, views and columns as ClickHouse tells them, without the database's own name."""
@@ -33,6 +35,19 @@ def described(client):
             for row in client.query(sql).result_rows
         ]
     return found
+
+
+def four_migrate(dsn):
+    """Have four processes migrate a database at once, and all of them end well."""
+    environment = {"PATH": "", "JOURNEY_STORE": dsn}
+    running = [
+        subprocess.Popen(
+            [JOURNEY, "migrate"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    ended = [(*process.communicate(), process.returncode) for process in running]
+    assert [code for _, _, code in ended] == [0] * 4, ended
 
 
 def sql_of(printed):
@@ -80,21 +95,21 @@ def test_the_default_model_is_put_in_force_where_there_is_none_and_no_other_is_r
 def test_several_that_migrate_an_empty_database_at_once_all_end_well(journey, dsn, clickhouse):
     reference = clickhouse.fresh_database()
     journey("migrate", JOURNEY_STORE=reference)
-    command = [JOURNEY, "migrate"]
-    environment = {"PATH": "", "JOURNEY_STORE": dsn}
-    running = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    ended = [(*process.communicate(), process.returncode) for process in running]
-    assert [code for _, _, code in ended] == [0] * 4, ended
+    four_migrate(dsn)
     with closing(ClickHouse(dsn)) as store, closing(ClickHouse(reference)) as expected:
         assert described(store.client) == described(expected.client)
-        book = "SELECT name, statement, checksum FROM migrations FINAL ORDER BY name, statement"
-        assert store.rows(book) == expected.rows(book)
+        assert store.rows(BOOK) == expected.rows(BOOK)
         model = "SELECT * EXCEPT (toml) FROM model_in_force AS f INNER JOIN models AS m ON m.model = f.model"
         assert len({row["model"] for row in store.rows(model)}) == 1
     assert "nothing to do" in journey("migrate")
+
+
+def test_several_that_make_changed_views_anew_at_once_all_end_well(dsn, store):
+    before = described(store.client), store.rows(BOOK)
+    views = "SELECT name, statement, 'of before' FROM migrations FINAL WHERE name LIKE '0012%'"
+    store.client.command(f"INSERT INTO migrations (name, statement, checksum) {views}")
+    four_migrate(dsn)
+    assert (described(store.client), store.rows(BOOK)) == before
 
 
 @pytest.mark.parametrize(

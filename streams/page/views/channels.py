@@ -90,6 +90,7 @@ ORDER BY steps DESC, before, after
         Column("median_gap_s", "Median time between", "duration"),
     ),
     draw=_matrix,
+    reads=("window",),
     empty="Nobody has come a second time in this period: choose a longer one, or load more events.",
     link=_step_of,
 )
@@ -170,6 +171,7 @@ ORDER BY count() DESC, place
         Column("median_s", "Median wait", "duration"),
     ),
     draw=_places,
+    reads=("window",),
     parameters=_days,
     empty="No purchase followed a look on the other side of the counter: looks and purchases need the same `product`, and"
     " those in a store their `place`. A longer window, or period, may show some.",

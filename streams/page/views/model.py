@@ -70,6 +70,25 @@ _TYPE = r"(?:\*|[a-z_]+)\.[a-z_]+"
 _FACTORS = rf"|{_TYPE}=\d+(\.\d+)?(, ?{_TYPE}=\d+(\.\d+)?)*"
 
 
+_CHANGES = (
+    *(
+        Field(
+            name=f"threshold_{stage.label}", label=named(stage), kind="number", low=1e-6,
+            group="Thresholds: scores that make the stage",
+        )
+        for stage in reversed(STAGES)
+    ),
+    *(
+        Field(
+            name=f"half_life_{stage.label}", label=named(stage), kind="number", low=0.01, high=36_500,
+            group="Half-lives of evidence, in days",
+        )
+        for stage in reversed(STAGES)
+    ),
+    Field(name="weights", label="Types, such as social.share=0.5, *.purchase=2", pattern=_FACTORS, group="Weights, times"),
+)  # fmt: skip
+
+
 def _parameters(scope: Scope) -> dict[str, Any]:
     pairs = [pair.split("=") for pair in re.split(", ?", scope.own["weights"]) if pair]
     types = [kind for kind, _ in pairs]
@@ -81,6 +100,11 @@ def _parameters(scope: Scope) -> dict[str, Any]:
         "thresholds": [float(scope.own[f"threshold_{stage.label}"] or 0) for stage in STAGES],
         "types": ["", *types],  # transform() wants one
         "factors": [1.0, *(float(factor) for _, factor in pairs)],
+    }
+
+
+def _who(scope: Scope) -> dict[str, Any]:
+    return _parameters(scope) | {
         "was": int(scope.own["was"] or 0),
         "becomes": int(scope.own["becomes"] or -1),
     }
@@ -140,6 +164,7 @@ MOVES = Panel(
     parameters=_parameters,
     derive=_told,
     draw=_draw,
+    reads=tuple(field.name for field in _CHANGES),
     link=lambda row, scope: _address(scope, row["now"], row["then"]),
     columns=(
         Column("stage_now", "Now"),
@@ -162,7 +187,7 @@ def _panels(scope: Scope) -> Sequence[Panel]:
         title=f"Customers: {named(was)} now{then}",
         counts="Customers, each once, by the query that counted them; touches and revenue are those of all time.",
         sql=_WHO,
-        parameters=_parameters,
+        parameters=_who,
         columns=(
             Column("customer", "Customer", "customer"),
             Column("touches", "Touches", "number"),
@@ -181,21 +206,7 @@ VIEW = View(
     lead="Who would stand where under another A-Path model, on all of history; nothing is changed. Leave empty what is to "
     "stay as it is. journey whatif tries any model file, journey model apply puts one in force.",
     fields=(
-        *(
-            Field(
-                name=f"threshold_{stage.label}", label=named(stage), kind="number", low=1e-6,
-                group="Thresholds: scores that make the stage",
-            )
-            for stage in reversed(STAGES)
-        ),
-        *(
-            Field(
-                name=f"half_life_{stage.label}", label=named(stage), kind="number", low=0.01, high=36_500,
-                group="Half-lives of evidence, in days",
-            )
-            for stage in reversed(STAGES)
-        ),
-        Field(name="weights", label="Types, such as social.share=0.5, *.purchase=2", pattern=_FACTORS, group="Weights, times"),
+        *_CHANGES,
         Field(name="was", label="Now", kind="hidden", pattern="|[0-5]"),
         Field(name="becomes", label="Then", kind="hidden", pattern="|[0-5]"),
     ),

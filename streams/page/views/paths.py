@@ -23,42 +23,38 @@ CUSTOMERS = (
 PATHS = """
     WITH
         {instants:Array(DateTime64(6, 'UTC'))} AS instants,
+        (SELECT model FROM model_in_force) AS model_now,
         (SELECT half_lives FROM model_in_force) AS half_lives,
         (SELECT thresholds FROM model_in_force) AS thresholds
-    SELECT
-        customer,
-        arrayMap(n -> if(first_at > instants[n], -1, arrayMax(arrayMap(
-            (position, slots, grown) -> if(position > 0
-                AND arraySum((slot, g) -> if(slot <= n, g, 0), slots, grown)
-                    * exp2((1735689600000000 - toUnixTimestamp64Micro(instants[n])) / (half_lives[position] * 1000000))
-                    >= thresholds[position] * (1 - 1e-9), position, 0),
-            positions, slots_of, grown_of))), range(1, length(instants) + 1)) AS path
+    SELECT customer, arrayMap((highest, at) -> if(min(first_at) > at, -1, highest), maxForEach(held), instants) AS path
     FROM
     (
-        SELECT customer, min(first_at) AS first_at,
-            groupArray(position) AS positions, groupArray(slots) AS slots_of, groupArray(grown) AS grown_of
+        SELECT
+            c.customer AS customer,
+            e.position AS position,
+            min(e.first_at) AS first_at,
+            arrayMap(
+                (grown, at) -> toInt8(if(position > 0
+                    AND grown * exp2((1735689600000000 - toUnixTimestamp64Micro(at)) / (half_lives[position] * 1000000))
+                        >= thresholds[position] * (1 - 1e-9), position, 0)),
+                sumForEach(e.grown), instants) AS held
         FROM
         (
-            SELECT c.customer AS customer, e.position AS position, min(e.first_at) AS first_at,
-                groupArray(e.slot) AS slots, groupArray(e.grown) AS grown
-            FROM
-            (
-                SELECT handle, toInt8(position) AS position, toUInt16(1 + arrayCount(i -> time > i, instants)) AS slot,
-                    min(time) AS first_at, sum(grown) AS grown
-                FROM touch_evidence(model = (SELECT model FROM model_in_force))
-                WHERE brand = {brand:String} AND time <= instants[-1]
-                GROUP BY handle, position, slot
-                UNION ALL
-                SELECT handle, toInt8(0) AS position, toUInt16(0) AS slot, min(time) AS first_at, toFloat64(0) AS grown
-                FROM interactions
-                WHERE brand = {brand:String} AND time <= instants[-1] AND NOT startsWith(type, 'identity.')
-                GROUP BY handle
-            ) AS e
-            INNER JOIN customers AS c ON c.handle = e.handle
-            GROUP BY customer, position
-        )
-        GROUP BY customer
+            SELECT handle, toInt8(position) AS position, min(time) AS first_at,
+                sumForEach(arrayMap(at -> if(time <= at, grown, 0), instants)) AS grown
+            FROM touch_evidence(model = model_now)
+            WHERE brand = {brand:String} AND time <= instants[-1]
+            GROUP BY handle, position
+            UNION ALL
+            SELECT handle, toInt8(0) AS position, CAST(first_seen, 'DateTime64(6, \\'UTC\\')') AS first_at,
+                arrayResize(emptyArrayFloat64(), length(instants)) AS grown
+            FROM evidence
+            WHERE model = model_now AND brand = {brand:String} AND first_seen <= instants[-1]
+        ) AS e
+        INNER JOIN customers AS c ON c.handle = e.handle
+        GROUP BY customer, position
     )
+    GROUP BY customer
 """
 _NAMES = ("without a stage", "Attention", "Attraction", "Affinity", "Audience", "Advocacy")
 _DAY = timedelta(days=1)

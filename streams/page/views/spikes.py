@@ -130,6 +130,7 @@ _SERIES = Panel(
         Column("begins", "Begins a spike"),
     ),
     draw=_draw,
+    reads=(),
     parameters=_parameters,
     derive=_expected,
     empty="Nobody recommended or attacked the brand in this period: shares, reviews, referrals and ratings do, by the model"

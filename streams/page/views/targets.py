@@ -76,6 +76,7 @@ ORDER BY due, stage, channel
         ),
         draw=_draw,
         wide=False,
+        reads=(),
         empty='No target is set. Set one: journey sql "INSERT INTO targets (brand, stage, channel, due, customers, note) VALUES'
         f" ('{brand}', 'advocacy', '', '{due:%Y-%m-%d}', 500, 'why')\"",
         link=_address,

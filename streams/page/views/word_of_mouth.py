@@ -215,6 +215,7 @@ ORDER BY customers DESC, touches DESC, root
     ),
     draw=_cascades,
     wide=False,
+    reads=(),
     empty="No cascade began in this period.",
     link=_cascade,
 )
@@ -255,6 +256,7 @@ ORDER BY rank, customer
     ),
     draw=_influencers,
     wide=False,
+    reads=(),
     empty="Nobody has followed anybody yet: send `cause` with events.",
 )
 
