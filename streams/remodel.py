@@ -100,16 +100,16 @@ def evidence_sql(
         Condition on which anything is inserted at all.
     """
     sums = ", ".join(f"sumOrNullIf(grown, position = {int(stage)}) AS {stage.label}" for stage in STAGES)
-    channel = "if(mapContains(channel_of, splitByChar('.', type)[1]), channel_of[splitByChar('.', type)[1]], 'other')"
-    sign = "if(mapContains(sign_of, type), sign_of[type], sign_of[concat('*.', splitByChar('.', type)[2])])"
+    channel = (
+        "transform(substringIndex(type, '.', 1), {areas:Array(String)}, {channels:Array(String)}, 'other')"
+    )
+    verb = "transform(concat('*.', substringIndex(type, '.', -1)), {types:Array(String)}, {signs:Array(Int8)}, toInt8(0))"
+    sign = f"transform(type, {{types:Array(String)}}, {{signs:Array(Int8)}}, {verb})"
     touches = ", ".join(f"countIf(channel = '{name}') AS touches_{name}" for name in CHANNELS)
     names = ", ".join(stage.label for stage in STAGES)
     return f"""
         INSERT INTO evidence (model, brand, handle, {names}, touches_social, touches_web, touches_store,
             touches_support, touches_direct, touches_other, revenue, first_seen, last_seen, _partition, _offset)
-        WITH
-            mapFromArrays({{areas:Array(String)}}, {{channels:Array(String)}}) AS channel_of,
-            mapFromArrays({{types:Array(String)}}, {{signs:Array(Int8)}}) AS sign_of
         SELECT {{model:String}}, t.brand, t.handle, {names}, touches_social, touches_web, touches_store,
             touches_support, touches_direct, touches_other, revenue, first_seen, last_seen, _partition, _offset
         FROM

@@ -27,6 +27,8 @@ FROM identity_map
 GROUP BY handle
 COMMENT 'Which customer each handle belongs to. A customer is named by the smallest of its handles';
 
+-- What a type says (channel, sign) is asked with functions from string to string, here and below: ClickHouse asks those once
+-- a type (LowCardinality) and not once a row.
 CREATE VIEW touchpoints
 AS WITH
     (SELECT channels FROM model_in_force) AS channel_of,
@@ -36,7 +38,7 @@ SELECT
     c.customer AS customer,
     i.time AS time,
     i.type AS type,
-    toLowCardinality(if(mapContains(channel_of, splitByChar('.', i.type)[1]), channel_of[splitByChar('.', i.type)[1]], 'other')) AS channel,
+    transform(substringIndex(i.type, '.', 1), mapKeys(channel_of), mapValues(channel_of), 'other') AS channel,
     CAST(channel = 'store', 'Bool') AS offline,
     i.content AS content,
     i.product AS product,
@@ -45,7 +47,8 @@ SELECT
     i.device AS device,
     i.amount AS amount,
     i.currency AS currency,
-    i.amount * if(mapContains(sign_of, i.type), sign_of[i.type], sign_of[concat('*.', splitByChar('.', i.type)[2])]) AS revenue,
+    i.amount * transform(i.type, mapKeys(sign_of), mapValues(sign_of),
+        transform(concat('*.', substringIndex(i.type, '.', -1)), mapKeys(sign_of), mapValues(sign_of), toInt8(0))) AS revenue,
     i.rating AS rating,
     i.sentiment AS sentiment,
     i.cause AS cause,
@@ -66,7 +69,7 @@ AS WITH (SELECT channels FROM model_in_force) AS channel_of
 SELECT
     brand,
     minute,
-    toLowCardinality(if(mapContains(channel_of, splitByChar('.', type)[1]), channel_of[splitByChar('.', type)[1]], 'other')) AS channel,
+    transform(substringIndex(type, '.', 1), mapKeys(channel_of), mapValues(channel_of), 'other') AS channel,
     type,
     sum(touches) AS touches
 FROM minute_counts

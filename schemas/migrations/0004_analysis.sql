@@ -291,6 +291,7 @@ AS WITH
         FROM model_weights FINAL
         WHERE model = (SELECT model FROM model_in_force) AND weight > 0 AND stage NOT IN ('none', 'attention')
     ) AS engaging,
+    arrayMap(_ -> 1, engaging) AS yes,
     toUnixTimestamp64Micro(now64(6)) - {days:UInt32} * 86400000000 AS from_us
 SELECT
     brand,
@@ -317,7 +318,7 @@ FROM
             brand,
             content,
             time,
-            has(engaging, toString(type)) OR has(engaging, concat('*.', splitByChar('.', type)[2])) OR ifNull(revenue > 0, false) AS engaged
+            transform(type, engaging, yes, 0) OR transform(concat('*.', substringIndex(type, '.', -1)), engaging, yes, 0) OR ifNull(revenue > 0, false) AS engaged
         FROM touchpoints
         WHERE content != ''
     )
@@ -363,16 +364,17 @@ COMMENT 'Targets, and how far each is reached now';
 -- listed as neutral. Such touches are stored and counted, and give no evidence. Identity events are no touches.
 CREATE VIEW unmapped_types
 AS WITH
-    (SELECT groupUniqArray(toString(type)) FROM model_weights FINAL WHERE model = (SELECT model FROM model_in_force)) AS known
+    (SELECT groupUniqArray(toString(type)) FROM model_weights FINAL WHERE model = (SELECT model FROM model_in_force)) AS known,
+    arrayMap(_ -> 1, known) AS yes
 SELECT
     type,
-    splitByChar('.', type)[1] AS area,
+    substringIndex(type, '.', 1) AS area,
     uniqExact(brand) AS brands,
     count() AS touches,
     uniqExact(customer) AS customers,
     min(time) AS first_seen,
     max(time) AS last_seen
 FROM touchpoints
-WHERE NOT has(known, toString(type)) AND NOT has(known, concat('*.', splitByChar('.', type)[2]))
+WHERE NOT transform(type, known, yes, 0) AND NOT transform(concat('*.', substringIndex(type, '.', -1)), known, yes, 0)
 GROUP BY type
 COMMENT 'Types of touches that no rule of the model in force knows';

@@ -12,6 +12,8 @@ ALTER TABLE interactions
 CREATE VIEW advocacy_touches
 AS WITH
     (SELECT groupArray((type, weight, rating_min, rating_max, sentiment_min, sentiment_max, amount_min, amount_max)) FROM model_weights FINAL WHERE model = {model:String} AND stage = 'advocacy' AND weight != 0) AS rules,
+    arrayMap(r -> r.1, rules) AS patterns,
+    arrayMap(_ -> 1, rules) AS yes,
     (SELECT channels FROM model_in_force) AS channel_of,
     map('unshare', 'share', 'unreview', 'review', 'withdrawn_content', 'user_content', 'unlike', 'like', 'uncomment', 'comment', 'unfollow', 'follow', 'leave', 'join', 'unimpression', 'impression', 'undo_check_in', 'check_in') AS reversed
 SELECT
@@ -22,7 +24,7 @@ SELECT
     toLowCardinality(if(t.weighed > 0, 'for', 'against')) AS direction,
     t.weighed AS weight,
     t.type AS type,
-    toLowCardinality(if(mapContains(channel_of, splitByChar('.', t.type)[1]), channel_of[splitByChar('.', t.type)[1]], 'other')) AS channel,
+    transform(substringIndex(t.type, '.', 1), mapKeys(channel_of), mapValues(channel_of), 'other') AS channel,
     t.place AS place,
     t.product AS product,
     t.content AS content
@@ -35,15 +37,17 @@ FROM
         FROM
         (
             SELECT brand, time, type, handle, place, product, content,
-                mapContains(reversed, splitByChar('.', toString(type))[2]) AS undoes,
-                if(undoes, concat(splitByChar('.', toString(type))[1], '.', reversed[splitByChar('.', toString(type))[2]]), toString(type)) AS done,
-                arrayFilter(r -> r.1 = toString(type) OR r.1 = concat('*.', splitByChar('.', toString(type))[2]), rules) AS of_type,
+                substringIndex(type, '.', -1) AS verb,
+                transform(verb, mapKeys(reversed), mapValues(reversed), '') AS undone,
+                undone != '' AS undoes,
+                if(undoes, concat(substringIndex(type, '.', 1), '.', undone), toString(type)) AS done,
+                arrayFilter(r -> r.1 = toString(type) OR r.1 = concat('*.', verb), rules) AS of_type,
                 arraySum(r -> if((r.3 IS NULL OR rating >= r.3) AND (r.4 IS NULL OR rating <= r.4)
                     AND (r.5 IS NULL OR sentiment >= r.5) AND (r.6 IS NULL OR sentiment <= r.6)
                     AND (r.7 IS NULL OR toFloat64(amount) >= r.7) AND (r.8 IS NULL OR toFloat64(amount) <= r.8), r.2, 0.), of_type) AS weighed
             FROM interactions
             WHERE time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')} AND NOT startsWith(type, 'identity.')
-                AND (undoes OR notEmpty(of_type))
+                AND (undoes OR transform(type, patterns, yes, 0) OR transform(concat('*.', verb), patterns, yes, 0))
         )
     )
 ) AS t

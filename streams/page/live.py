@@ -32,6 +32,11 @@ class Live:
         self._over = False
 
     @property
+    def watched(self) -> bool:
+        """Whether somebody watches."""
+        return self._watching > 0
+
+    @property
     def full(self) -> bool:
         """Whether no more watchers are taken."""
         return self._watching >= _MOST

@@ -48,13 +48,13 @@ def opened_page(settings: Settings, *, clock: Clock = system_clock) -> Iterator[
 
 
 def _keep_warm(page: Page, over: threading.Event) -> None:
-    """Draw the first view now and then, in a twentieth of the time at most: whoever comes need not wait for it."""
+    """Draw views as they open now and then, in a twentieth of the time at most: whoever comes need not wait for them."""
     while not over.is_set():
         began = time.monotonic()
         try:
             page.warm()
         except (QueryError, StoreError) as error:
-            _log.warning("the first view cannot be drawn: %s", error)
+            _log.warning("views cannot be drawn before they are asked for: %s", error)
         over.wait(max(_PAUSE_S, 20 * (time.monotonic() - began)))
 
 

@@ -31,7 +31,9 @@ __all__ = ["Page"]
 _MOST_BYTES = 10_000  # of a form
 _MOST_SAID = 100
 _OLDEST_S = 30.0  # of a figure while the tables stay as they are: customers lapse without an event
-_STALE_S = 120.0  # of the first view, shown at once while the page, being live, asks for the present one
+_STALE_S = (
+    120.0  # of a view that is opened: shown at once while the page, being live, asks for the present one
+)
 _MOST_QUERY = 4_000  # of a URL's query
 _HTML = "text/html; charset=utf-8"
 _FAILURES = (QueryError, StoreError, BusyError, ScopeError)
@@ -102,8 +104,7 @@ class Page:
             raise ScopeError(f"the address has more than {_MOST_QUERY} characters")
         query = dict(parse_qsl(request.url.query))
         live, said = query.pop("fragment", None), query.pop("said", None)
-        opens = view is self._first and not query.keys() - {"brand"} and live is None and said is None
-        opens = opens and "panel" not in request.path_params
+        opens = live is None and said is None and "panel" not in request.path_params
         want = await self._want(_STALE_S if opens else 0.0)
         known = (await self._reader.kept("brands", want, brands)).answer
         if not known and opens:  # the first brand is not to be waited for
@@ -155,14 +156,16 @@ class Page:
             return Kept(want.version, want.now, failed)
 
     def warm(self) -> None:
-        """Draw the first view as it opens, so that it is there for whoever comes; for a thread of its own."""
+        """Draw the first view as it opens, and the others while somebody watches; for a thread of its own."""
         now = self._now()
         found = self._reader.warm("version", Want("", now), version).answer
         want = Want(found, now)
-        scope = read({}, self._reader.warm("brands", want, brands).answer, self._first.fields, now)
-        for panel in self._first.panels(scope):
-            seen = panel.seen(scope)
-            self._reader.warm(_key(self._first, panel, seen), want, partial(_made, self._first, panel, seen))
+        known = self._reader.warm("brands", want, brands).answer
+        for view in self._views.values() if self.live.watched else [self._first]:
+            scope = read({}, known, view.fields, now)
+            for panel in view.panels(scope) if view.listed else ():
+                seen = panel.seen(scope)
+                self._reader.warm(_key(view, panel, seen), want, partial(_made, view, panel, seen))
 
     async def _csv(self, request: Request) -> Response:
         return await self._download(request, self._lines)
