@@ -63,6 +63,8 @@ class Panel:
         Address that a row leads to: exactly what it counts; None for none.
     wide
         Takes the whole width.
+    fresh_s
+        Seconds after which it is asked again although the tables did not change: it tells of something else too.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Panel:
     empty: str = "There is nothing in this period: choose a longer one."
     link: Callable[[Row, Scope], str | None] = lambda _, __: None
     wide: bool = True
+    fresh_s: float | None = None
 
 
 Action = Callable[[ClickHouse, Mapping[str, str], str, int], str]
