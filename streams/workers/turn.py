@@ -2,11 +2,13 @@
 
 Whose turn it is stands in the table `fences`, as the owner of a partition does: whoever takes it enters the next generation,
 and what an earlier one still writes with `insert` adds nothing. Whoever has it says so once a second; others wait until it
-ends, or until nothing was said for some seconds. So patience decides when a turn passes on, and the fence that no row is
-written twice.
+ends, until nothing was said for some seconds, or until its process is seen to have ended. So patience decides when a turn
+passes on, and the fence that no row is written twice.
 """
 
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -63,7 +65,7 @@ class Turn:
     def _take(self) -> None:
         while True:
             owner = self._store.fence.owner(self._name, 0)
-            if owner is not None and owner[1] < _SILENT_S:
+            if owner is not None and owner[1] < _SILENT_S and not _has_ended(owner[0]):
                 self._waiting(owner[0])
                 time.sleep(_LOOK_S)
                 continue
@@ -92,3 +94,17 @@ class Turn:
             self._store.fence.leave(self._name, 0)
         except StoreError as error:
             _log.warning("others wait for %.0f s: %s", _SILENT_S, error)
+
+
+def _has_ended(owner: str) -> bool:
+    """Return whether a process, by host and id, is of this machine and is there no more."""
+    host, _, process = owner.rpartition(":")
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is somebody else's
+        pass
+    return False

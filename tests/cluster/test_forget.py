@@ -186,48 +186,44 @@ def test_events_that_come_meanwhile_are_hers_until_it_is_finished_and_others_los
         assert handles_of(store, HERS[0]) in ([HERS[0]], sorted(HERS))
 
 
-def test_two_at_once_take_turns_and_count_nobody_twice(working):
+def test_several_at_once_take_turns_and_one_that_stood_still_counts_nobody_twice(working):
     working.publish(history(), size=10)
     working.settle()
-    whom = [EMAIL, f"phone:{ANN['phone']}", "email:p1@example.org", f"loyalty:{ANN['loyalty']}"]
-    commands = [
-        subprocess.Popen([JOURNEY, "forget", one, "--json"], env=working.environment, stdout=subprocess.PIPE)
-        for one in whom
-    ]
-    told = [json.loads(command.communicate(timeout=110)[0]) for command in commands]
-    assert [command.returncode for command in commands] == [0] * len(whom)
-    hers_, friend = [told[0], told[1], told[3]], told[2]
-    assert sorted(one["erased"]["events"] for one in hers_) == [0, 0, 5]
-    assert sum(bool(one["receipt"]) for one in hers_) == 1
-    assert friend["receipt"]
-    working.settle()
-    with closing(working.store()) as store:
-        kept = store.rows("SELECT receipt, events FROM erasures ORDER BY events")
-        assert {row["receipt"] for row in kept} == {one["receipt"] for one in told if one["receipt"]}
-        assert len(kept) == 2
-    assert_gone(working)
-
-
-def test_one_that_stood_still_while_another_went_on_adds_nothing_twice(working):
-    working.publish(history(), size=10)
-    working.settle()
-    forget = [JOURNEY, "forget", EMAIL, "--json"]
-    stopped = subprocess.Popen(
-        forget,
-        env=working.environment | {"JOURNEY_FAULT": "erasure.receipt.before:1:STOP"},
-        stdout=subprocess.PIPE,
-    )
+    stopped = started(working, EMAIL, JOURNEY_FAULT="erasure.receipt.before:1:STOP")
     try:
         os.waitpid(stopped.pid, os.WUNTRACED)
         other = working.json("forget", EMAIL)
         assert other["receipt"] == "", "the erasure was finished, and then nothing was known of her"
     finally:
         stopped.send_signal(signal.SIGCONT)
-    told = json.loads(stopped.communicate(timeout=60)[0])
-    assert stopped.returncode == 0
+    first = answered(stopped)
+    assert first["erased"]["events"] == 5
+
+    working.publish(hers("again", datetime.now(UTC).isoformat()))
+    working.settle()
+    whom = [EMAIL, f"phone:{ANN['phone']}", f"loyalty:{ANN['loyalty']}", "email:p1@example.org"]
+    *again, friend = map(answered, [started(working, one) for one in whom])
+    assert sorted((one["erased"]["events"], bool(one["receipt"])) for one in again) == [
+        (0, False),
+        (0, False),
+        (5, True),
+    ]
+    working.settle()
     with closing(working.store()) as store:
-        (kept,) = store.rows("SELECT receipt, events FROM erasures")
-    assert kept == {"receipt": told["receipt"], "events": told["erased"]["events"]} == {
-        "receipt": told["receipt"], "events": 5,
-    }  # fmt: skip
+        kept = {row["receipt"]: row["events"] for row in store.rows("SELECT receipt, events FROM erasures")}
+        told = [one for one in (first, friend, *again) if one["receipt"]]
+        assert kept == {one["receipt"]: one["erased"]["events"] for one in told}
+        assert store.rows("SELECT count() AS n FROM erasures") == [{"n": 3}]
     assert_gone(working)
+
+
+def started(deployment, whom, **more):
+    return subprocess.Popen(
+        [JOURNEY, "forget", whom, "--json"], env=deployment.environment | more, stdout=subprocess.PIPE
+    )
+
+
+def answered(command):
+    out, _ = command.communicate(timeout=100)
+    assert command.returncode == 0
+    return json.loads(out)
