@@ -30,9 +30,9 @@ _OF_BRAND = (
     "alert_figures",
 )
 _OF_EVERYBODY = ("models", "model_stages", "model_weights", "model_changes", "migrations")
-_JOIN_ORDER = ", ".join(f"{name} = {value}" for name, value in SERVER_SETTINGS.items())
+_OF_SERVERS = ", ".join(f"{name} = {value}" for name, value in SERVER_SETTINGS.items())
 _SETTINGS = (
-    f"{_JOIN_ORDER}, readonly = 2 READONLY, max_execution_time = 120 MAX 600, max_memory_usage = 4000000000 MAX 4000000000,"
+    f"{_OF_SERVERS}, readonly = 2 READONLY, max_execution_time = 120 MAX 600, max_memory_usage = 4000000000 MAX 4000000000,"
     " max_concurrent_queries_for_user = 10 READONLY"
 )
 _QUOTA = "KEYED BY user_name FOR INTERVAL 1 hour MAX queries = 20000, errors = 2000, execution_time = 7200"

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from journey.cascades import Naming, edges, nodes
+from streams.clock import exact
 from streams.store import ClickHouse
 
 __all__ = ["SCOPES", "Leading", "Touch", "Window", "leading", "touches_of"]
@@ -150,8 +151,8 @@ class _Search:
         window = self._window
         rows = self._query(
             _TOUCHES,
-            since=_moment(window.since),
-            until=_moment(window.until),
+            since=exact(window.since),
+            until=exact(window.until),
             sign=window.direction,
             **{name: window.scope.get(name, "") for name in SCOPES},
         )
@@ -199,14 +200,12 @@ class _Search:
             found = edges(known.values())
             return next(known[event].cause for event, edge in found.items() if edge.parent == root), "", ""
         at_us = known[root].time_us
-        ((kind, content),) = self._query(
+        rows = self._query(
             "SELECT type, content FROM interactions WHERE brand = {brand:String} AND event = toUInt128({root:String})"
             " AND toUnixTimestamp64Micro(time) = {at:Int64} AND toDate32(time) = toDate32(fromUnixTimestamp64Micro({at:Int64}, 'UTC'))",
             root=str(root),
             at=at_us,
         )
-        return known[root].id, str(kind), str(content)
-
-
-def _moment(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S.%f")  # the client would cut microseconds off
+        for kind, content in rows:
+            return known[root].id, str(kind), str(content)
+        return known[root].id, "", ""  # whoever sent it was forgotten meanwhile

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-__all__ = ["EPOCH", "Clock", "from_us", "system_clock", "to_us"]
+__all__ = ["EPOCH", "Clock", "exact", "from_us", "system_clock", "to_us"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Clock = Callable[[], int]  # int64 microseconds since 1970, UTC
@@ -29,3 +29,12 @@ def to_us(at: datetime) -> int:
     """Return microseconds since 1970, UTC; `at` must be aware."""
     delta = at - EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def exact(at: datetime) -> str:
+    """Return an instant for a parameter of a query: of a datetime ClickHouse's client cuts the microseconds off.
+
+    >>> exact(from_us(1_735_689_600_000_001))
+    '2025-01-01 00:00:00.000001'
+    """
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"

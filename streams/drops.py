@@ -1,7 +1,8 @@
 """Dropping dead letters: deleted for good, and counted in `erasures`, so that the books hold."""
 
-from streams.clock import from_us
-from streams.erasure import WHOLLY
+import pyarrow as pa
+
+from streams.erasure import WHOLLY, Insert
 from streams.faults import boundary
 from streams.store import ClickHouse
 
@@ -10,19 +11,21 @@ __all__ = ["PLACE", "finish"]
 PLACE = "letter_partition, letter_offset, letter_index, letter_topic"
 
 
-def finish(store: ClickHouse, now_us: int) -> int:
-    """Delete what is on the list; return how many."""
+def finish(store: ClickHouse, insert: Insert, now_us: int) -> int:
+    """Delete what is on the list; return how many. Only one may do so at a time."""
     total = 0
     for row in store.rows("SELECT receipt, count() AS letters FROM dead_letter_drops GROUP BY receipt"):
         if not store.rows(
             "SELECT 1 FROM erasures WHERE receipt = {receipt:String}", {"receipt": row["receipt"]}
         ):
+            kept = {
+                "receipt": [row["receipt"]],
+                "at": pa.array([now_us], pa.timestamp("us", "UTC")),
+                "what": ["dead letters"],
+                "dead_letters": pa.array([row["letters"]], pa.uint64()),
+            }
             with boundary("letters.receipt"):
-                store.client.insert(
-                    "erasures",
-                    [[row["receipt"], from_us(now_us), "dead letters", row["letters"]]],
-                    column_names=["receipt", "at", "what", "dead_letters"],
-                )
+                insert("erasures", pa.table(kept))
         with boundary("letters.delete"):
             store.client.command(
                 f"ALTER TABLE {store.parts_of('dead_letters')} DELETE WHERE (_partition, _offset, _index, topic) IN"

@@ -76,7 +76,7 @@ class Embedded:
         self.log.skip_to(max(known, default=0))
         self._position = self.log.committed
         self.finish_erasures()
-        drops.finish(self.store, self.clock())
+        drops.finish(self.store, self.store.insert, self.clock())
         if self.log.last > self._position:
             _log.info("processing %d frames that were accepted before", self.log.last - self._position)
             self.drain()
@@ -194,9 +194,9 @@ class Embedded:
     def finish_erasures(self) -> None:
         """Erase the customers of whom `streams.forget` has said so; what the log had of them was processed before."""
         for receipt in erasure.pending(self.store):
-            erasure.keep_receipt(self.store, receipt, self.clock())
-            erasure.recount_minutes(self.store)
-            erasure.delete(self.store)
+            erasure.keep_receipt(self.store, self.store.insert, receipt, self.clock())
+            erasure.recount_minutes(self.store, receipt)
+            erasure.delete(self.store, receipt)
             self.log.scrub()
             erasure.scrub(self.store)
             erasure.clear(self.store, receipt)

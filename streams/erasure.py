@@ -1,22 +1,25 @@
 """What an erasure does to the tables: what it would take, the receipt, the statements; each is harmless when repeated.
 
 The handles stand in the table `erasing` while it goes on, and statements read them there: ClickHouse keeps the text of
-mutations, and of queries where it is told to, and so none of them names anybody.
+mutations, and of queries where it is told to, and so none of them names anybody. A statement is about one erasure, by its
+receipt: one that comes late, when that is finished, finds no handles and does nothing.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
+
+import pyarrow as pa
 
 from streams.checks import MINUTE
-from streams.clock import from_us
 from streams.erased import tombstone
 from streams.faults import boundary
 from streams.store import ClickHouse
 
 __all__ = [
-    "ERASING",
     "WHOLLY",
     "Erased",
+    "Insert",
     "begin",
     "clear",
     "count",
@@ -31,45 +34,53 @@ __all__ = [
     "tombstones",
 ]
 
+Insert = Callable[[str, pa.Table], None]
+"""Adds rows to a table as one atomic block, or raises StoreError."""
+
+_WHEN = pa.timestamp("us", "UTC")
 _EVER = "toDateTime64('2299-01-01 00:00:00', 6, 'UTC')"  # before which nothing is taken of whom it is denied
 _NOBODY = 0  # beside the handles of a receipt: stays until their files are gone too
-ERASING = f"SELECT handle FROM erasing WHERE handle != {_NOBODY}"
-_AMONG = f"SELECT groupArray(handle) FROM ({ERASING})"
-_NAMES_ONE = (
-    "arrayExists(h -> position(bytes, concat('#', leftPad(lower(hex(h)), 16, '0'))) > 0, ({handles}))"
-)
+_ERASING = f"SELECT handle FROM erasing WHERE receipt = {{receipt:String}} AND handle != {_NOBODY}"
+_AMONG = f"SELECT groupArray(handle) FROM ({_ERASING})"
+_GIVEN = "SELECT {handles:Array(UInt64)}"
 _KEYS = (
     f"SELECT brand, {MINUTE}, type"
-    f" FROM interactions WHERE NOT startsWith(type, 'identity.') AND handle IN ({ERASING})"
+    f" FROM interactions WHERE NOT startsWith(type, 'identity.') AND handle IN ({_ERASING})"
 )
 _KEY = "(brand, minute, type)"
 
 # An alert whose message has a touch of hers for an example: by brand and time, as messages name nobody.
-_HERS = f"SELECT {{}} FROM interactions WHERE handle IN ({ERASING})"
+_HERS = f"FROM interactions WHERE handle IN ({_ERASING})"
 _EXAMPLE_TIMES = "arrayMap(e -> parseDateTime64BestEffortOrZero(JSONExtractString(e, 'at'), 6, 'UTC'), JSONExtractArrayRaw(reason, 'examples'))"
+
+
+def _names_one(handles: str) -> str:
+    """Return the condition under which a dead letter names one of the handles in an array that a query gives."""
+    return f"arrayExists(h -> position(bytes, concat('#', leftPad(lower(hex(h)), 16, '0'))) > 0, ({handles}))"
+
 
 # Table to what ALTER does to it. Links go first: what is restored from the tables then knows the handles alone. Alerts are looked up by
 # interactions, and so go before them.
 _ALTERED: dict[str, str] = {
-    "identity_links": f"DELETE WHERE left_handle IN ({ERASING}) OR right_handle IN ({ERASING})",
-    "evidence": f"DELETE WHERE handle IN ({ERASING})",
+    "identity_links": f"DELETE WHERE left_handle IN ({_ERASING}) OR right_handle IN ({_ERASING})",
+    "evidence": f"DELETE WHERE handle IN ({_ERASING})",
     "alerts": (
         """UPDATE reason = replaceRegexpOne(reason, '"examples":\\[.*?\\],"cascade"', '"examples":[],"cascade"')"""
-        f" WHERE brand IN ({_HERS.format('brand')}) AND hasAny({_EXAMPLE_TIMES}, ({_HERS.format('groupArray(time)')}))"
+        f" WHERE brand IN (SELECT brand {_HERS}) AND hasAny({_EXAMPLE_TIMES}, (SELECT groupArray(time) {_HERS}))"
     ),
     "interactions": (
-        f"DELETE WHERE handle IN ({ERASING}), UPDATE"
-        f" kinds = arrayFilter((kind, handle) -> handle NOT IN ({ERASING}), kinds, handles),"
-        f" handles = arrayFilter(handle -> handle NOT IN ({ERASING}), handles) WHERE hasAny(handles, ({_AMONG}))"
+        f"DELETE WHERE handle IN ({_ERASING}), UPDATE"
+        f" kinds = arrayFilter((kind, handle) -> handle NOT IN ({_ERASING}), kinds, handles),"
+        f" handles = arrayFilter(handle -> handle NOT IN ({_ERASING}), handles) WHERE hasAny(handles, ({_AMONG}))"
     ),
-    "dead_letters": f"DELETE WHERE {_NAMES_ONE.format(handles=_AMONG)}",
+    "dead_letters": f"DELETE WHERE {_names_one(_AMONG)}",
     "identity_map": (
-        f"DELETE WHERE handle IN ({ERASING}), UPDATE"
-        f" customer = if(customer IN ({ERASING}), handle, customer),"
-        f" previous = if(previous IN ({ERASING}), handle, previous)"
-        f" WHERE customer IN ({ERASING}) OR previous IN ({ERASING})"
+        f"DELETE WHERE handle IN ({_ERASING}), UPDATE"
+        f" customer = if(customer IN ({_ERASING}), handle, customer),"
+        f" previous = if(previous IN ({_ERASING}), handle, previous)"
+        f" WHERE customer IN ({_ERASING}) OR previous IN ({_ERASING})"
     ),
-    "stage_changes": f"DELETE WHERE customer IN ({ERASING})",
+    "stage_changes": f"DELETE WHERE customer IN ({_ERASING})",
 }
 # ALTER has answered when all parts are rewritten. A lightweight DELETE would leave the rows where they are.
 WHOLLY = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
@@ -93,10 +104,14 @@ class Erased:
         return not any(getattr(self, field.name) for field in fields(self))
 
 
-def count(store: ClickHouse, handles: Collection[int] | None = None) -> Erased:
-    """Count what is known of these handles; without any given, of those that are being erased."""
-    some = ERASING if handles is None else "SELECT arrayJoin({handles:Array(UInt64)})"
-    among = _AMONG if handles is None else "SELECT {handles:Array(UInt64)}"
+def count(store: ClickHouse, handles: Collection[int]) -> Erased:
+    """Count what is known of these handles."""
+    return _counted(store, _GIVEN, {"handles": sorted(handles)})
+
+
+def _counted(store: ClickHouse, among: str, parameters: Mapping[str, Any]) -> Erased:
+    """Count what is known of handles; `among` is a query that gives them as an array."""
+    some = f"SELECT arrayJoin(({among}))"
     (row,) = store.rows(
         f"""
         SELECT
@@ -106,9 +121,9 @@ def count(store: ClickHouse, handles: Collection[int] | None = None) -> Erased:
                 WHERE left_handle IN ({some}) OR right_handle IN ({some})) AS links,
             (SELECT count() FROM stage_changes WHERE customer IN ({some})) AS announcements,
             (SELECT count() FROM interactions WHERE hasAny(handles, ({among})) AND handle NOT IN ({some})) AS mentions,
-            (SELECT count() FROM dead_letters WHERE {_NAMES_ONE.format(handles=among)}) AS dead_letters
+            (SELECT count() FROM dead_letters WHERE {_names_one(among)}) AS dead_letters
         """,
-        {} if handles is None else {"handles": sorted(handles)},
+        parameters,
     )
     return Erased(**{name: int(value) for name, value in row.items()})
 
@@ -119,7 +134,7 @@ def pending(store: ClickHouse) -> list[str]:
 
 
 def begin(  # noqa: PLR0913 - of one row
-    store: ClickHouse,
+    insert: Insert,
     receipt: str,
     handles: Collection[int],
     reason: str,
@@ -131,27 +146,37 @@ def begin(  # noqa: PLR0913 - of one row
 
     `consent` is "denied" where nothing of the handles is to be taken from then on, "granted" where it is again.
     """
-    rows = [[receipt, handle, reason, from_us(now_us), consent] for handle in sorted({_NOBODY, *handles})]
-    names = ["receipt", "handle", "reason", "asked_at", "consent"]
+    everybody = sorted({_NOBODY, *handles})
+    rows = {
+        "receipt": [receipt] * len(everybody),
+        "handle": pa.array(everybody, pa.uint64()),
+        "reason": [reason] * len(everybody),
+        "asked_at": pa.array([now_us] * len(everybody), _WHEN),
+        "consent": [consent] * len(everybody),
+    }
     with boundary("erasure.begin"):
-        store.client.insert("erasing", rows, column_names=names)
+        insert("erasing", pa.table(rows))
 
 
-def keep_receipt(store: ClickHouse, receipt: str, now_us: int) -> None:
+def keep_receipt(store: ClickHouse, insert: Insert, receipt: str, now_us: int) -> None:
     """Count what is going to be deleted, and keep that; once."""
-    if store.rows("SELECT 1 FROM erasures WHERE receipt = {receipt:String}", {"receipt": receipt}):
+    if receipt_of(store, receipt) is not None:
         return
-    found = count(store)
+    found = _counted(store, _AMONG, {"receipt": receipt})
     _bury(store, receipt)
     (asked,) = store.rows(
         "SELECT any(reason) AS reason, any(consent) AS consent FROM erasing WHERE receipt = {receipt:String}",
         {"receipt": receipt},
     )
-    what = f"consent {asked['consent']}" if asked["consent"] else "customer"
-    names = [field.name for field in fields(found)]
-    row = [receipt, from_us(now_us), what, asked["reason"], *(getattr(found, name) for name in names)]
+    row: dict[str, Any] = {
+        "receipt": [receipt],
+        "at": pa.array([now_us], _WHEN),
+        "what": [f"consent {asked['consent']}" if asked["consent"] else "customer"],
+        "reason": [asked["reason"]],
+    }
+    counts = {field.name: pa.array([getattr(found, field.name)], pa.uint64()) for field in fields(found)}
     with boundary("erasure.receipt"):
-        store.client.insert("erasures", [row], column_names=["receipt", "at", "what", "reason", *names])
+        insert("erasures", pa.table(row | counts))
 
 
 def _bury(store: ClickHouse, receipt: str) -> None:
@@ -194,36 +219,42 @@ def tombstones(store: ClickHouse) -> dict[int, int]:
     return {int(row["tombstone"]): int(row["us"]) for row in rows}
 
 
-def receipt_of(store: ClickHouse, receipt: str) -> Erased:
-    """Return what an erasure took, as its receipt says."""
+def receipt_of(store: ClickHouse, receipt: str) -> Erased | None:
+    """Return what an erasure took, as its receipt says; None while there is none."""
     names = ", ".join(field.name for field in fields(Erased))
-    (row,) = store.rows(
+    rows = store.rows(
         f"SELECT {names} FROM erasures WHERE receipt = {{receipt:String}}", {"receipt": receipt}
     )
-    return Erased(**{name: int(value) for name, value in row.items()})
+    return Erased(**{name: int(value) for name, value in rows[0].items()}) if rows else None
 
 
-def recount_minutes(store: ClickHouse) -> None:
+def recount_minutes(store: ClickHouse, receipt: str) -> None:
     """Count the minutes of erased interactions anew, without them, while those are there; nobody else may write."""
     with boundary("erasure.minutes"):
         store.client.command(
             f"ALTER TABLE {store.parts_of('minute_counts')} DELETE WHERE {_KEY} IN ({_KEYS})",
+            parameters={"receipt": receipt},
             settings=WHOLLY,
         )
         store.client.command(
             "INSERT INTO minute_counts (brand, minute, type, touches, _partition, _offset)"
             f" SELECT brand, {MINUTE}"
             " AS minute, type, count(), _partition, max(_offset) FROM interactions"
-            f" WHERE handle NOT IN ({ERASING}) AND {_KEY} IN ({_KEYS}) GROUP BY brand, minute, type, _partition",
+            f" WHERE handle NOT IN ({_ERASING}) AND {_KEY} IN ({_KEYS}) GROUP BY brand, minute, type, _partition",
+            parameters={"receipt": receipt},
             settings=store.insert_settings,
         )
 
 
-def delete(store: ClickHouse, *tables: str) -> None:
+def delete(store: ClickHouse, receipt: str, *tables: str) -> None:
     """Take the handles out of these tables, or of all; what others said that named one is kept without it."""
     for table in tables or _ALTERED:
         with boundary("erasure.delete"):
-            store.client.command(f"ALTER TABLE {store.parts_of(table)} {_ALTERED[table]}", settings=WHOLLY)
+            store.client.command(
+                f"ALTER TABLE {store.parts_of(table)} {_ALTERED[table]}",
+                parameters={"receipt": receipt},
+                settings=WHOLLY,
+            )
 
 
 def clear(store: ClickHouse, receipt: str) -> None:

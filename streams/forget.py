@@ -50,7 +50,7 @@ def forget(embedded: Embedded, handle: int, reason: str = "", consent: str = "")
         return "", found
     receipt = secrets.token_hex(16)
     keep_shared(embedded, handles, receipt)
-    erasure.begin(embedded.store, receipt, handles, reason, embedded.clock(), consent=consent)
+    erasure.begin(embedded.store.insert, receipt, handles, reason, embedded.clock(), consent=consent)
     embedded.finish_erasures()
     return receipt, found
 

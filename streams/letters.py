@@ -11,12 +11,14 @@ from streams import drops
 from streams.clock import from_us
 from streams.drops import PLACE
 from streams.engine import Outcome
+from streams.erasure import Insert
 from streams.faults import boundary
 from streams.foreign import UNKNOWN_KEY, readdressed
 from streams.frames import LETTERS, MAX_FRAME_EVENTS
 from streams.server import Server, Shell
 from streams.store import ClickHouse
 from streams.workers.poison import BETWEEN
+from streams.workers.turn import ERASING, Turn
 
 __all__ = ["Replay", "drop", "faults_of", "listed", "replay"]
 
@@ -122,22 +124,34 @@ def drop(shell: Shell, reason: str) -> int:
     """Delete the open dead letters of a reason; return how many. Killed anywhere, the next call finishes it.
 
     On a server, those whose frames workers have not acknowledged yet stay: they might be read again.
+
+    Raises
+    ------
+    FencedError
+        This process stood still for so long that another one went on; give it again.
     """
+    if not isinstance(shell, Server):
+        return _drop(shell, shell.store.insert, reason, "1")
+    with Turn(shell.store, ERASING) as turn:
+        known = " OR ".join(
+            f"(d._partition = {partition:d} AND d._offset <= {offset:d})"
+            for partition, offset in _acknowledged(shell).items()
+        )
+        return _drop(shell, turn.insert, reason, known)
+
+
+def _drop(shell: Shell, insert: Insert, reason: str, which: str) -> int:
     store, receipt = shell.store, secrets.token_hex(16)
-    drops.finish(store, shell.clock())
-    limits = _acknowledged(shell) if isinstance(shell, Server) else {}
-    known = " OR ".join(
-        f"(d._partition = {partition:d} AND d._offset <= {offset:d})" for partition, offset in limits.items()
-    )
+    drops.finish(store, insert, shell.clock())
     with boundary("letters.drop"):
         store.client.command(
             f"INSERT INTO dead_letter_drops (receipt, {PLACE})"
             f" SELECT {{receipt:String}}, d._partition, d._offset, d._index, d.topic {_OPEN}"
-            f" AND d.reason = {{reason:String}} AND ({known or '1'})",
+            f" AND d.reason = {{reason:String}} AND ({which})",
             parameters={"receipt": receipt, "reason": reason},
             settings=store.insert_settings,
         )
-    return drops.finish(store, shell.clock())
+    return drops.finish(store, insert, shell.clock())
 
 
 def _acknowledged(server: Server) -> dict[int, int]:

@@ -3,8 +3,9 @@
 Nobody has the values that were hashed, and none is needed: the successor wraps ids (`journey.wrapping`), one to one.
 Tables are filled anew beside those in use, and then their rows take the place of the old ones, table by table; whoever is
 killed, the old ones are in use until all are filled, and whoever comes next after that puts the new ones in place. No
-table that is in use is dropped or renamed: the engine's user has no right to. Events keep their identity: what is sent again is recognised, as its key is made from the handle under the key in force. A customer
-has another name, which is the smallest of its ids still; its announcements go with it.
+table that is in use is dropped or renamed: the engine's user has no right to. Events keep their identity: what is sent again
+is recognised, as its key is made from the handle under the key in force. A customer has another name, which is the smallest
+of its ids still; its announcements go with it.
 """
 
 import re
@@ -26,7 +27,8 @@ from streams.store import ClickHouse
 
 __all__ = ["RekeyError", "finish", "rekey"]
 
-_RENAMES = "rekeying"  # also what the names of tables that are filled begin with. It has: id, what it becomes, and what the customer becomes that is called so
+# Has: id, what it becomes, what the customer becomes that is called so. The names of tables that are filled begin with it.
+_RENAMES = "rekeying"
 _ROWS = 250_000  # of interactions at a time
 _LETTERS = 10_000
 _HASHED = re.compile(HASHED.pattern.encode())

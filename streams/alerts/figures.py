@@ -1,62 +1,55 @@
-"""Rules at work: their queries are run when it is time, and what becomes of their alerts is written."""
+"""Rules at work: what becomes of alerts by the figures that their queries gave, written down."""
 
 import logging
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from journey.alerts import Alert, Change, Figure, acknowledged, ended, follow
 from streams.alerts.ledger import Ledger, Mark, Told
-from streams.alerts.rules import Declared, columns
+from streams.alerts.querying import Found, RuleQueries
+from streams.alerts.rules import Declared
 from streams.alerts.telling import Telling
 from streams.clock import from_us
-from streams.store import ClickHouse, QueryError
 
-__all__ = ["Figures", "RuleError"]
+__all__ = ["Figures"]
 
-_MOST_SERIES = 1_000
-_LABEL = 200  # characters
 _CURVE = 60  # figures in the picture
-_LIMITS = {"max_execution_time": 10}
 _MICROSECOND = timedelta(microseconds=1)
 _log = logging.getLogger(__name__)
 
 Series = tuple[str, str, str]  # rule, brand, label
 
 
-class RuleError(RuntimeError):
-    """A rule has no figures just now; the message says why."""
-
-
 class Figures:
-    """The rules and their alerts. After an error of the store make a new one: its state is read from there.
+    """The alerts of rules. After an error of the store make a new one: its state is read from there.
 
     Parameters
     ----------
+    queries
+        Of the rules; None without any. They outlive this.
     failed
         Called with the name of a rule whose query failed; the others go on.
     """
 
     def __init__(
         self,
-        store: ClickHouse,
         ledger: Ledger,
         telling: Telling,
-        rules: Sequence[Declared],
+        queries: RuleQueries | None,
         *,
         failed: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._store, self._ledger, self._telling, self._rules = store, ledger, telling, rules
+        self._ledger, self._telling, self._queries = ledger, telling, queries
         self._failed = failed
-        self._due_us = {one.rule.name: 0 for one in rules}
-        self._columns: dict[str, Mapping[str, str]] = {}
         self._alerts: dict[Series, Alert] = ledger.latest_of_rules()
         self._curves: dict[Series, deque[tuple[int, float, float]]] = defaultdict(
             lambda: deque(maxlen=_CURVE)
         )
-        self._gone = [key for key, alert in self._alerts.items() if alert.open and key[0] not in self._due_us]
+        known = {one.rule.name for one in queries.rules} if queries else set()
+        self._gone = [key for key, alert in self._alerts.items() if alert.open and key[0] not in known]
 
     @property
     def alerts(self) -> Mapping[Series, Alert]:
@@ -64,7 +57,9 @@ class Figures:
         return self._alerts
 
     def poll(self, now_us: int, acks: Iterable[Mark]) -> list[Told]:
-        """Run what is due; return what changed, which is stored when this returns.
+        """Take what rules have found, and have those asked that are due; return what changed, which is stored by then.
+
+        No query of a rule is waited for: its answer is taken by a later call.
 
         Raises
         ------
@@ -72,10 +67,10 @@ class Figures:
             A change may or may not be stored; a new one of these sees which.
         """
         told = [*self._taken_on(acks, now_us), *self._withdrawn(now_us)]
-        for one in self._rules:
-            if now_us >= self._due_us[one.rule.name]:
-                self._due_us[one.rule.name] = now_us + one.every // _MICROSECOND
-                told += self._looked(one, now_us)
+        if self._queries is not None:
+            for found in self._queries.found():
+                told += self._looked(found, now_us)
+            self._queries.ask(now_us)
         return told
 
     def _taken_on(self, acks: Iterable[Mark], now_us: int) -> list[Told]:
@@ -98,17 +93,17 @@ class Figures:
             if (change := ended(self._alerts[key], now_us, None)) is not None
         ]
 
-    def _looked(self, one: Declared, now_us: int) -> list[Told]:
-        try:
-            found = self._figures(one, now_us)
-        except (QueryError, RuleError) as error:
-            _log.warning("rule %s: %s", one.rule.name, error)
+    def _looked(self, found: Found, now_us: int) -> list[Told]:
+        one = found.rule
+        if found.failed:
+            _log.warning("rule %s: %s", one.rule.name, found.failed)
             self._failed(one.rule.name)
             return []
+        figures = self._figures(found)
         if one.over is not None:
-            self._ledger.add_figures(one.rule.name, [seen for seen in found if seen.value is not None])
+            self._ledger.add_figures(one.rule.name, [seen for seen in figures if seen.value is not None])
         told = []
-        for seen in found:
+        for seen in figures:
             key = (one.rule.name, seen.brand, seen.label)
             self._draw(key, one, seen)
             alert, change = follow(self._alerts.get(key), seen, one.rule)
@@ -116,7 +111,7 @@ class Figures:
                 self._alerts[key] = alert
             if change is not None:
                 told.append(self._tell(key, change, now_us, _reason(one, seen)))
-        return told + self._vanished(one, {(seen.brand, seen.label) for seen in found}, now_us)
+        return told + self._vanished(one, found.figures, now_us)
 
     def _vanished(self, one: Declared, there: Collection[tuple[str, str]], now_us: int) -> list[Told]:
         """Resolve, in time, the alerts of figures that the query does not give any more."""
@@ -130,23 +125,14 @@ class Figures:
         ]
         return [self._tell(key, change, now_us, {}) for key, change in gone]
 
-    def _figures(self, one: Declared, now_us: int) -> list[Figure]:
-        """Run a rule's query, and find what its figures were before."""
-        names = self._columns.setdefault(one.rule.name, columns(self._store, one))
-        brand, label = (f"toString({name})" if name in names else "''" for name in ("brand", "label"))
-        rows = self._store.query(
-            f"SELECT {brand}, leftUTF8({label}, {_LABEL}), toNullable(toFloat64(figure))"
-            f" FROM (\n{one.sql}\n) LIMIT {_MOST_SERIES + 1}",
-            {},
-            _LIMITS,
-        )
-        if len(rows) > _MOST_SERIES:
-            raise RuleError(f"gives more than {_MOST_SERIES} figures")
-        before = {} if one.over is None else self._ledger.figures_before(one.rule.name, *_then(one, now_us))
-        found = {(str(brand), str(label)): _number(value) for brand, label, value in rows}
-        if len(found) != len(rows):
-            raise RuleError("gives several figures for one brand and label")
-        return [Figure(*key, value, before.get(key), now_us) for key, value in sorted(found.items())]
+    def _figures(self, found: Found) -> list[Figure]:
+        """Return the figures in order, each with what it was before."""
+        one, at_us = found.rule, found.at_us
+        before = {} if one.over is None else self._ledger.figures_before(one.rule.name, *_then(one, at_us))
+        return [
+            Figure(*key, _number(value), before.get(key), at_us)
+            for key, value in sorted(found.figures.items())
+        ]
 
     def _draw(self, key: Series, one: Declared, seen: Figure) -> None:
         limit = one.rule.limit.of(seen.before)

@@ -7,8 +7,10 @@ from streams.alerts.delivery.deliverer import Deliverer
 from streams.alerts.file import AlertFile, read
 from streams.alerts.ledger import Ledger
 from streams.alerts.links import Links
+from streams.alerts.querying import RULE_LIMITS, RuleQueries
 from streams.alerts.rules import check
 from streams.alerts.watching import Watching
+from streams.connections import opener
 from streams.server import Server, Shell
 from streams.settings import Settings
 
@@ -30,17 +32,18 @@ def watching_of(shell: Shell) -> Watching:
     file = read(settings.alerts, environment.text) if settings.alerts is not None else AlertFile()
     check(shell.store, file.rules, file.name)
     links = Links(settings.public_url, settings.page_token)
+    rules = RuleQueries(file.rules, opener(settings, RULE_LIMITS))
     if not isinstance(shell, Server):
         deliverer = Deliverer(file.receivers, clock=shell.clock)
         ledger = Ledger(shell.store, shell.store.insert)
-        return Watching(shell.store, ledger, deliverer, clock=shell.clock, rules=file.rules, links=links)
+        return Watching(shell.store, ledger, deliverer, clock=shell.clock, rules=rules, links=links)
     from streams.alerts.leading import Leader  # noqa: PLC0415 - for a server
 
     leader = Leader(shell.store)
     deliverer = Deliverer(file.receivers, more=_topic(settings), clock=shell.clock)
     ledger = Ledger(shell.store, leader.insert)
     return Watching(
-        shell.store, ledger, deliverer, clock=shell.clock, rules=file.rules, links=links, check=leader.check
+        shell.store, ledger, deliverer, clock=shell.clock, rules=rules, links=links, check=leader.check
     )
 
 

@@ -5,23 +5,20 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from journey.alerts import Alert, BrandWatch
+from journey.alerts import MINUTE_US, Alert, BrandWatch
 from streams.alerts.signal import Signal
 from streams.chain import SCOPES, Touch, Window, leading, touches_of
-from streams.clock import from_us
+from streams.clock import exact, from_us
+from streams.page.literal import literal
 from streams.store import ClickHouse, QueryError
 
 __all__ = ["reason"]
 
 _SHOWN = 3
-_MINUTE_US = 60_000_000
 _CURVE = 60  # minutes in the picture
 _CHAIN = 2  # people, of whom one brought the other
 _HURRIED_S, _PATIENT_S = 1, 10
-_ASKED, _MOST_ASKED = (
-    2_000,
-    20_000,
-)  # people of whom it is asked what they did before: in one query, and in all
+_ASKED, _MOST_ASKED = 2_000, 20_000  # people whose past is asked for: in one query, and in all
 _log = logging.getLogger(__name__)
 
 _BEFORE = """
@@ -62,7 +59,7 @@ def reason(  # noqa: PLR0913 - keywords
     window = Window(
         alert.brand,
         from_us(alert.since_us),
-        from_us(now_us + _MINUTE_US),
+        from_us(now_us + MINUTE_US),
         {} if alert.scope.kind == "brand" else {alert.scope.kind: alert.scope.value},
         1 if alert.direction == "for" else -1,
     )
@@ -121,7 +118,7 @@ def _before(
             _BEFORE,
             {
                 "people": people[first : first + _ASKED],
-                "since": f"{window.since:%Y-%m-%d %H:%M:%S.%f}",
+                "since": exact(window.since),
                 "brand": window.brand,
                 "model": model,
             },
@@ -159,16 +156,15 @@ def _cascade(
 
 def _link(alert: Alert, now_us: int) -> str:
     """Return the query that shows what the alert is about."""
-    kind = "" if alert.scope.kind == "brand" else f" AND {alert.scope.kind} = {_quoted(alert.scope.value)}"
+    kind = (
+        ""
+        if alert.scope.kind == "brand"
+        else f" AND {alert.scope.kind} = {literal(alert.scope.value, 'String')}"
+    )
     model = "(SELECT model FROM model_in_force)"
     return (
         "SELECT time, customer, type, channel, place, product, content FROM advocacy_touches("
         f"model = {model}, since = '{from_us(alert.since_us):%Y-%m-%d %H:%M:%S}',"
-        f" until = '{from_us(now_us + _MINUTE_US):%Y-%m-%d %H:%M:%S}')"
-        f" WHERE brand = {_quoted(alert.brand)} AND direction = '{alert.direction}'{kind} ORDER BY time"
+        f" until = '{from_us(now_us + MINUTE_US):%Y-%m-%d %H:%M:%S}')"
+        f" WHERE brand = {literal(alert.brand, 'String')} AND direction = '{alert.direction}'{kind} ORDER BY time"
     )
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

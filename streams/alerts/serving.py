@@ -12,9 +12,10 @@ from streams.alerts.ledger import Ledger
 from streams.alerts.links import Links
 from streams.alerts.web import UnavailableError, routes
 from streams.clock import Clock, system_clock
+from streams.connections import opener
 from streams.page.asking import BusyError, Connections
 from streams.page.guard import Guard
-from streams.page.opening import is_ours, opener
+from streams.page.opening import is_ours
 from streams.ports import StoreError
 from streams.settings import Settings
 from streams.store import ClickHouse, QueryError

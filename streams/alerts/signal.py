@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from journey.alerts import MINUTE_US, Scope
-from streams.clock import from_us
+from streams.clock import exact, from_us
 
 __all__ = ["DIRECTIONS", "Asked", "Minutes", "Signal", "Watched"]
 
@@ -60,7 +60,7 @@ class Signal:
         return int(self._store.query(sql, self._period(since_us, until_us) | of_scope(watched, scope))[0][0])
 
     def _period(self, since_us: int, until_us: int) -> dict[str, Any]:
-        return {"model": self.model(), "since": _text(since_us), "until": _text(until_us)}
+        return {"model": self.model(), "since": exact(from_us(since_us)), "until": exact(from_us(until_us))}
 
     def model(self) -> str:
         """Return the hash of the model; raises LookupError where there is none."""
@@ -87,7 +87,3 @@ OF_SCOPE = (
 def of_scope(watched: Watched, scope: Scope) -> dict[str, str]:
     """Return the parameters of OF_SCOPE."""
     return {"brand": watched[0], "direction": watched[1], "kind": scope.kind, "value": scope.value}
-
-
-def _text(at_us: int) -> str:
-    return from_us(at_us).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -1,6 +1,6 @@
 """The watcher: asks for counts about once a second, and writes what becomes of alerts. One at a time in the world."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 from journey.alerts import (
@@ -18,8 +18,8 @@ from journey.alerts import (
 from streams.alerts.figures import Figures
 from streams.alerts.ledger import Ledger, Mark, Told
 from streams.alerts.links import NO_LINKS, Links
+from streams.alerts.querying import RuleQueries
 from streams.alerts.reason import reason
-from streams.alerts.rules import Declared
 from streams.alerts.signal import DIRECTIONS, Minutes, Signal, Watched
 from streams.alerts.telling import Telling
 from streams.store import ClickHouse
@@ -44,7 +44,7 @@ class Watcher:
     told
         Called with each change once it is stored.
     rules, rule_failed
-        Stage alerts; the other is called with the name of a rule whose query failed.
+        Queries of stage alerts, which are not waited for; the other is called with the name of a rule whose query failed.
     links
         What messages lead to.
     """
@@ -56,14 +56,14 @@ class Watcher:
         policy: AlertPolicy | None = None,
         *,
         told: Callable[[Told], None] = lambda _: None,
-        rules: Sequence[Declared] = (),
+        rules: RuleQueries | None = None,
         rule_failed: Callable[[str], None] = lambda _: None,
         links: Links = NO_LINKS,
     ) -> None:
         self.policy = policy or AlertPolicy()
         self._store, self._ledger = store, ledger
         self._telling = Telling(ledger, told, links)
-        self._figures = Figures(store, ledger, self._telling, rules, failed=rule_failed)
+        self._figures = Figures(ledger, self._telling, rules, failed=rule_failed)
         self.signal = Signal(store)
         self._watches: dict[Watched, BrandWatch] = {}
         self._alerts: dict[Watched, Alert] = {}

@@ -1,12 +1,12 @@
 """Watcher, ledger and receivers together, step by step: whoever owns the store's thread calls `step`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from journey.alerts import AlertPolicy
 from streams.alerts.delivery.deliverer import Deliverer
 from streams.alerts.ledger import Delivered, Ledger, Told
 from streams.alerts.links import NO_LINKS, Links
-from streams.alerts.rules import Declared
+from streams.alerts.querying import RuleQueries
 from streams.alerts.state import AlertState
 from streams.alerts.watcher import Watcher
 from streams.clock import Clock
@@ -27,6 +27,8 @@ class Watching:
         Of this thread: nothing here is called by another.
     deliverer
         Receivers; their threads touch no store.
+    rules
+        Queries of stage alerts, on a thread and connection of their own.
     check
         Called before each look; raises where this is not to watch any more.
     """
@@ -39,7 +41,7 @@ class Watching:
         *,
         clock: Clock,
         policy: AlertPolicy | None = None,
-        rules: Sequence[Declared] = (),
+        rules: RuleQueries | None = None,
         links: Links = NO_LINKS,
         check: Callable[[], None] = lambda: None,
     ) -> None:
@@ -51,17 +53,19 @@ class Watching:
         self._unbooked: list[Delivered] = []
         self._fresh: list[Told] = []
         self._next_us = 0
-        self.state = AlertState(clock, [one.rule.name for one in rules], deliverer.lanes)
+        names = [one.rule.name for one in rules.rules] if rules else []
+        self.state = AlertState(clock, names, deliverer.lanes)
 
     def step(self, *, idle: bool = False) -> list[Told] | None:
         """Do what is due, and return what changed, None where nothing was due.
 
-        `idle` says that nothing was written since the last look, so that one in ten seconds will do.
+        `idle` says that nothing was written since the last look, so that one in ten seconds will do, unless a rule has an answer.
 
         It raises StoreError or QueryError; the next step begins with what the store has.
         """
         now_us = self._clock()
-        if now_us < self._next_us + (_IDLE_US if idle else 0):
+        answered = self._rules is not None and self._rules.answered
+        if now_us < self._next_us + (_IDLE_US if idle and not answered else 0):
             return None
         self._next_us = now_us + _PAUSE_US
         try:
@@ -141,6 +145,8 @@ class Watching:
             self._unbooked = []
 
     def stop(self) -> None:
-        """End the receivers' threads, and book what they did."""
+        """End the threads of receivers and rules, and book what receivers did."""
         self._deliverer.stop()
+        if self._rules is not None:
+            self._rules.close()
         self._book()

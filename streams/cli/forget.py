@@ -58,15 +58,12 @@ def _forget_across(server: Server, handle: int, reason: str, consent: str) -> Fo
 
     with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
         task = progress.add_task("waiting for workers", total=None)
-        return forget_across(
-            server,
-            handle,
-            reason,
-            lambda what, done, count: progress.update(
-                task, description=f"{what}: {done} of {count} partitions", completed=done, total=count
-            ),
-            consent=consent,
-        )
+
+        def tell(what: str, done: int, count: int) -> None:
+            said = f"{what}: {done} of {count} partitions" if count else what
+            progress.update(task, description=said, completed=done, total=count or None)
+
+        return forget_across(server, handle, reason, tell, consent=consent)
 
 
 def told(found: Erased) -> str:

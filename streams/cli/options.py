@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from streams import faults
+from streams.clock import from_us
 from streams.embedded import Embedded
 from streams.server import Server, Shell
 from streams.settings import Settings
@@ -66,9 +67,7 @@ def read_settings(data: Path | None = None, alerts: Path | None = None) -> Setti
     """Return the settings of one command; a file of alerts that is given to it wins."""
     settings = Settings.read(data)
     settings = replace(settings, alerts=alerts or settings.alerts)
-    if settings.fault:
-        point, _, hits = settings.fault.partition(":")
-        faults.arm(point, int(hits or 1))
+    faults.arm_by(settings.fault)
     return settings
 
 
@@ -83,8 +82,7 @@ def opened(data: Path | None, alerts: Path | None = None) -> Iterator[Shell]:
 def instant(text: str | None, shell: Shell) -> datetime:
     """Return the instant that --at names, or now."""
     if text is None:
-        seconds, rest = divmod(shell.clock(), 1_000_000)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+        return from_us(shell.clock())
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:

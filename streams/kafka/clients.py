@@ -107,10 +107,10 @@ def _context(settings: KafkaSettings) -> ssl.SSLContext:
 
 
 @contextmanager
-def admin(settings: KafkaSettings) -> Iterator[Any]:
+def admin(settings: KafkaSettings, **more: Any) -> Iterator[Any]:
     """Open a KafkaAdminClient; errors inside are told as BrokerError."""
     with told(settings):
-        client = _made(KafkaAdminClient, settings)
+        client = _made(KafkaAdminClient, settings, **more)
         try:
             yield client
         finally:

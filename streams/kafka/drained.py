@@ -1,17 +1,17 @@
 """Whether our consumer groups have read everything and stopped: what must be so before partitions are added."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.topics import topics
 from streams.kafka.clients import OffsetSpec, TopicPartition
 from streams.settings import KafkaSettings
 
-__all__ = ["GATEWAY", "WORKERS", "busy"]
+__all__ = ["AT_REST", "GATEWAY", "WORKERS", "busy", "readers", "unread"]
 
 GATEWAY = "journey-gateway"
 WORKERS = "journey-workers"
-_AT_REST = {"Empty", "Dead"}
+AT_REST = frozenset({"Empty", "Dead"})
 _WHO = {GATEWAY: "journey gateway", WORKERS: "worker"}
 
 
@@ -27,35 +27,38 @@ def busy(client: Any, settings: KafkaSettings, partitions: Mapping[str, int]) ->
     """
     reasons = []
     states = {group["group_id"]: group["group_state"] for group in client.list_groups()}
-    for group, names in _readers(settings).items():
-        if states.get(group, "Dead") not in _AT_REST:
+    for group, names in readers(settings).items():
+        if states.get(group, "Dead") not in AT_REST:
             reasons.append(
                 f"the group {group} has members: stop every {_WHO[group.removeprefix(settings.prefix)]}"
             )
         places = [TopicPartition(name, p) for name in names for p in range(partitions[name])]
-        lag = _lag(
-            client, places, client.list_group_offsets({group: places})[group] if group in states else {}
-        )
+        waiting = unread(client, group if group in states else "", places)
         reasons += [
-            f"{group} has not read {unread:,} records of {name}: let it finish before it is stopped"
+            f"{group} has not read {count:,} records of {name}: let it finish before it is stopped"
             for name in names
-            if (unread := sum(count for place, count in lag.items() if place.topic == name))
+            if (count := sum(len(span) for place, span in waiting.items() if place.topic == name))
         ]
     return reasons
 
 
-def _readers(settings: KafkaSettings) -> dict[str, list[str]]:
-    readers: dict[str, list[str]] = {settings.prefix + GATEWAY: [], settings.prefix + WORKERS: []}
+def readers(settings: KafkaSettings) -> dict[str, list[str]]:
+    """Return the topics that each of our consumer groups reads; all with prefix."""
+    found: dict[str, list[str]] = {settings.prefix + GATEWAY: [], settings.prefix + WORKERS: []}
     for topic in topics():
         if topic.reader == "applications":
             continue  # read by others, at their own pace
         group = GATEWAY if topic.reader == "gateway" else WORKERS
-        readers[settings.prefix + group].append(settings.prefix + topic.name)
-    return readers
+        found[settings.prefix + group].append(settings.prefix + topic.name)
+    return found
 
 
-def _lag(client: Any, places: list[Any], committed: Mapping[Any, Any]) -> dict[Any, int]:
+def unread(client: Any, group: str, places: Sequence[Any]) -> dict[Any, range]:
+    """Return the offsets of each partition that a consumer group has not read; of no group (""), all that are there."""
+    if not places:
+        return {}
+    committed = client.list_group_offsets({group: list(places)})[group] if group else {}
     first = client.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
     end = client.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
     read = {place: found.offset for place, found in committed.items()}
-    return {place: end[place].offset - max(first[place].offset, read.get(place, 0)) for place in places}
+    return {place: range(max(first[place].offset, read.get(place, 0)), end[place].offset) for place in places}

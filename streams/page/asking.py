@@ -5,7 +5,7 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -137,7 +137,11 @@ class Connections:
 
     def warm(self, key: object, want: Want, work: Callable[[ClickHouse], Answer]) -> Kept[Answer]:
         """Ask anew and keep the answer; for a thread that is not the event loop's."""
-        return self._threads.submit(self._on_store, lambda store: self._ask(key, want, work, store)).result()
+        return self.submit(lambda store: self._ask(key, want, work, store)).result()
+
+    def submit(self, work: Callable[[ClickHouse], Answer]) -> Future[Answer]:
+        """Have a function run in a thread; for who is no event loop."""
+        return self._threads.submit(self._on_store, work)
 
     def _ask(
         self, key: object, want: Want, work: Callable[[ClickHouse], Answer], store: ClickHouse

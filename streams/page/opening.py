@@ -3,21 +3,28 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from typing import TYPE_CHECKING
 
 from streams.clock import Clock, system_clock
+from streams.connections import opener
+from streams.kafka.errors import BrokerError
 from streams.page.asking import Connections
 from streams.page.guard import Guard
 from streams.page.routes import Page
+from streams.page.view import View
 from streams.page.views import VIEWS
+from streams.page.views.health import over_server
 from streams.ports import StoreError
 from streams.settings import CollectorSettings, Settings, is_loopback
-from streams.store import ClickHouse, QueryError
+from streams.store import QueryError
 from streams.store_settings import READING
 
-__all__ = ["is_ours", "opened_page", "opener"]
+if TYPE_CHECKING:
+    from streams.kafka.standing import Standings
+
+__all__ = ["is_ours", "opened_page"]
 
 _PAUSE_S = 60.0
 _log = logging.getLogger(__name__)
@@ -33,7 +40,8 @@ def opened_page(settings: Settings, *, clock: Clock = system_clock) -> Iterator[
     watcher = Connections(opener(settings, READING), threads=1)
     writer = Connections(opener(settings, None), threads=1)
     guard = Guard(settings.page_token, secure=not is_ours(settings.collector))
-    page = Page(reader, watcher, VIEWS, guard, clock, writer=writer)
+    standings = _standings(settings)
+    page = Page(reader, watcher, _views(settings, standings), guard, clock, writer=writer)
     over = threading.Event()
     warming = threading.Thread(target=_keep_warm, args=(page, over), name="page-warm")
     warming.start()
@@ -45,6 +53,27 @@ def opened_page(settings: Settings, *, clock: Clock = system_clock) -> Iterator[
         warming.join()
         for connections in (reader, watcher, writer):
             connections.close()
+        if standings is not None:
+            standings.close()
+
+
+def _standings(settings: Settings) -> "Standings | None":
+    """Return what asks Kafka how far workers are, where it is known and they write to a server."""
+    if not (settings.store and settings.kafka.servers):
+        return None
+    try:
+        from streams.kafka.standing import Standings  # noqa: PLC0415 - needs Kafka's client
+    except BrokerError as error:
+        _log.warning("the page does not tell how far workers are behind: %s", error)
+        return None
+    return Standings(settings.kafka)
+
+
+def _views(settings: Settings, standings: "Standings | None") -> Sequence[View]:
+    if not settings.store:
+        return VIEWS
+    health = over_server(standings.ask if standings else None)
+    return [health if view.name == health.name else view for view in VIEWS]
 
 
 def _keep_warm(page: Page, over: threading.Event) -> None:
@@ -56,14 +85,6 @@ def _keep_warm(page: Page, over: threading.Event) -> None:
         except (QueryError, StoreError) as error:
             _log.warning("views cannot be drawn before they are asked for: %s", error)
         over.wait(max(_PAUSE_S, 20 * (time.monotonic() - began)))
-
-
-def opener(settings: Settings, limits: dict[str, object] | None) -> Callable[[], ClickHouse]:
-    """Return what opens a connection of its own for a thread, with settings of every request."""
-    if settings.store:
-        return partial(ClickHouse.of, settings, limits)
-    dsn = f"chdb://{(settings.data / 'clickhouse').resolve()}"
-    return partial(ClickHouse, dsn, limits=limits)
 
 
 def is_ours(collector: CollectorSettings) -> bool:

@@ -115,6 +115,7 @@ def _section(made: Panel, body: Markup, ways: Markup | None) -> Markup:
         ways,
         id=f"panel-{made.name}",
         class_="panel" if made.wide else "panel half",
+        data_fresh_s=made.fresh_s,
         aria_labelledby=f"title-{made.name}",
     )
 

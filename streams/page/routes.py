@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from urllib.parse import parse_qsl, urlencode
@@ -145,6 +146,8 @@ class Page:
 
     async def _panel(self, view: View, panel: Panel, scope: Scope, want: Want) -> Kept[str]:
         """Return a panel, asked and drawn on a thread of the reader."""
+        if panel.fresh_s is not None:
+            want = replace(want, oldest_s=min(want.oldest_s, panel.fresh_s))
         try:
             seen = panel.seen(scope)
             return await self._reader.kept(_key(view, panel, seen), want, partial(_made, view, panel, seen))

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 __all__ = ["Brand", "Field", "Scope", "ScopeError", "aware", "read"]
 
 _LONGEST = 200  # characters of a value
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DATE = re.compile(r"(19|20|21|22)\d\d-\d\d-\d\d")  # what ClickHouse's times reach
 _DAY = timedelta(days=1)
 
 
@@ -179,4 +179,4 @@ def _date(name: str, text: str) -> datetime | None:
             return datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
         pass
-    raise ScopeError(f"{name}: must be a day such as 2026-10-17")
+    raise ScopeError(f"{name}: must be a day from 1900 to 2299, such as 2026-10-17")

@@ -66,6 +66,8 @@ class Panel:
     reads
         The view's fields that the query, the drawing or the links name; None for all. The panel sees no others, and what
         was drawn of it is kept while others change.
+    fresh_s
+        Seconds after which it is asked again although the tables did not change: it tells of something else too.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Panel:
     link: Callable[[Row, Scope], str | None] = lambda _, __: None
     wide: bool = True
     reads: Sequence[str] | None = None
+    fresh_s: float | None = None
 
     def seen(self, scope: Scope) -> Scope:
         """Return what of the scope the panel sees."""

@@ -111,12 +111,13 @@ def allow(plain: str, syntax: str, *, database: str, table_functions: AbstractSe
 
 
 def _allow_table(name: str, database: str, *, is_table: bool) -> None:
-    parts = [part.strip("`") for part in name.split(".")]
-    if parts[-1] in HIDDEN and (is_table or len(parts) <= 2):  # noqa: PLR2004 - a database's table, as in `x IN t`
-        raise RefusedError(f"the table {parts[-1]} is not for readers")
-    if len(parts) != 2:  # noqa: PLR2004 - as above
+    *within, table = (part.strip("`") for part in name.split("."))
+    if table in HIDDEN and (is_table or len(within) <= 1):  # an identifier may be one too, as in `x IN t`
+        raise RefusedError(f"the table {table} is not for readers")
+    if len(within) != 1:
         return
-    if parts[0] == "system" and parts[1] not in _SYSTEM:
+    (owner,) = within
+    if owner == "system" and table not in _SYSTEM:
         raise RefusedError(f"{name} is not for readers")
-    if is_table and parts[0] not in {database, "system", *_INFORMATION}:
-        raise RefusedError(f"there is no database {parts[0]} for readers: tables are in {database}")
+    if is_table and owner not in {database, "system", *_INFORMATION}:
+        raise RefusedError(f"there is no database {owner} for readers: tables are in {database}")

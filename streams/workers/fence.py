@@ -4,7 +4,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -94,13 +94,22 @@ class Fence:
         owners = self._owners(topic)
         before = {partition: owners.get(partition, (0, "")) for partition in partitions}
         entered = {partition: before[partition][0] + 1 for partition in sorted(partitions)}
+        self._enter(topic, entered, self._token)
+        self._generations |= {(topic, partition): number for partition, number in entered.items()}
+        # Others may have entered the same generation: of those, the highest token is the owner.
+        self._wait_out({token for _, token in before.values()} | self._rivals(topic, partitions))
+        if lost := set(partitions) - self.held(topic, partitions):
+            raise FencedError(f"{topic}: partitions {sorted(lost)} were taken by another worker meanwhile")
+        self._doubtful -= {(topic, partition) for partition in partitions}
+
+    def _enter(self, topic: str, generations: Mapping[int, int], token: str) -> None:
         rows = pa.table(
             {
-                "topic": [topic] * len(entered),
-                "partition": pa.array(entered, pa.uint16()),
-                "generation": pa.array(entered.values(), pa.uint64()),
-                "token": [self._token] * len(entered),
-                "worker": [_myself()] * len(entered),
+                "topic": [topic] * len(generations),
+                "partition": pa.array(generations, pa.uint16()),
+                "generation": pa.array(generations.values(), pa.uint64()),
+                "token": [token] * len(generations),
+                "worker": [_myself()] * len(generations),
             }
         )
         with asking(f"cannot take partitions of {topic}"), boundary("fence.take"):
@@ -109,12 +118,25 @@ class Fence:
                 data=to_ipc(rows),
                 settings={"async_insert": 0},
             )
-        self._generations |= {(topic, partition): number for partition, number in entered.items()}
-        # Others may have entered the same generation: of those, the highest token is the owner.
-        self._wait_out({token for _, token in before.values()} | self._rivals(topic, partitions))
-        if lost := set(partitions) - self.held(topic, partitions):
-            raise FencedError(f"{topic}: partitions {sorted(lost)} were taken by another worker meanwhile")
-        self._doubtful -= {(topic, partition) for partition in partitions}
+
+    def renew(self, topic: str, partition: int) -> None:
+        """Say again that a partition was taken, as of now; of one that somebody else has taken since, it says nothing."""
+        self._enter(topic, {partition: self._generations[topic, partition]}, self._token)
+
+    def leave(self, topic: str, partition: int) -> None:
+        """Own a partition no more; unless somebody else has taken it since, nobody does."""
+        self._enter(topic, {partition: self._generations.pop((topic, partition)) + 1}, "")
+
+    def owner(self, topic: str, partition: int) -> tuple[str, float] | None:
+        """Return who owns a partition, and how many seconds ago it said so last; None for nobody."""
+        rows = self._query(
+            "SELECT token, worker, dateDiff('millisecond', max(taken_at), now64(6)) FROM fences"
+            " WHERE topic = {topic:String} AND partition = {partition:UInt16}"
+            " GROUP BY generation, token, worker ORDER BY generation DESC, token DESC LIMIT 1",
+            {"topic": topic, "partition": partition},
+        )
+        found = [(str(worker), int(age_ms) / 1_000) for token, worker, age_ms in rows if token]
+        return found[0] if found else None
 
     def held(self, topic: str, partitions: Collection[int]) -> set[int]:
         """Return those of these partitions that nobody else has taken since."""

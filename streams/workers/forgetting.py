@@ -4,13 +4,16 @@ Owners of interactions leave the handles out from a point of each partition's lo
 what they sent before is acknowledged, nothing new of the handles comes, and they are deleted: what the other lanes
 restore from goes before these are asked to let go of their state. At last the handles are taken again, as those of
 somebody new, and Kafka's records up to there are deleted. A command that was killed goes on where it was when it is
-given again, or when another erasure is asked for.
+given again, or when another erasure is asked for. Commands that are given at once have their turns.
 """
 
+import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from schemas.topics import DEAD_LETTERS, EVENTS_IN, EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
@@ -22,14 +25,19 @@ from streams.kafka.drained import GATEWAY, WORKERS
 from streams.kafka.topics import log_ends, partition_count
 from streams.server import Server
 from streams.workers.messages import FORGET, FORGOTTEN, Control, pack_control
+from streams.workers.ports import FencedError
+from streams.workers.turn import ERASING, Turn
 
 __all__ = ["ForgetError", "forget_across"]
 
 _SILENCE_S = 60.0  # without any partition answering, after which nobody seems to be there
 _LOOK_S = 0.2
 _OURS = (INTERACTIONS, LINKS, IDENTITY_MAP, EVIDENCE)
+_log = logging.getLogger(__name__)
 
-Tell = Callable[[str, int, int], None]  # what is waited for, partitions that did it, all partitions
+Tell = Callable[
+    [str, int, int], None
+]  # what is waited for, partitions that did it, all partitions (0: none is waited for)
 
 
 class ForgetError(RuntimeError):
@@ -54,24 +62,46 @@ def forget_across(  # noqa: PLR0913 - keywords, each once
     BrokerError
         Kafka cannot be used.
     """
+    wish = _Wish(handle, secrets.token_hex(16), reason, consent)
+    while True:
+        with Turn(
+            server.store, ERASING, lambda who: tell(f"another erasure is waited for, by {who}", 0, 0)
+        ) as turn:
+            try:
+                return _erase(server, wish, partial(_Erasure, server, turn, tell, silence_s))
+            except FencedError as error:  # this process stood still for so long that another one went on
+                _log.warning("another erasure is waited for: %s", error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    handle: int
+    receipt: str
+    reason: str
+    consent: str
+
+
+def _erase(server: Server, wish: _Wish, made: Callable[[str], "_Erasure"]) -> Forgotten:
+    """Finish what was begun, by whomever, until it is what was wished for."""
     store = server.store
-    for receipt in erasure.pending(store):
-        _Erasure(server, receipt, tell, silence_s).finish()
-    handles = handles_of(store, handle)
-    found = erasure.count(store, handles)
-    if found.nothing and not consent:
-        return "", found
-    receipt = secrets.token_hex(16)
-    keep_shared(server, handles, receipt)
-    erasure.begin(store, receipt, handles, reason, server.clock(), consent=consent)
-    return receipt, _Erasure(server, receipt, tell, silence_s).finish()
+    while True:
+        for receipt in erasure.pending(store):
+            made(receipt).finish()
+        if (kept := erasure.receipt_of(store, wish.receipt)) is not None:
+            return wish.receipt, kept
+        handles = handles_of(store, wish.handle)
+        found = erasure.count(store, handles)
+        if found.nothing and not wish.consent:
+            return "", found
+        keep_shared(server, handles, wish.receipt)
+        made(wish.receipt).begin(handles, wish.reason, wish.consent)
 
 
 class _Erasure:
-    """One erasure that has begun; every step may be taken again."""
+    """One erasure; every step may be taken again."""
 
-    def __init__(self, server: Server, receipt: str, tell: Tell, silence_s: float) -> None:
-        self._server = server
+    def __init__(self, server: Server, turn: Turn, tell: Tell, silence_s: float, receipt: str) -> None:
+        self._server, self._turn = server, turn
         self._store = server.store
         self._kafka = server.settings.kafka
         self._receipt = receipt
@@ -80,8 +110,13 @@ class _Erasure:
         many = partition_count(self._kafka)
         self._counts = {topic: 1 if topic == LINKS else many for topic in (*_OURS, EVENTS_IN, DEAD_LETTERS)}
 
-    def finish(self) -> erasure.Erased:
-        """Go on from where it is; return what it took."""
+    def begin(self, handles: Sequence[int], reason: str, consent: str) -> None:
+        """Say that it is to be; from then on it can be finished."""
+        now_us = self._server.clock()
+        erasure.begin(self._turn.insert, self._receipt, handles, reason, now_us, consent=consent)
+
+    def finish(self) -> None:
+        """Go on from where it is."""
         self._ask(INTERACTIONS, FORGET)
         if not self._all_said(EVIDENCE, FORGOTTEN):  # after that, what comes of the handles is somebody's new
             self._delete()
@@ -89,17 +124,16 @@ class _Erasure:
             self._ask(topic, FORGOTTEN)
         self._delete_records()
         erasure.scrub(self._store)
-        found = erasure.receipt_of(self._store, self._receipt)
         erasure.clear(self._store, self._receipt)
-        return found
 
     def _delete(self) -> None:
-        erasure.keep_receipt(self._store, self._receipt, self._server.clock())
-        erasure.delete(self._store, "identity_links", "evidence", "alerts", "interactions", "dead_letters")
+        store, receipt = self._store, self._receipt
+        erasure.keep_receipt(store, self._turn.insert, receipt, self._server.clock())
+        erasure.delete(store, receipt, "identity_links", "evidence", "alerts", "interactions", "dead_letters")
         self._ask(LINKS, FORGET)
-        erasure.delete(self._store, "identity_map")
+        erasure.delete(store, receipt, "identity_map")
         self._ask(EVIDENCE, FORGET)
-        erasure.delete(self._store, "stage_changes")
+        erasure.delete(store, receipt, "stage_changes")
         self._wait_for(IDENTITY_MAP, self._spans(IDENTITY_MAP, end=True), "told of moves")
 
     def _said(self, topic: str, verb: str) -> dict[int, int]:

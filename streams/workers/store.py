@@ -71,34 +71,39 @@ class ServerStore(StateReader):
         How many partitions the topics have.
     wait
         Called with seconds while inserts of a former owner are waited out.
+
+    Attributes
+    ----------
+    fence
+        Who may write for a partition.
     """
 
     def __init__(
         self, store: ClickHouse, partitions: int, *, wait: Callable[[float], None] = time.sleep
     ) -> None:
         super().__init__(store, partitions)
-        self._fence = Fence(store, wait)
+        self.fence = Fence(store, wait)
         self._structure = cache(self._read_structure)
 
     def take(self, topic: str, partitions: Collection[int]) -> None:
         """Become the owner of partitions. When this returns, nobody else can write to them any more."""
-        self._fence.take(topic, partitions)
+        self.fence.take(topic, partitions)
 
     def held(self, topic: str, partitions: Collection[int]) -> set[int]:
         """Return those of these partitions that nobody else has taken since."""
-        return self._fence.held(topic, partitions)
+        return self.fence.held(topic, partitions)
 
     def tenure(self, topic: str) -> dict[int, Tenure]:
         """Return under what this connection owns each of its partitions."""
-        return self._fence.tenure(topic)
+        return self.fence.tenure(topic)
 
     def owners(self, topic: str) -> dict[int, Tenure]:
         """Return who owns each partition now."""
-        return self._fence.owners(topic)
+        return self.fence.owners(topic)
 
     def settle(self, topic: str, partitions: Collection[int]) -> None:
         """Put an end to inserts for these partitions that were not answered, wherever they are."""
-        self._fence.settle(topic, partitions)
+        self.fence.settle(topic, partitions)
 
     def insert(self, topic: str, table: str, rows: pa.Table) -> None:
         """Add rows as one atomic block, if all partitions in their `_partition` are still owned."""
@@ -115,9 +120,9 @@ class ServerStore(StateReader):
             with boundary(f"insert.{table}"):
                 done = self.store.client.command(
                     f"INSERT INTO {table} ({columns}) SELECT {columns} FROM input('{structure}')"
-                    f" WHERE ({self._fence.foreign(topic, partitions)}) = 0 FORMAT ArrowStream",
+                    f" WHERE ({self.fence.foreign(topic, partitions)}) = 0 FORMAT ArrowStream",
                     data=_Body(to_ipc(rows)),
-                    settings=_SETTINGS | {"query_id": self._fence.next_query()},
+                    settings=_SETTINGS | {"query_id": self.fence.next_query()},
                 )
         written = int(done.written_rows)  # type: ignore[union-attr]
         if written != len(rows):
@@ -132,7 +137,7 @@ class ServerStore(StateReader):
             with asking(what):
                 yield
         except StoreError:
-            self._fence.doubt(topic, partitions)
+            self.fence.doubt(topic, partitions)
             raise
 
     def model_in_force(self) -> InForce:
@@ -164,7 +169,7 @@ class ServerStore(StateReader):
         mine = f"handle % {self.partitions} = {partition}"
         ((handles,),) = self._query(f"SELECT uniq(handle) FROM interactions WHERE {mine}", {})
         chunks = int(handles) // _CHUNK + 1
-        foreign = self._fence.foreign(INTERACTIONS, [partition])
+        foreign = self.fence.foreign(INTERACTIONS, [partition])
         for chunk in range(chunks):
             scope = f"{mine} AND intDiv(handle, {self.partitions}) % {chunks} = {chunk}"
             there = f"SELECT count() FROM evidence WHERE model = {{model:String}} AND {scope}"
@@ -174,7 +179,7 @@ class ServerStore(StateReader):
                 only_if=f"({foreign}) = 0 AND ({there}) = 0",
             )
             settings = _SETTINGS | {
-                "query_id": self._fence.next_query(), "max_execution_time": _RECOMPUTE_LIMIT_S,
+                "query_id": self.fence.next_query(), "max_execution_time": _RECOMPUTE_LIMIT_S,
             }  # fmt: skip
             what = f"cannot weigh history under model {model.hash}"
             with self._doubtful_after(INTERACTIONS, [partition], what), boundary("change.evidence"):

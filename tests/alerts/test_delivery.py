@@ -273,14 +273,19 @@ def test_an_e_mail_has_the_reason_and_the_picture():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of modules that Apprise imports
-def test_apprise_tells_the_services_it_knows():
-    apprise = Receiver(name="a", kind="apprise", url="json://127.0.0.1:1")
-    with listening() as receiver:
-        service = apprise.model_copy(update={"url": f"json://127.0.0.1:{receiver.port}"})
+def test_apprise_tells_the_services_it_knows_with_the_picture_or_without_where_that_is_refused():
+    with listening(answers=[204, 413]) as receiver:
+        service = Receiver(name="a", kind="apprise", url=f"json://127.0.0.1:{receiver.port}")
         with delivering(service) as deliverer:
             deliverer.offer(told(1))
-            (request,) = receiver.wait(1, 20)
-    assert request.json["title"] == headline(told(1))
+            deliverer.offer(told(2))
+            assert outcomes(deliverer, 2) == [("a", 1, "delivered", 1), ("a", 2, "delivered", 1)]
+    whole, refused, bare = (request.json for request in receiver.taken)
+    assert whole["title"] == refused["title"] == bare["title"] == headline(told(1))
+    (shown,) = whole["attachments"]
+    assert base64.b64decode(shown["base64"]) == picture(told(1))
+    assert (shown["filename"], shown["mimetype"]) == ("people.png", "image/png")
+    assert (len(refused["attachments"]), bare["attachments"]) == (1, [])
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,10 @@
 """Stage alerts: the file's mistakes, the life of an alert on a figure, and rules at work in both shells."""
 
 import json
-from contextlib import closing
+import time
+from contextlib import ExitStack, closing
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -14,6 +16,7 @@ from streams.alerts.delivery.picture import picture
 from streams.alerts.delivery.receivers import Receiver
 from streams.alerts.file import read
 from streams.alerts.ledger import Ledger
+from streams.alerts.querying import RULE_LIMITS, RuleQueries
 from streams.alerts.rules import check
 from streams.alerts.watcher import Watcher
 from streams.clock import from_us, system_clock
@@ -127,21 +130,29 @@ def filled(tmp_path_factory):
     return folder
 
 
+class Opened(ClickHouse):
+    """A store that can be opened once more, for rules."""
+
+    def __init__(self, dsn):
+        super().__init__(dsn)
+        self.again = partial(ClickHouse, dsn, limits=RULE_LIMITS)
+
+
 @pytest.fixture(scope="module")
 def server(filled, clickhouse):
-    with closing(ClickHouse(clickhouse.fresh_database())) as store, embedded(filled) as source:
+    with closing(Opened(clickhouse.fresh_database())) as store, embedded(filled) as source:
         store.make_database()
         migrations.apply(store.client)
         copy(source, store.client)
-        yield store.address, store
+        yield store
 
 
 @pytest.fixture(params=["embedded", "server"])
 def store(request, filled):
     if request.param == "server":
-        yield request.getfixturevalue("server")[1]
+        yield request.getfixturevalue("server")
         return
-    with closing(ClickHouse(f"chdb://{(filled / 'clickhouse').resolve()}")) as opened:
+    with closing(Opened(f"chdb://{(filled / 'clickhouse').resolve()}")) as opened:
         yield opened
 
 
@@ -157,24 +168,49 @@ class Watch:
     """A watcher of rules whose clock is told."""
 
     def __init__(self, store, tmp_path, text):
-        self.rules = file(tmp_path, text).rules
-        check(store, self.rules, "alerts.toml")
         self.store, self.ledger = store, Ledger(store, store.insert)
         self.failed, self.now_us = [], system_clock() // DAY_US * DAY_US  # old figures are dropped
-        self.start()
+        self.queries = None
+        self.start(file(tmp_path, text).rules)
 
     def start(self, rules=None):
-        self.watcher = Watcher(self.store, self.ledger, rules=self.rules if rules is None else rules, rule_failed=self.failed.append)  # fmt: skip
+        """Begin anew, with the same rules or others."""
+        if rules is not None:
+            self.close()
+            check(self.store, rules, "alerts.toml")
+            self.queries = RuleQueries(rules, self.store.again)
+        self.watcher = Watcher(self.store, self.ledger, rules=self.queries, rule_failed=self.failed.append)
 
     def after(self, **span):
+        """Poll as often as it takes for every rule that is due to be answered."""
         self.now_us += timedelta(**span) // timedelta(microseconds=1)
-        return self.watcher.poll(self.now_us)
+        told = self.watcher.poll(self.now_us)
+        while self.queries.asking:
+            time.sleep(0.01)
+        return [*told, *self.watcher.poll(self.now_us)]
+
+    def close(self):
+        if self.queries is not None:
+            self.queries.close()
+
+
+@pytest.fixture
+def watching(tmp_path):
+    """Make watchers of rules."""
+    with ExitStack() as stack:
+
+        def made(store, text):
+            watch = Watch(store, tmp_path, text)
+            stack.callback(watch.close)
+            return watch
+
+        yield made
 
 
 @pytest.mark.parametrize("store", ["embedded", "server"], indirect=True)
-def test_a_target_that_is_missed_raises_one_alert_until_it_is_met(store, tmp_path):
+def test_a_target_that_is_missed_raises_one_alert_until_it_is_met(store, watching):
     targets(store, 8)
-    watch = Watch(store, tmp_path, """
+    watch = watching(store, """
         [[rule]]
         name = "advocates"
         sql = "SELECT brand, stage AS label, progress AS figure FROM target_progress WHERE stage = 'advocacy'"
@@ -212,9 +248,9 @@ def test_a_target_that_is_missed_raises_one_alert_until_it_is_met(store, tmp_pat
 
 
 @pytest.mark.parametrize("store", ["embedded", "server"], indirect=True)
-def test_a_figure_is_compared_with_what_it_was_then_over_starts(store, tmp_path):
+def test_a_figure_is_compared_with_what_it_was_then_over_starts(store, watching):
     targets(store, 100)
-    watch = Watch(store, tmp_path, """
+    watch = watching(store, """
         [[rule]]
         name = "cut"
         sql = "SELECT brand, target AS figure FROM target_progress"
@@ -250,31 +286,56 @@ def test_a_figure_is_compared_with_what_it_was_then_over_starts(store, tmp_path)
     ],
 )  # fmt: skip
 def test_a_query_that_cannot_be_used_or_does_more_than_read_is_refused_at_the_start(
-    store, tmp_path, sql, said
+    store, watching, sql, said
 ):
     with pytest.raises(SettingsError) as error:
-        Watch(store, tmp_path, RULE.replace("SELECT 1 AS figure", sql))
+        watching(store, RULE.replace("SELECT 1 AS figure", sql))
     assert "rule 'low': sql: " in str(error.value)
     assert said in str(error.value)
 
 
-def test_a_rule_that_fails_does_not_hold_up_the_others(server, tmp_path):
-    _, store = server
-    watch = Watch(store, tmp_path, RULE.replace("SELECT 1 AS figure", "SELECT throwIf(now() > 0) AS figure") + RULE.replace('"low"', '"other"'))  # fmt: skip
+def test_a_rule_that_fails_does_not_hold_up_the_others(server, tmp_path, watching):
+    watch = watching(server, RULE.replace("SELECT 1 AS figure", "SELECT throwIf(now() > 0) AS figure") + RULE.replace('"low"', '"other"'))  # fmt: skip
     assert [told.change.alert.direction for told in watch.after(seconds=0)] == ["other"]
     assert watch.failed == ["low"]
     twice = RULE.replace("SELECT 1 AS figure", "SELECT arrayJoin([1, 2]) AS figure").replace(
         '"low"', '"twice"'
     )
-    watch.rules = file(tmp_path, twice).rules
-    watch.start()
+    watch.start(file(tmp_path, twice).rules)
     watch.after(minutes=5)
     assert watch.failed == ["low", "twice"]
 
 
-def test_a_receiver_may_choose_rules(server, tmp_path):
-    _, store = server
-    watch = Watch(store, tmp_path, RULE.replace('"low"', '"chosen"'))
+@pytest.mark.parametrize("store", ["embedded", "server"], indirect=True)
+def test_a_slow_rule_holds_up_no_look_is_asked_once_at_a_time_and_has_its_limit(store, watching):
+    slow = "SELECT sum(sleepEachRow(0.05)) + 1 AS figure FROM numbers(80) SETTINGS max_block_size = 1"
+    watch = watching(store, RULE.replace("SELECT 1 AS figure", slow).replace('"low"', '"slow"'))
+    watch.watcher.poll(watch.now_us)
+    took_s = []
+    for _ in range(5):
+        began_s = time.monotonic()
+        assert watch.watcher.poll(watch.now_us + DAY_US) == []  # it is due again, and not asked again
+        took_s.append(time.monotonic() - began_s)
+    assert sum(took_s) < 3, took_s
+    assert watch.queries.asking
+    while watch.queries.asking:
+        time.sleep(0.05)
+    (told,) = watch.watcher.poll(watch.now_us)
+    assert (told.change.alert.direction, told.change.alert.people) == ("slow", 1)
+    assert not watch.queries.asking
+
+    hurried = partial(ClickHouse, store.again.args[0], limits=RULE_LIMITS | {"max_execution_time": 0.3})
+    with closing(RuleQueries(watch.queries.rules, hurried)) as queries:
+        queries.ask(watch.now_us)
+        while queries.asking:
+            time.sleep(0.02)
+        (found,) = queries.found()
+        assert "TIMEOUT_EXCEEDED" in found.failed
+        assert queries.found() == []
+
+
+def test_a_receiver_may_choose_rules(server, watching):
+    watch = watching(server, RULE.replace('"low"', '"chosen"'))
     told = next(t for t in watch.after(hours=9) if t.change.alert.direction == "chosen")
     made = {"name": "r", "kind": "slack", "url": "https://example.com", "directions": ["against"]}
     wants = [Receiver(**made, **more).wants(told) for more in ({}, {"rules": ["chosen"]}, {"rules": ["low"]}, {"rules": []})]  # fmt: skip

@@ -1,6 +1,8 @@
 """From stored interactions to stored alerts, on a real server."""
 
+import time
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -11,7 +13,10 @@ from streams.alerts.delivery.deliverer import Deliverer, Pauses
 from streams.alerts.delivery.message import text
 from streams.alerts.leading import Leader
 from streams.alerts.ledger import Ledger
+from streams.alerts.querying import RULE_LIMITS, RuleQueries
+from streams.alerts.rules import RuleEntry
 from streams.alerts.watching import Watching
+from streams.store import ClickHouse
 from streams.telemetry.alerts import samples
 from streams.telemetry.metrics import Metrics
 from streams.workers.ports import FencedError
@@ -201,6 +206,31 @@ def test_changes_reach_a_receiver_once_over_starts_and_a_new_receiver_begins_wit
         ("hook", 2, "delivered"),
         ("late", 2, "delivered"),
     ]
+
+
+def test_a_spike_is_told_while_a_slow_rule_is_asked(world):
+    sql = "SELECT sum(sleepEachRow(0.1)) AS figure FROM numbers(100) SETTINGS max_block_size = 1"
+    slow = RuleEntry(name="slow", sql=sql, above=1_000).declared()
+    queries = RuleQueries(
+        [slow], partial(ClickHouse, world.dsn, limits=RULE_LIMITS | {"max_execution_time": 6})
+    )
+    with listening() as receiver:
+        deliverer = Deliverer([hook(receiver.url)], clock=lambda: world.now_us)
+        watching = Watching(world.store, world.ledger, deliverer, clock=lambda: world.now_us, rules=queries)
+        watching.step()
+        began = time.monotonic()
+        world.burst(12, content="movie")
+        world.now_us += 2_000_000
+        assert [told.change.what for told in watching.step()] == ["opened"]
+        receiver.wait(1)
+        assert time.monotonic() - began < 4
+        assert queries.asking
+        while queries.asking:
+            time.sleep(0.05)
+        world.now_us += 2_000_000
+        watching.step(idle=True)  # an answer is taken at once
+        watching.stop()
+    assert watching.state.rule_errors == {"slow": 1}, "it had its time"
 
 
 def test_no_handle_stands_in_what_is_sent(world):

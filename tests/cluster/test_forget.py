@@ -1,6 +1,7 @@
 """`journey forget` on a server: nothing of her is left in tables, topics, logs and metrics, whoever is killed at it."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -183,3 +184,46 @@ def test_events_that_come_meanwhile_are_hers_until_it_is_finished_and_others_los
         assert receipt["n"] + left_out["n"] + kept["hers"] == 5 * number
         assert left_out["n"] > 0
         assert handles_of(store, HERS[0]) in ([HERS[0]], sorted(HERS))
+
+
+def test_several_at_once_take_turns_and_one_that_stood_still_counts_nobody_twice(working):
+    working.publish(history(), size=10)
+    working.settle()
+    stopped = started(working, EMAIL, JOURNEY_FAULT="erasure.receipt.before:1:STOP")
+    try:
+        os.waitpid(stopped.pid, os.WUNTRACED)
+        other = working.json("forget", EMAIL)
+        assert other["receipt"] == "", "the erasure was finished, and then nothing was known of her"
+    finally:
+        stopped.send_signal(signal.SIGCONT)
+    first = answered(stopped)
+    assert first["erased"]["events"] == 5
+
+    working.publish(hers("again", datetime.now(UTC).isoformat()))
+    working.settle()
+    whom = [EMAIL, f"phone:{ANN['phone']}", f"loyalty:{ANN['loyalty']}", "email:p1@example.org"]
+    *again, friend = map(answered, [started(working, one) for one in whom])
+    assert sorted((one["erased"]["events"], bool(one["receipt"])) for one in again) == [
+        (0, False),
+        (0, False),
+        (5, True),
+    ]
+    working.settle()
+    with closing(working.store()) as store:
+        kept = {row["receipt"]: row["events"] for row in store.rows("SELECT receipt, events FROM erasures")}
+        told = [one for one in (first, friend, *again) if one["receipt"]]
+        assert kept == {one["receipt"]: one["erased"]["events"] for one in told}
+        assert store.rows("SELECT count() AS n FROM erasures") == [{"n": 3}]
+    assert_gone(working)
+
+
+def started(deployment, whom, **more):
+    return subprocess.Popen(
+        [JOURNEY, "forget", whom, "--json"], env=deployment.environment | more, stdout=subprocess.PIPE
+    )
+
+
+def answered(command):
+    out, _ = command.communicate(timeout=100)
+    assert command.returncode == 0
+    return json.loads(out)

@@ -232,8 +232,8 @@ def test_what_erases_reaches_the_rows_on_every_server_and_can_be_read_by_clickho
     store, sent = ClickHouse.__new__(ClickHouse), []
     store.cluster, store.address = NAME, None
     store.client = SimpleNamespace(command=lambda sql, **_: sent.append(sql))
-    erasure.recount_minutes(store)
-    erasure.delete(store)
+    erasure.recount_minutes(store, "0123")
+    erasure.delete(store, "0123")
     erasure.clear(store, "0123")
     erasure.scrub(store, "interactions")  # each server of a cluster does so by itself
     altered = [sql for sql in sent if sql.startswith("ALTER TABLE ")]

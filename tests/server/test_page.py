@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
-from streams.page.opening import opened_page, opener
+from streams.connections import opener
+from streams.page.opening import opened_page
 from streams.settings import Settings
 from streams.store import QueryError
 from streams.store_settings import READING

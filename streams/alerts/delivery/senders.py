@@ -25,6 +25,7 @@ _TIME_S = 15
 _US = 1_000_000
 _MAIL_CLASS_PERMANENT = 500
 _COLOURS = {"notice": "#888888", "warning": "#e0a000", "critical": "#c00000"}
+_PICTURE = "people.png"
 _STANDS_US = 7 * 86_400 * _US  # for Alertmanager, unless it is told before that an alert is over
 
 
@@ -158,7 +159,7 @@ def _letter(receiver: Receiver, told: Told) -> EmailMessage:
     letter["Auto-Submitted"] = "auto-generated"
     letter.set_content(text(told))
     if (png := picture(told)) is not None:
-        letter.add_attachment(png, maintype="image", subtype="png", filename="people.png")
+        letter.add_attachment(png, maintype="image", subtype="png", filename=_PICTURE)
     return letter
 
 
@@ -193,10 +194,12 @@ def _mail(receiver: Receiver, address: str, letter: EmailMessage) -> None:
 def _apprise(receiver: Receiver, _: Clock) -> Send:
     try:
         import apprise  # noqa: PLC0415 - an extra
+        from apprise.attachment.memory import AttachMemory  # noqa: PLC0415
     except ImportError as error:
         raise AddressError(
             f"receiver {receiver.name!r}: apprise is not there: pip install apprise"
         ) from error
+    attached: Callable[..., Any] = AttachMemory
     service = apprise.Apprise()
     if not service.add(receiver.url):
         raise AddressError(f"receiver {receiver.name!r}: url: no service that Apprise knows")
@@ -204,7 +207,13 @@ def _apprise(receiver: Receiver, _: Clock) -> Send:
 
     def send(told: Told) -> None:
         kind = kinds[told.change.alert.severity] if told.change.alert.open else "success"
-        if not service.notify(title=headline(told), body=text(told), notify_type=kind):
+        said: dict[str, Any] = {"title": headline(told), "body": text(told), "notify_type": kind}
+        png = picture(told)
+        shown = attached(content=png, name=_PICTURE, mimetype="image/png") if png else None
+        if shown is not None and service.notify(**said, attach=shown):
+            return
+        # Without a picture, or of a service that refuses this one: it must not be refused for ever.
+        if not service.notify(**said):
             raise NotDeliveredError("the service did not take it")
 
     return send

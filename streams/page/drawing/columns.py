@@ -26,7 +26,7 @@ class Part:
 def columns(
     name: str, title: str, description: str, parts: Sequence[Part], period: tuple[datetime, datetime]
 ) -> Markup:
-    """Return the figure over the whole period; parts may leave gaps."""
+    """Return the figure over the whole period; there is at least one part, and they may leave gaps."""
     scale = TimeScale(*period, _LEFT, _WIDTH - _RIGHT)
     up = Scale(0, max(part.good + part.bad for part in parts) or 1, _HEIGHT - _FOOT, 12)
     marks = []

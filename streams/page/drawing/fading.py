@@ -81,6 +81,8 @@ def _row(score: Score, scale: TimeScale, period: tuple[datetime, datetime], top:
 
 def _points(score: Score, period: tuple[datetime, datetime]) -> list[tuple[datetime, float]]:
     """Return the curve, in one walk along time: at even instants, and on both sides of each interaction."""
+    if not score.evidence:
+        return []
     since, until = period
     even = [since + (until - since) * n / _SAMPLES for n in range(_SAMPLES + 1)]
     stops = sorted(
@@ -95,4 +97,4 @@ def _points(score: Score, period: tuple[datetime, datetime]) -> list[tuple[datet
         value += weight
         if at >= since:
             found.append((at, value))
-    return found if score.evidence else []
+    return found

@@ -1,4 +1,5 @@
-// Figures follow the tables: a server-sent event says that they changed, and the panels are asked for anew.
+// Figures follow the tables: a server-sent event says that they changed, and the panels are asked for anew. So are they now
+// and then where one of them tells of something else too.
 const PAUSE_MS = 2000; // between two refreshes, or four times what the last one took
 
 export function follow(refreshed) {
@@ -26,6 +27,8 @@ export function follow(refreshed) {
   events.addEventListener("ready", heard);
   events.addEventListener("changed", heard);
   events.addEventListener("error", () => say("not live: trying again", false));
+  const fresh = [...document.querySelectorAll("[data-fresh-s]")].map(each => 1000 * Number(each.dataset.freshS));
+  if (fresh.length) setInterval(refresh, Math.min(...fresh));
   document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
   addEventListener("pagehide", () => events.close());
 }

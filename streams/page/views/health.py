@@ -1,6 +1,7 @@
 """Health: what came in, what became of it, and what was refused for which reason."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from streams.page.drawing.bars import bars
@@ -9,8 +10,9 @@ from streams.page.markup import Markup
 from streams.page.scope import Scope
 from streams.page.values import for_people
 from streams.page.view import Column, Panel, Row, View
+from streams.page.views.lag import Ask, lag
 
-__all__ = ["VIEW"]
+__all__ = ["VIEW", "over_server"]
 
 _PARTS = tuple(timedelta(minutes=n) for n in (1, 5, 15, 30, 60, 180, 360, 720, 1_440, 10_080, 43_200))
 
@@ -119,3 +121,9 @@ VIEW = View(
     lead="Whether events arrive, and what was refused. journey dead-letters list shows the letters themselves.",
     panels=lambda _: (ARRIVED, TAKEN, REFUSED),
 )
+
+
+def over_server(ask: Ask | None) -> View:
+    """Return the view where workers write: it tells how far they are behind, by `ask` if Kafka can be asked."""
+    behind = lag(ask)
+    return replace(VIEW, panels=lambda _: (behind, ARRIVED, TAKEN, REFUSED))

@@ -1,0 +1,109 @@
+"""Queries of rules: on a thread of their own with a connection of their own, so that none holds up the look for spikes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from streams.alerts.rules import Declared, columns
+from streams.page.asking import Connections
+from streams.ports import StoreError
+from streams.store import ClickHouse, QueryError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+__all__ = ["RULE_LIMITS", "Found", "RuleQueries"]
+
+RULE_LIMITS: Mapping[str, Any] = {"readonly": 2, "max_execution_time": 10}
+"""Settings of the connection that rules are asked on."""
+
+_MOST_SERIES = 1_000
+_LABEL = 200  # characters
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class _RuleError(RuntimeError):
+    """A rule has no figures just now; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a rule's query gave when it was asked: figures by brand and label; or, in `failed`, why there are none."""
+
+    rule: Declared
+    at_us: int
+    figures: Mapping[tuple[str, str], float | None]
+    failed: str = ""
+
+
+class RuleQueries:
+    """Asks rules when it is time, one after the other; one that is asked still is not asked again.
+
+    Everything here is called by one thread; the queries run on another.
+
+    Parameters
+    ----------
+    open_store
+        Opens the connection, which should have RULE_LIMITS; called by the thread that asks.
+    """
+
+    def __init__(self, rules: Sequence[Declared], open_store: Callable[[], ClickHouse]) -> None:
+        self.rules = rules
+        self._connections = Connections(open_store, threads=1)
+        self._due_us = {one.rule.name: 0 for one in rules}
+        self._columns: dict[str, Mapping[str, str]] = {}
+        self._asked: dict[str, tuple[Declared, int, Future[dict[tuple[str, str], float | None]]]] = {}
+
+    def ask(self, now_us: int) -> None:
+        """Have what is due asked; returns at once."""
+        for one in self.rules:
+            name = one.rule.name
+            if name not in self._asked and now_us >= self._due_us[name]:
+                self._due_us[name] = now_us + one.every // _MICROSECOND
+                self._asked[name] = (one, now_us, self._connections.submit(partial(self._figures, one)))
+
+    @property
+    def asking(self) -> bool:
+        """Whether a query has not been answered."""
+        return not all(answer.done() for _, _, answer in self._asked.values())
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer that was not taken."""
+        return any(answer.done() for _, _, answer in self._asked.values())
+
+    def found(self) -> list[Found]:
+        """Take the answers that have come."""
+        done = [name for name, (_, _, answer) in self._asked.items() if answer.done()]
+        return [_taken(*self._asked.pop(name)) for name in done]
+
+    def _figures(self, one: Declared, store: ClickHouse) -> dict[tuple[str, str], float | None]:
+        name = one.rule.name
+        if name not in self._columns:
+            self._columns[name] = columns(store, one)
+        names = self._columns[name]
+        brand, label = (f"toString({name})" if name in names else "''" for name in ("brand", "label"))
+        rows = store.query(
+            f"SELECT {brand}, leftUTF8({label}, {_LABEL}), toNullable(toFloat64(figure))"
+            f" FROM (\n{one.sql}\n) LIMIT {_MOST_SERIES + 1}",
+            {},
+        )
+        if len(rows) > _MOST_SERIES:
+            raise _RuleError(f"gives more than {_MOST_SERIES} figures")
+        found = {(str(brand), str(label)): value for brand, label, value in rows}
+        if len(found) != len(rows):
+            raise _RuleError("gives several figures for one brand and label")
+        return found
+
+    def close(self) -> None:
+        """Wait for the query that runs, and close the connection."""
+        self._connections.close()
+
+
+def _taken(one: Declared, at_us: int, answer: "Future[dict[tuple[str, str], float | None]]") -> Found:
+    try:
+        return Found(one, at_us, answer.result())
+    except (QueryError, StoreError, _RuleError) as error:
+        return Found(one, at_us, {}, str(error))
