@@ -1,5 +1,6 @@
 """The Dockerfile: what it takes, what it leaves out, and its commands run here as far as they can."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -113,6 +114,9 @@ def test_the_commands_of_the_build_give_a_program_that_runs_by_itself(tmp_path: 
     installed = set(done.stdout.split())
     assert installed >= RUNTIME | {"customer-journey-engine"}
     assert not installed & NOT_AT_RUNTIME
+    bill = json.loads((target / "journey/share/doc/customer-journey-engine/sbom.cdx.json").read_text())
+    components = [*bill["components"], bill["metadata"]["component"]]
+    assert {one["name"].lower().replace("_", "-") for one in components} == installed
     listed = subprocess.run(
         [python.with_name("journey"), "migrate"],
         cwd=tmp_path,
