@@ -2,7 +2,7 @@
 
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
-COPY requirements/build.txt requirements/server.txt requirements/
+COPY requirements/build.txt requirements/sbom.txt requirements/server.txt requirements/
 RUN python -m venv /opt/build && /opt/build/bin/python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/build.txt
 RUN python -m venv --without-pip /opt/journey && /opt/build/bin/python -m pip --python /opt/journey/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r requirements/server.txt
 COPY pyproject.toml README.md LICENSE ./
@@ -10,6 +10,8 @@ COPY journey journey
 COPY schemas schemas
 COPY streams streams
 RUN /opt/build/bin/python -m pip wheel --no-cache-dir --no-build-isolation --no-deps --wheel-dir /opt/wheels . && /opt/build/bin/python -m pip --python /opt/journey/bin/python install --no-cache-dir --no-index --no-deps /opt/wheels/*.whl
+# What is in it, with licences, for whoever scans images.
+RUN /opt/build/bin/python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/sbom.txt && mkdir -p /opt/journey/share/doc/customer-journey-engine && /opt/build/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --no-validate -o /opt/journey/share/doc/customer-journey-engine/sbom.cdx.json /opt/journey/bin/python
 
 FROM python:3.12-slim-bookworm
 LABEL org.opencontainers.image.title="customer-journey-engine" \

@@ -4,6 +4,8 @@
 # make check  ruff and mypy --strict
 # make bench  figures of speed and memory
 # make pictures  the README's pictures of the page, into deploy/pictures
+# make sbom   what an installation consists of, with hashes, into build/*.cdx.json (CycloneDX)
+# make audit  known vulnerabilities of everything that is locked, by an advisory service on the network
 # make soak   the same tests with large counts (SOAK=100)
 
 PYTHON ?= python3
@@ -14,10 +16,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := $(wildcard journey/*.py schemas/*.py streams/*.py streams/*/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench pictures soak lock clean
+.PHONY: help run test check bench pictures sbom audit soak lock clean
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try make PYTHON=python3.12")'
@@ -49,6 +51,19 @@ bench: $(VENV)/.test
 pictures: $(VENV)/.test
 	$(BIN)/python -m tests.page.pictures deploy/pictures
 
+# Of a data directory, and of a server's programs: the lock as a list, which the tool validates; the same lock, the same bytes.
+BUILD ?= build
+SBOM := $(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --validate
+sbom: $(VENV)/.test
+	@mkdir -p $(BUILD)
+	$(SBOM) -o $(BUILD)/journey.cdx.json requirements/run.txt
+	$(SBOM) -o $(BUILD)/journey-server.cdx.json requirements/server.txt
+
+# What the service does not know is no pass: a mirror without advisories knows nothing. AUDIT is more options.
+audit: $(VENV)/.test
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(AUDIT) -r requirements/dev.txt || \
+	  { echo "make audit: a package is vulnerable, or the advisory service cannot be asked from here: see above" >&2; exit 1; }
+
 SOAK ?= 100
 soak: $(VENV)/.test
 	JOURNEY_SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 --dist worksteal -m soak --timeout 0 tests
@@ -62,6 +77,7 @@ lock:
 	  -c requirements/dev.txt -o requirements/run.txt
 	uv pip compile $(LOCKED) --extra collector --extra kafka --extra alerts pyproject.toml -c requirements/dev.txt -o requirements/server.txt
 	uv pip compile $(LOCKED) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	uv pip compile $(LOCKED) --group sbom -c requirements/dev.txt -o requirements/sbom.txt
 
 clean:
-	rm -rf $(VENV) $(DATA) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DATA) $(BUILD) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -24,9 +24,9 @@ from streams.faults import arm_by, boundary
 from streams.handle_keys import in_force
 from streams.kafka.errors import BrokerError
 from streams.kafka.topics import log_ends, partition_count
+from streams.opening import open_server
 from streams.ports import StoreError
 from streams.settings import KafkaSettings, Settings, SettingsError
-from streams.store import open_server
 from streams.telemetry import logs
 from streams.telemetry.meter import Meter
 from streams.telemetry.packed import headers_of, packed_us_of

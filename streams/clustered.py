@@ -16,7 +16,7 @@ view of it, so it is made GLOBAL: the right side is computed once and sent along
 
 import re
 
-__all__ = ["EVERYWHERE", "clustered", "local"]
+__all__ = ["EVERYWHERE", "OnCluster", "clustered", "local"]
 
 # Whole on every server: what views weigh by, what people write, the book, the fences, the write keys.
 EVERYWHERE = frozenset(
@@ -62,6 +62,31 @@ def local(table: str) -> str:
     ('evidence_local', 'models')
     """
     return table if table in EVERYWHERE else f"{table}_local"
+
+
+class OnCluster:
+    """How statements reach the tables of a database: those of one server, or with `cluster` those of all of its."""
+
+    cluster: str
+    database: str
+
+    @property
+    def on_cluster(self) -> str:
+        """What a statement needs to reach every server of the cluster; empty without one."""
+        return f" ON CLUSTER '{self.cluster}'" if self.cluster else ""
+
+    def parts_of(self, table: str) -> str:
+        """Return what ALTER is given to reach a table's rows: on a cluster, its parts on every server."""
+        return f"{local(table)}{self.on_cluster}" if self.cluster else table
+
+    def everywhere(self, table: str) -> str:
+        """Return the name under which a system table of every server is read."""
+        return f"clusterAllReplicas('{self.cluster}', {table})" if self.cluster else table
+
+    @property
+    def database_sql(self) -> str:
+        """The statement that makes the database unless it is there."""
+        return f"CREATE DATABASE IF NOT EXISTS {self.database}{self.on_cluster}"
 
 
 def clustered(sql: str, cluster: str, database: str) -> list[str]:

@@ -11,7 +11,9 @@ from journey.evidence import NEVER
 if TYPE_CHECKING:
     from streams.batch import Batch, Watermark
 
-__all__ = ["after", "last_offsets", "names", "times", "times_or_null", "timestamps"]
+__all__ = ["after", "last_offsets", "names", "times", "times_or_null", "timestamps", "to_ipc"]
+
+_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 def timestamps(column: pa.ChunkedArray) -> NDArray[np.int64]:
@@ -51,3 +53,11 @@ def after(rows: pa.Table, watermark: "Watermark") -> pa.Table:
         limits[partition] = offset
     missing = rows.column("_offset").to_numpy() > limits[rows.column("_partition").to_numpy()]
     return rows if missing.all() else rows.filter(pa.array(missing))
+
+
+def to_ipc(rows: pa.Table) -> bytes:
+    """Return a table as an Arrow stream, compressed with LZ4."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema, options=_COMPRESSED) as writer:
+        writer.write_table(rows)
+    return bytes(sink.getvalue())

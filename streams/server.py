@@ -11,9 +11,9 @@ from streams.embedded import Embedded
 from streams.engine import Outcome
 from streams.frames import Frame
 from streams.handle_keys import fitting, in_force
+from streams.opening import open_server
 from streams.ports import StoreError
 from streams.settings import Settings, SettingsError
-from streams.store import open_server
 
 __all__ = ["Server", "Shell"]
 

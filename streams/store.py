@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from urllib3.exceptions import HTTPError, MaxRetryError
 
-from streams import migrations
 from streams.address import DATABASE, Address
-from streams.clustered import local
+from streams.clustered import OnCluster
+from streams.columns import to_ipc
 from streams.faults import boundary
 from streams.ports import ALERT_TABLES, TABLES, StoreError
-from streams.restoring import Restoring, ids_of
+from streams.restoring import Restoring
 from streams.settings import Settings, SettingsError
 from streams.store_settings import (
     CLUSTER_SETTINGS,
@@ -26,29 +26,17 @@ from streams.store_settings import (
     INSERT_SETTINGS,
     SERVER_SETTINGS,
 )
+from streams.unbuffered import unbuffered
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-__all__ = [
-    "DATABASE",
-    "INSERT_SETTINGS",
-    "ClickHouse",
-    "ClickHouseError",
-    "QueryError",
-    "ids_of",
-    "open_server",
-    "to_ipc",
-    "why",
-]
+__all__ = ["DATABASE", "INSERT_SETTINGS", "ClickHouse", "ClickHouseError", "QueryError", "why"]
 
 _CONNECT_S = 5
 _ANSWER_S = 300  # of silence; while a query goes on, a server says so at shorter intervals
 _INSERT_ANSWER_S = 60
 _BAD_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
-
-_LAST_KEY = "SELECT state FROM handle_keys ORDER BY at DESC LIMIT 1"
-_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 # What goes wrong is raised, and told by whoever catches it.
 for _name in ("clickhouse_connect", "urllib3.connectionpool"):
@@ -59,7 +47,7 @@ class QueryError(RuntimeError):
     """ClickHouse refused a query; the message is its own."""
 
 
-class ClickHouse(Restoring):
+class ClickHouse(OnCluster, Restoring):
     """The store behind the engine and the commands.
 
     A server may be asked from several threads at once; the engine in this process, from one.
@@ -150,7 +138,7 @@ class ClickHouse(Restoring):
         if not client.server_settings:
             client.close()
             raise StoreError(f"JOURNEY_STORE: {address} answers without saying anything: is its disk full?")
-        return _unbuffered(client)
+        return unbuffered(client)
 
     @cached_property
     def _inserts(self) -> "Client":
@@ -171,24 +159,6 @@ class ClickHouse(Restoring):
         """Settings of an insert. On a server it has a time limit, so that a successor can wait it out."""
         limit = {} if self.address is None else {"max_execution_time": INSERT_LIMIT_S}
         return INSERT_SETTINGS | limit
-
-    @property
-    def on_cluster(self) -> str:
-        """What a statement needs to reach every server of the cluster; empty without one."""
-        return f" ON CLUSTER '{self.cluster}'" if self.cluster else ""
-
-    def parts_of(self, table: str) -> str:
-        """Return what ALTER is given to reach a table's rows: on a cluster, its parts on every server."""
-        return f"{local(table)}{self.on_cluster}" if self.cluster else table
-
-    def everywhere(self, table: str) -> str:
-        """Return the name under which a system table of every server is read."""
-        return f"clusterAllReplicas('{self.cluster}', {table})" if self.cluster else table
-
-    @property
-    def database_sql(self) -> str:
-        """The statement that makes the database unless it is there."""
-        return f"CREATE DATABASE IF NOT EXISTS {self.database}{self.on_cluster}"
 
     def make_database(self) -> None:
         """Make the database unless it is there."""
@@ -306,57 +276,6 @@ class ClickHouse(Restoring):
             return self.client.query(
                 sql, parameters=dict(parameters), settings=dict(settings or {})
             ).result_rows
-
-
-def _unbuffered(client: "Client") -> "Client":
-    """Have answers to queries sent as they come.
-
-    The client asks the server to keep an answer on disk until it is complete. Where the disk is full, ClickHouse 26.7
-    then answers with nothing, or with the beginning, and no error: a watermark would be read as if there were none.
-    """
-    for name in ("query", "query_arrow"):
-        setattr(client, name, _asked_unbuffered(getattr(client, name)))
-    return client
-
-
-def _asked_unbuffered(query: Callable[..., Any]) -> Callable[..., Any]:
-    def asked(sql: str, *, settings: dict[str, Any] | None = None, **more: Any) -> Any:
-        return query(sql, settings={"wait_end_of_query": 0} | (settings or {}), **more)
-
-    return asked
-
-
-def open_server(settings: Settings) -> ClickHouse:
-    """Open the server that the settings name, for work on its tables.
-
-    Raises
-    ------
-    StoreError
-        The key of its handles is being changed, or it cannot be opened.
-    MigrationError
-        Its tables are not those of this program; nothing but `journey migrate` changes them.
-    """
-    store = ClickHouse.of(settings)
-    try:
-        migrations.check(store.client, settings.cluster)
-        _check_key(store)
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def _check_key(store: ClickHouse) -> None:
-    if any(row["state"] != "in force" for row in store.rows(_LAST_KEY)):
-        raise StoreError("the key of handles is being changed; killed, journey keys rotate finishes it")
-
-
-def to_ipc(rows: pa.Table) -> bytes:
-    """Return a table as an Arrow stream, compressed with LZ4."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema, options=_COMPRESSED) as writer:
-        writer.write_table(rows)
-    return bytes(sink.getvalue())
 
 
 def _answered(error: Exception) -> bool:

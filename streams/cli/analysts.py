@@ -10,7 +10,8 @@ import typer
 
 from streams import analysts
 from streams.cli.options import UsageError, read_settings, say
-from streams.store import ClickHouse, QueryError, open_server
+from streams.opening import open_server
+from streams.store import ClickHouse, QueryError
 
 __all__ = ["app"]
 

@@ -110,7 +110,7 @@ def _into_kafka(settings: Settings) -> None:
     from streams.collector.serving import Parts, serve  # noqa: PLC0415
     from streams.collector.sinks import KafkaSink  # noqa: PLC0415
     from streams.kafka.edges import key_of, model_of  # noqa: PLC0415
-    from streams.store import open_server  # noqa: PLC0415
+    from streams.opening import open_server  # noqa: PLC0415
 
     if not settings.store:
         raise SettingsError("JOURNEY_STORE: must be the server whose table write_keys says who may write")
@@ -139,8 +139,8 @@ def _into_log(settings: Settings) -> None:
 def _over_server(settings: Settings) -> None:
     from streams.alerts.serving import opened_routes  # noqa: PLC0415 - as above
     from streams.collector.serving import serve_routes  # noqa: PLC0415
+    from streams.opening import open_server  # noqa: PLC0415
     from streams.page.opening import opened_page  # noqa: PLC0415
-    from streams.store import open_server  # noqa: PLC0415
 
     open_server(settings).close()
     with opened_page(settings) as page, opened_routes(settings) as alerts:

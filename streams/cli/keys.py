@@ -61,7 +61,7 @@ def _opened(data: "Path | None") -> Iterator[KeyStore]:
     store: KeyStore
     if settings.store:
         from streams.collector.key_table import KeyTable  # noqa: PLC0415 - each imports what it needs
-        from streams.store import open_server  # noqa: PLC0415
+        from streams.opening import open_server  # noqa: PLC0415
 
         store = KeyTable(open_server(settings))
     else:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import zstandard
 
-__all__ = ["Asked", "BadRequestError", "compressed", "read"]
+from streams.queries import blocks
+
+__all__ = ["Asked", "BadRequestError", "compressed", "in_blocks", "read"]
 
 _MOST_BYTES = 1_000_000  # of a statement, after decompression
 _PARAMETER = "param_"
@@ -22,13 +24,15 @@ class BadRequestError(ValueError):
 class Asked:
     """A statement ("" for none), its parameters, the format where it names none, the encoding of the answer.
 
-    `protocol` is the revision of the native protocol that the client announced, 0 for none.
+    `blocks` is whether the answer is to come in ClickHouse's own blocks, within that encoding. `protocol` is the
+    revision of the native protocol that the client announced, 0 for none.
     """
 
     sql: str
     parameters: Mapping[str, str]
     format: str
     encoding: str
+    blocks: bool = False
     protocol: int = 0
 
 
@@ -40,12 +44,11 @@ def read(arguments: Mapping[str, str], headers: Mapping[str, str], body: bytes) 
     BadRequestError
         It is too large, no text, in an unknown encoding, or asks for what is not spoken here.
     """
-    for name in ("compress", "decompress"):
-        if arguments.get(name, "0") not in {"0", "false"}:
-            raise BadRequestError(
-                f"{name}={arguments[name]}: ClickHouse's own compression is not spoken here; set {name}=0"
-                " (in DBeaver: driver property compress=false), and Accept-Encoding where it is wanted"
-            )
+    if _is_on(arguments, "decompress"):
+        raise BadRequestError(
+            f"decompress={arguments['decompress']}: a statement in ClickHouse's own blocks is not read here; set"
+            " decompress=0, and Content-Encoding where it is to be compressed"
+        )
     try:
         statement = _plain(body, headers.get("content-encoding", "")).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -60,10 +63,20 @@ def read(arguments: Mapping[str, str], headers: Mapping[str, str], body: bytes) 
         },
         format=headers.get("x-clickhouse-format") or arguments.get("default_format") or _FORMAT,
         encoding=_encoding(headers.get("accept-encoding", ""))
-        if arguments.get("enable_http_compression") in {"1", "true"}
+        if _is_on(arguments, "enable_http_compression")
         else "",
+        blocks=in_blocks(arguments),
         protocol=int(version) if (version := arguments.get("client_protocol_version", "")).isdecimal() else 0,
     )
+
+
+def in_blocks(arguments: Mapping[str, str]) -> bool:
+    """Return whether the answer, or the error, is to come in ClickHouse's own blocks."""
+    return _is_on(arguments, "compress")
+
+
+def _is_on(arguments: Mapping[str, str], name: str) -> bool:
+    return arguments.get(name, "0") not in {"", "0", "false"}
 
 
 def _encoding(accepted: str) -> str:
@@ -97,9 +110,11 @@ def _decompressed(body: bytes, encoding: str) -> bytes:
     raise BadRequestError(f"Content-Encoding {encoding}: there are gzip, deflate and zstd")
 
 
-def compressed(body: bytes, encoding: str) -> bytes:
-    """Return an answer in one of the encodings of `Asked`."""
-    match encoding:
+def compressed(body: bytes, asked: Asked) -> bytes:
+    """Return an answer as it was asked for: in blocks, in an encoding."""
+    if asked.blocks:
+        body = blocks.packed(body)
+    match asked.encoding:
         case "gzip":
             return gzip.compress(body, 1)
         case "deflate":

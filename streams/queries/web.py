@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from streams.collector.problems import place_of
 from streams.incoming import body_of, names_this_machine
-from streams.queries import hello
-from streams.queries.asking import Asked, BadRequestError, compressed, read
+from streams.queries import blocks, hello
+from streams.queries.asking import Asked, BadRequestError, compressed, in_blocks, read
 from streams.queries.guard import RefusedError
 from streams.queries.reader import BusyReaderError, Found, Reader
 from streams.store import QueryError
@@ -72,10 +72,10 @@ def application(reader: Reader, *, database: str, token: str) -> Starlette:
             found = await reader.run(asked.sql, asked.parameters, asked.format)
             return _told(asked, found, reader.timezone)
         except QueryError as error:
-            return _failed(str(error))
+            return _failed(str(error), packed=in_blocks(request.query_params))
         except tuple(_REFUSALS) as error:
             code, status = _REFUSALS[type(error)]
-            return _refused(code, str(error), status)
+            return _refused(code, str(error), status, packed=in_blocks(request.query_params))
 
     async def ping(_: Request) -> Response:
         return PlainTextResponse("Ok.\n", headers=_SAFE)
@@ -139,16 +139,15 @@ def _told(asked: Asked, found: Found, timezone: str) -> Response:
     }
     if asked.encoding:
         headers["content-encoding"] = asked.encoding
-    return Response(compressed(found.body, asked.encoding), headers=headers)
+    return Response(compressed(found.body, asked), headers=headers)
 
 
-def _failed(message: str) -> Response:
+def _failed(message: str, *, packed: bool) -> Response:
     """Answer with what ClickHouse said; the code is its own."""
     found = re.match(r"Code: (\d+)", message)
     code = int(found[1]) if found else _FAILED
-    return _said(
-        code, message if found else f"Code: {code}. DB::Exception: {message}", _STATUS.get(code, 500)
-    )
+    text = message if found else f"Code: {code}. DB::Exception: {message}"
+    return _said(code, text, _STATUS.get(code, 500), packed=packed)
 
 
 async def _broken(_: Request, error: Exception) -> Response:
@@ -157,12 +156,16 @@ async def _broken(_: Request, error: Exception) -> Response:
     return _refused(_FAILED, "the query could not be answered", 500)
 
 
-def _refused(code: int, why: str, status: int) -> Response:
-    return _said(code, f"Code: {code}. DB::Exception: {why}", status)
+def _refused(code: int, why: str, status: int, *, packed: bool = False) -> Response:
+    return _said(code, f"Code: {code}. DB::Exception: {why}", status, packed=packed)
 
 
-def _said(code: int, text: str, status: int) -> Response:
+def _said(code: int, text: str, status: int, *, packed: bool) -> Response:
+    """Answer with an error; as of a server, it is packed like the answer, but for those of access."""
+    body = f"{text}\n".encode()
+    if packed and status not in {401, 403}:
+        body = blocks.packed(body)
     more = {"www-authenticate": 'Basic realm="journey"'} if status == 401 else {}  # noqa: PLR2004 - a status
     return PlainTextResponse(
-        text + "\n", status, headers={**_SAFE, **more, "x-clickhouse-exception-code": str(code)}
+        body, status, headers={**_SAFE, **more, "x-clickhouse-exception-code": str(code)}
     )

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 from urllib3.exceptions import HTTPError
 
+from streams.columns import to_ipc
 from streams.faults import boundary
-from streams.store import ClickHouse, ClickHouseError, QueryError, to_ipc, why
+from streams.store import ClickHouse, ClickHouseError, QueryError, why
 from streams.workers.ports import FencedError, StoreError, Tenure
 
 __all__ = ["Fence", "asking"]

@@ -16,7 +16,7 @@ from journey.seen import Ids
 from journey.stage import STAGE_NAMES
 from schemas.apath import parse_model
 from schemas.topics import IDENTITY_MAP, INTERACTIONS
-from streams.batch import Batch, Record, Rows
+from streams.batch import Record, Rows
 from streams.columns import names, times_or_null
 from streams.engine import Outcome
 from streams.erased import without
@@ -29,16 +29,15 @@ from streams.workers.directory import Directory
 from streams.workers.erasing import Erasing
 from streams.workers.letters import letters_of
 from streams.workers.messages import FORGET, FORGOTTEN, PREPARE, Control, Message, Outgoing
+from streams.workers.origin import log_of
 from streams.workers.owner import Owner
 from streams.workers.poison import Poison, control_of, delivery_of, frame_of, tables_of
-from streams.workers.ports import LogSpan, PartitionedStore, StoreError
+from streams.workers.ports import LogSpan, PartitionedStore
 from streams.workers.sending import SentPairs, evidence_to, ours, to_customers
+from streams.workers.weighing import Weighing
 from streams.workers.writing import Writer
 
 __all__ = ["IntakeWorker", "LogEnds"]
-
-Ints = NDArray[np.int64]
-U64 = NDArray[np.uint64]
 
 LogEnds = Callable[[Collection[int]], Mapping[int, LogSpan]]
 
@@ -95,76 +94,35 @@ class IntakeWorker(Owner):
         self.open = frozenset()
         self.intake = Intake(self._window_us, self._lookup)
         self._owned = Directory(self.model.identity, self._count)
-        self._journey = Journey(self.model, self._owned.graph)
-        self._next: Journey | None = None  # under a model that is to come into force
-        self._prepared: set[int] = set()  # partitions that are weighed under it too
+        self._weighing = Weighing(self.model, self._owned, self._store, self._writer)
         self._done: dict[int, int] = {}  # offset of the last frame of each partition that is dealt with
         self._log_id = ""
         self._knows_forgotten = False  # whether the state has handles that were erased from the tables
         self._sent = SentPairs()
         self._writer.watermarks = {}
 
-    def _lookup(self, ids: Ids) -> U64:
+    def _lookup(self, ids: Ids) -> NDArray[np.uint64]:
         return self._store.first_positions(ids, self.intake.seen.slack_us)
 
     def _restore(self, partitions: frozenset[int]) -> None:
         store = self._store
         for table, marks in store.watermarks(_WATERMARKED, partitions).items():
             self._writer.watermarks[table] = {**self._writer.of(table), **marks}
-        self._compare_with_log(partitions)
+        logs = store.logs(partitions)
+        self._log_id = log_of(self._log(partitions), self._writer.of("deliveries"), logs) or self._log_id
         self._erasing.read()
         newest = store.newest_us(partitions)
         if newest is not None:
             self.intake.restore(*store.ids_since(newest - self.intake.seen.window_us, partitions))
         self._owned.restore(store.handles(partitions))
-        self._take_up(self._journey, partitions)
+        self._weighing.restore(partitions)
         for partition, text in store.prepared(partitions).items():
-            self._prepare(parse_model(text), partition)
+            self._weighing.prepare(parse_model(text), partition)
         self._done |= dict.fromkeys(partitions, 0)
-
-    def _compare_with_log(self, partitions: frozenset[int]) -> None:
-        """Refuse to go on where the tables and the topic do not belong together: events would be left out."""
-        known = self._store.logs(partitions)
-        for partition, span in self._log(partitions).items():
-            stored = self._writer.of("deliveries").get(partition, 0)
-            if stored > span.end or (span.log and known.get(partition) not in {span.log, "", None}):
-                raise StoreError(
-                    f"{INTERACTIONS}[{partition}] ends at {span.end}, and the tables have up to {stored} of another: the topic "
-                    "was made anew; see the runbook, A recreated topic"
-                )
-            if stored < span.acknowledged:
-                raise StoreError(
-                    f"{INTERACTIONS}[{partition}] is acknowledged up to {span.acknowledged}, but the tables have up to "
-                    f"{stored}: they are older; see the runbook, Restoring from a backup"
-                )
-            self._log_id = span.log
-
-    def _take_up(self, journey: Journey, partitions: Collection[int]) -> None:
-        evidence = self._store.evidence_of_handles(journey.model.hash, partitions)
-        journey.restore(evidence, self._owned.find(evidence.column("handle").to_numpy()))
-
-    def _prepare(self, model: Model, partition: int) -> None:
-        """Weigh a partition under a second model from now on; its history is in the table."""
-        if self._next is None or self._next.model.hash != model.hash:
-            self._next, self._prepared = Journey(model, self._owned.graph), set()
-        if partition not in self._prepared:
-            self._take_up(self._next, [partition])
-            self._prepared.add(partition)
-
-    def _abandon(self, partition: int) -> None:
-        self._prepared.discard(partition)
-        if not self._prepared:
-            self._next = None
 
     def _switch(self) -> None:
         """Go over to the model that was prepared; where it was not, everything is restored under it."""
-        if (
-            self._next is not None
-            and self._next.model.hash == self.model.hash
-            and self._prepared >= self.open
-        ):
-            self._journey, self._next, self._prepared = self._next, None, set()
-        else:
+        if not self._weighing.switch(self.model, self.open):
             self.reset()
 
     def step(self, batch: Sequence[Message], now_us: int) -> list[Outgoing]:
@@ -211,9 +169,9 @@ class IntakeWorker(Owner):
             name = model.hash
             if model.hash != self.model.hash:
                 self._store.recompute(model, partition, message.offset)
-                self._prepare(model, partition)
+                self._weighing.prepare(model, partition)
         else:
-            self._abandon(partition)
+            self._weighing.abandon(partition)
         self._store.book_change(control, name, partition, message.offset)
         self._writer.write({"deliveries": self._booked(delivery_of(message, now_us))})
         self._done[partition] = message.offset
@@ -251,7 +209,7 @@ class IntakeWorker(Owner):
         slots = self._owned.observe(batch)
         touches = batch.touches_only()
         touch_slots = slots if touches is batch else self._owned.observe(touches)
-        weighed = self._weigh(touches, touch_slots)
+        weighed = self._weighing.weigh(touches, touch_slots)
         links = link_rows(batch)
         rows: Rows = rows_of(records, taken) | {
             "deliveries": self._booked(taken.deliveries),
@@ -271,21 +229,6 @@ class IntakeWorker(Owner):
     def _booked(self, deliveries: pa.Table) -> pa.Table:
         """Return rows of deliveries with the log that their offsets are in."""
         return deliveries.append_column("log", pa.array([self._log_id] * len(deliveries), pa.string()))
-
-    def _weigh(self, batch: Batch, slots: Ints) -> list[tuple[Journey, pa.Table, Pairs]]:
-        """Return, for the model in force and one that is to come, rows of evidence and the pairs that were touched."""
-        weighed = [(self._journey, *self._evidence(self._journey, batch, slots))]
-        if self._next is not None:
-            here = batch.keep(np.isin(batch.partition, sorted(self._prepared)))
-            weighed.append((self._next, *self._evidence(self._next, here, self._owned.observe(here))))
-        return weighed
-
-    def _evidence(self, journey: Journey, batch: Batch, slots: Ints) -> tuple[pa.Table, Pairs]:
-        fresh = batch.after(self._writer.of("evidence"))
-        if fresh is batch:
-            return journey.process(batch, slots)
-        rows, _ = journey.process(fresh, self._owned.observe(fresh))
-        return rows, journey.touched(batch, slots)
 
     def _told(self, moves: pa.Table) -> pa.Table:
         """Take up what identity said of handles of ours, and return it."""
@@ -314,12 +257,11 @@ class IntakeWorker(Owner):
         ):  # fmt: skip
             to[which, self._owned.partitions(customer)] = True
         outgoing = []
-        for journey in (self._journey, self._next):
-            if journey is not None:
-                pairs = journey.state.of_handles(moved)
-                rows, goes = self._evidence_of(journey, pairs), to[np.searchsorted(moved, pairs.slot)]
-                for partition in range(self._count):
-                    outgoing += evidence_to(partition, rows.filter(pa.array(goes[:, partition])))
+        for journey in self._weighing.journeys:
+            pairs = journey.state.of_handles(moved)
+            rows, goes = self._evidence_of(journey, pairs), to[np.searchsorted(moved, pairs.slot)]
+            for partition in range(self._count):
+                outgoing += evidence_to(partition, rows.filter(pa.array(goes[:, partition])))
         return outgoing
 
     def _evidence_of(self, journey: Journey, pairs: Pairs) -> pa.Table:

@@ -11,7 +11,8 @@ from journey.seen import Ids, position
 from journey.stage import STAGE_NAMES
 from streams.batch import Watermark
 from streams.clock import from_us
-from streams.store import ClickHouse, ids_of
+from streams.restoring import ids_of
+from streams.store import ClickHouse
 from streams.workers.fence import asking
 
 __all__ = ["StateReader"]

@@ -15,10 +15,11 @@ from schemas.topics import INTERACTIONS
 from streams import erasure, models
 from streams.checks import MINUTE
 from streams.clock import from_us
+from streams.columns import to_ipc
 from streams.faults import boundary
 from streams.models import InForce
 from streams.remodel import evidence_parameters, evidence_sql
-from streams.store import INSERT_SETTINGS, ClickHouse, to_ipc
+from streams.store import INSERT_SETTINGS, ClickHouse
 from streams.workers.fence import Fence, asking
 from streams.workers.messages import DONE, Control, Message
 from streams.workers.poison import BETWEEN, NOT_A_FRAME

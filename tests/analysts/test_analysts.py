@@ -1,13 +1,13 @@
 """Users of a server who only read: one of a brand sees that brand alone, in every table and through every view.
 
-The test's build of ClickHouse has no place where users made by SQL are kept. So the statements are parsed by it and
-refused by it, and the grants and filters that they are made of are given to a user of its configuration.
+The test's build of ClickHouse has no place where users made by SQL are kept, whatever its configuration says of one. So
+the statements are parsed by it and refused by it, and what they say is its configuration: grants, row policies, the
+profile, the quota, the password.
 """
 
 import re
 from contextlib import closing
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import clickhouse_connect
 import pytest
@@ -17,10 +17,12 @@ from streams import analysts
 from streams.catalogue import catalogue
 from streams.store import ClickHouse
 from streams.store_settings import SERVER_SETTINGS
+from tests.analysts.configured import Configured
 from tests.server.conftest import KEY, Command, copy
 
 EVIL = "o'hara`; DROP TABLE x --\\"
 DIGEST = "ab" * 32
+USERS = {"ann": ["lumiere"], "both": ["lumiere", "maison"], "all": [], "hasty": ["lumiere"]}
 # Arguments of views, by the type and name that they are declared with.
 ARGUMENTS = {
     "model": "(SELECT model FROM model_in_force)",
@@ -46,41 +48,38 @@ def place_of(store):
     )
 
 
-def of_brand(name, brand, place):
-    """A user in the server's configuration, with the grants and filters of the statements."""
-    grants = "".join(
-        f"<query>GRANT SELECT ON {escape(relation)}</query>"
-        for table in analysts.granted(place, one_brand=brand is not None)
-        for relation in place.relation(table)
-    )
-    filters = "".join(
-        f"<{table}><filter>{escape(rows)}</filter></{table}>"
-        for table, rows in (analysts.row_filters("journey", brand) if brand else {}).items()
-    )
-    return (
-        f"<{name}><password>{name}</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile>"
-        f"<quota>default</quota><grants>{grants}</grants><databases><journey>{filters}</journey></databases></{name}>"
-    )
-
-
 @pytest.fixture(scope="module")
 def server(loaded):
+    """A server with the rows of the data directory, and users as the command's own statements describe them."""
     from tests.servers.clickhouse import ClickHouse as Server  # noqa: PLC0415 - where it can be had
     from tests.servers.downloads import Unavailable  # noqa: PLC0415
 
-    with closing(ClickHouse(f"chdb://{loaded / 'clickhouse'}")) as source:
-        place = place_of(source)
-        try:
-            started = Server()
-        except Unavailable as error:
-            pytest.skip(str(error))
-        started.more_users = of_brand("ann", "lumiere", place) + of_brand("all", None, place)
-        with started:
-            Command({"JOURNEY_STORE": started.dsn, "JOURNEY_HANDLE_KEY": KEY})("migrate")
-            with closing(ClickHouse(started.dsn)) as target:
-                copy(source.client, target.client)
-            started.place = place
-            yield started
+    try:
+        started = Server()
+    except Unavailable as error:
+        pytest.skip(str(error))
+    (started.folder / "users.d").mkdir()
+    with started:
+        journey = Command({"JOURNEY_STORE": started.dsn, "JOURNEY_HANDLE_KEY": KEY})
+        journey("migrate")
+        with (
+            closing(ClickHouse(f"chdb://{loaded / 'clickhouse'}")) as source,
+            closing(ClickHouse(started.dsn)) as target,
+        ):
+            copy(source.client, target.client)
+            started.place = place_of(target)
+        started.passwords = {"default": ""}
+        for name, brands in USERS.items():
+            words = [word for brand in brands for word in ("--brand", brand)]
+            statements = (
+                journey("analysts", "create", name, *words, "--dry-run").replace(";\n", "\n").splitlines()
+            )
+            started.passwords[name] = re.search(r"the password will be: (\S+)", journey.errors)[1]
+            if name == "hasty":
+                statements = [one.replace("MAX queries = 20000", "MAX queries = 9") for one in statements]
+            (started.folder / "users.d" / f"{name}.xml").write_text(Configured(statements).xml())
+        started.restart()
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +91,10 @@ def ask(server):
             username=name,
             password=password,
             database="journey",
-            settings=SERVER_SETTINGS,
+            autogenerate_session_id=False,
+            settings=SERVER_SETTINGS if name == "default" else {},  # others have them by their profile
         )
-        for name, password in (("default", ""), ("ann", "ann"), ("all", "all"))
+        for name, password in server.passwords.items()
     }
     yield lambda name, sql: clients[name].query(sql).result_rows
     for client in clients.values():
@@ -180,6 +180,40 @@ def test_nobody_of_them_writes_or_reads_what_is_hidden(server, ask):
         ask("ann", "SELECT * FROM dead_letters")
     assert ask("all", "SELECT count() FROM dead_letters") == [(0,)]
     assert len(ask("all", "SELECT DISTINCT brand FROM interactions")) == 4
+
+
+def test_who_is_of_two_brands_sees_the_rows_of_both(ask):
+    assert sorted(ask("both", "SELECT DISTINCT brand FROM touchpoints")) == [("lumiere",), ("maison",)]
+
+
+def test_who_asks_too_often_is_told_when_that_ends_and_others_are_not_held_up(server, ask):
+    with pytest.raises(
+        DatabaseError, match=r"Quota for user `hasty` for 3600s has been exceeded: queries = 1\d/9"
+    ):
+        [ask("hasty", "SELECT count() FROM targets") for _ in range(20)]  # SELECT 1 is free
+    assert ask("ann", "SELECT 1") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "max_execution_time = 601",
+        "max_memory_usage = 4000000001",
+        "readonly = 0",
+        "max_concurrent_queries_for_user = 11",
+    ],
+)
+def test_bounds_of_time_and_memory_are_not_theirs_to_lift(ask, setting):
+    with pytest.raises(DatabaseError, match=r"SETTING_CONSTRAINT_VIOLATION|READONLY"):
+        ask("ann", f"SELECT 1 SETTINGS {setting}")
+    assert ask("ann", "SELECT 1 SETTINGS max_execution_time = 600, max_threads = 1") == [(1,)]
+
+
+def test_nobody_comes_in_by_another_password(server):
+    with pytest.raises(DatabaseError, match="AUTHENTICATION_FAILED"):
+        clickhouse_connect.get_client(
+            host="127.0.0.1", port=server.http_port, username="ann", password=server.passwords["all"]
+        )
 
 
 @pytest.mark.parametrize("brands", [(), ("lumiere",), ("lumiere", EVIL)])

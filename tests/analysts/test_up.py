@@ -1,4 +1,4 @@
-"""journey up answers queries while it takes events: clickhouse-connect and curl ask it."""
+"""journey up answers queries while it takes events: clickhouse-connect, curl and the driver of JDBC ask it."""
 
 import re
 import shutil
@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
 import clickhouse_connect
 import pytest
@@ -15,6 +16,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from streams import cookbook
 from tests.collector.server import BATCH, Collector, event
 from tests.server.conftest import KEY
+from tests.servers.downloads import Unavailable, jdbc_jars
 from tests.servers.process import wait_until
 
 TOKEN = "a-token-of-twenty-chars"
@@ -74,6 +76,35 @@ def test_curl_asks_with_compression_and_is_told_no_without_the_token(address):
         "none", "attention", "attraction", "affinity", "audience", "advocacy",
     ]  # fmt: skip
     assert "JOURNEY_SQL_TOKEN" in curl(asked, "--data-binary", sql)
+
+
+def test_the_driver_of_jdbc_asks_as_it_comes_with_answers_in_clickhouse_s_own_blocks(address):
+    try:
+        jars = jdbc_jars()
+    except Unavailable as error:
+        pytest.skip(str(error))
+    asked = (
+        "SELECT count() FROM touchpoints WHERE brand = 'lumiere'",
+        "SELECT toString(number * 1000003) FROM numbers(400000)",  # several blocks
+        "SELECT stage FROM stage_population WHERE 0",
+        "SELECT nothing FROM touchpoints",
+        "DROP TABLE targets",
+    )
+    url = address.replace("http:", "jdbc:clickhouse:") + "/journey"
+    program = Path(__file__).with_name("Ask.java")
+    java = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*", str(program), url, TOKEN, *asked]
+    done = subprocess.run(java, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    counted, many, none, unknown, refused, tables = (
+        line.split("\t") for line in done.stdout.splitlines()[-6:]
+    )
+    assert counted[0] == "1"
+    assert int(counted[1]) > 4_000
+    assert many == ["400000", str(399_999 * 1_000_003)]
+    assert none == ["0", ""]
+    assert unknown[0].startswith("Code: 47. DB::Exception: Unknown expression identifier `nothing`")
+    assert refused[0].startswith("Code: 164. DB::Exception: ")
+    assert {"journeys", "touchpoints", "targets"} <= set(tables[0].split())
 
 
 def test_events_become_rows_while_a_query_runs(up, client):

@@ -1,10 +1,13 @@
 """The Dockerfile: what it takes, what it leaves out, and its commands run here as far as they can."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.deploy.locks import hashes, names, pins
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -64,13 +67,9 @@ def test_the_final_stage_builds_nothing_and_runs_as_nobody_of_note() -> None:
 
 
 def test_every_package_of_the_image_is_locked_with_hashes() -> None:
-    for name in ("build.txt", "server.txt"):
-        text = (ROOT / "requirements" / name).read_text()
-        packages = re.split(r"\n(?=\S)", text.strip())
-        assert packages
-        assert all(
-            re.match(r"[a-z0-9-]+==\S+", package) and "--hash=sha256:" in package for package in packages
-        )
+    for name in ("build.txt", "sbom.txt", "server.txt"):
+        assert hashes(name)
+        assert all(hashes(name).values())
     assert names("server.txt") >= RUNTIME
     assert not names("server.txt") & NOT_AT_RUNTIME
 
@@ -79,21 +78,6 @@ def test_the_image_has_the_versions_that_were_tested() -> None:
     tested = {(package, version) for (package, _), version in pins("run.txt").items()}
     for name in ("build.txt", "server.txt"):
         assert {(package, version) for (package, _), version in pins(name).items()} <= tested
-
-
-def names(name: str) -> set[str]:
-    return {package for package, _ in pins(name)}
-
-
-def pins(name: str) -> dict[tuple[str, str], str]:
-    """Version of each package, by name and condition."""
-    text = (ROOT / "requirements" / name).read_text()
-    return {
-        (package, condition): version
-        for package, version, condition in re.findall(
-            r"^([a-z0-9-]+)==(\S+) ?(;.*?)? ?\\$", text, re.MULTILINE
-        )
-    }
 
 
 def test_the_commands_of_the_build_give_a_program_that_runs_by_itself(tmp_path: Path) -> None:
@@ -130,6 +114,9 @@ def test_the_commands_of_the_build_give_a_program_that_runs_by_itself(tmp_path: 
     installed = set(done.stdout.split())
     assert installed >= RUNTIME | {"customer-journey-engine"}
     assert not installed & NOT_AT_RUNTIME
+    bill = json.loads((target / "journey/share/doc/customer-journey-engine/sbom.cdx.json").read_text())
+    components = [*bill["components"], bill["metadata"]["component"]]
+    assert {one["name"].lower().replace("_", "-") for one in components} == installed
     listed = subprocess.run(
         [python.with_name("journey"), "migrate"],
         cwd=tmp_path,

@@ -12,6 +12,7 @@ from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker, Versions
 from streams.workers.owner import Owner
 from streams.workers.sending import SentPairs
+from streams.workers.weighing import Weighing
 from tests.laws.cluster import Connection, Node
 
 BUGS = {}
@@ -110,7 +111,7 @@ def _(patch):
     def evidence(self, journey, batch, slots):
         return journey.process(batch, slots)
 
-    patch.setattr(IntakeWorker, "_evidence", evidence)
+    patch.setattr(Weighing, "_evidence", evidence)
 
 
 @bug("a frame that was dealt with is taken again")

@@ -17,6 +17,8 @@ from journey.model import Model
 from schemas.apath import default_model, default_model_text
 from streams import migrations, models
 
+pytest.register_assert_rewrite("tests.schemas.reading")
+
 EPOCH_US = 1_735_689_600_000_000
 DAY_US = 86_400_000_000
 CHANNELS = ("social", "web", "store", "support", "direct", "other")

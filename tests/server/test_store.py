@@ -14,9 +14,10 @@ from schemas.apath import default_model
 from streams import store as store_module
 from streams import store_settings
 from streams.address import Address
+from streams.opening import open_server
 from streams.ports import TABLES, StoreError
 from streams.settings import Settings, SettingsError
-from streams.store import ClickHouse, QueryError, open_server
+from streams.store import ClickHouse, QueryError
 from tests.server.conftest import copy, embedded
 from tests.server.front import breaking
 

@@ -1,4 +1,4 @@
-"""Kafka from Maven Central, ClickHouse's library and JavaScript clients from npm, kept outside the repository."""
+"""What tests run of others, from Maven Central and npm, kept outside the repository."""
 
 import fcntl
 import hashlib
@@ -16,9 +16,10 @@ from pathlib import Path
 
 from tests.servers.process import ServerError
 
-__all__ = ["Unavailable", "clickhouse_library", "kafka_jars", "node_packages"]
+__all__ = ["Unavailable", "clickhouse_library", "jdbc_jars", "kafka_jars", "node_packages"]
 
 _POM = Path(__file__).with_name("pom.xml")
+_JDBC_POM = Path(__file__).with_name("jdbc.xml")
 _ENGINE = "@chdb/lib-linux-x64-gnu"
 _ENGINE_VERSION = "26.7.3-stable.1"
 _ENGINE_SHA256 = "c0d32b129e988f2b9a9a31c9141aecf5e1e2453f9a079efc4d36ab8e3f92b2ad"
@@ -34,7 +35,14 @@ def kafka_jars() -> Path:
     """Return the folder with Kafka's jars, fetched by Maven the first time."""
     _need("Kafka", "java", "mvn")
     (version,) = re.findall(r"<kafka\.version>(.+)</kafka\.version>", _POM.read_text())
-    return _kept(f"kafka-{version}", _fetch_kafka)
+    return _kept(f"kafka-{version}", lambda folder: _fetch_jars(_POM, folder))
+
+
+def jdbc_jars() -> Path:
+    """Return the folder with ClickHouse's driver for JDBC, fetched by Maven the first time."""
+    _need("ClickHouse's driver for JDBC", "java", "mvn")
+    (version,) = re.findall(r"<jdbc\.version>(.+)</jdbc\.version>", _JDBC_POM.read_text())
+    return _kept(f"jdbc-{version}", lambda folder: _fetch_jars(_JDBC_POM, folder))
 
 
 def clickhouse_library() -> Path:
@@ -59,9 +67,9 @@ def _need(what: str, *commands: str) -> None:
         raise Unavailable(f"{what} needs {' and '.join(missing)}, not found on PATH")
 
 
-def _fetch_kafka(folder: Path) -> None:
+def _fetch_jars(pom: Path, folder: Path) -> None:
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
-    _run(["mvn", "--quiet", "--batch-mode", "--strict-checksums", "--file", str(_POM), *goal], folder)
+    _run(["mvn", "--quiet", "--batch-mode", "--strict-checksums", "--file", str(pom), *goal], folder)
 
 
 def _fetch_engine(folder: Path) -> None:
