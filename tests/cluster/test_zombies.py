@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from tests.cluster.counted import counted
 from tests.cluster.events import stream
 from tests.cluster.proxy import Fate, Proxy
 from tests.cluster.tables import assert_equal, expected
@@ -51,6 +52,7 @@ def stand_still_and_go_on(there, folder, points, seed):
     there.publish(parts[-1][1], size=20, after=parts[-1][0])
     there.settle()
     assert_equal(there, expected(lines, folder))
+    print(counted(seed, there, {"worker stood still at a write and went on": len(zombies)}))
 
 
 @pytest.mark.parametrize("points", CHAINS, ids=["first half of a batch", "second half"])
