@@ -51,7 +51,7 @@ pictures: $(VENV)/.test
 
 SOAK ?= 100
 soak: $(VENV)/.test
-	JOURNEY_SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 --dist worksteal -m soak --timeout 0 -rP tests
+	JOURNEY_SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 --dist worksteal -m soak --timeout 0 -rP --show-capture stdout tests
 
 # Locked with hashes, for every platform, the tests' first: what they need must agree with what runs. Run after a change of dependencies.
 LOCKED := --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate
