@@ -6,7 +6,7 @@
 # make pictures  the README's pictures of the page, into deploy/pictures
 # make sbom   what an installation consists of, with hashes, into build/*.cdx.json (CycloneDX)
 # make audit  known vulnerabilities of everything that is locked, by an advisory service on the network
-# make soak   the same tests with large counts (SOAK=100)
+# make soak   the same tests with large counts (SOAK=100); what each went through is told at the end
 
 PYTHON ?= python3
 VENV := .venv
@@ -66,7 +66,7 @@ audit: $(VENV)/.test
 
 SOAK ?= 100
 soak: $(VENV)/.test
-	JOURNEY_SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 --dist worksteal -m soak --timeout 0 tests
+	JOURNEY_SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 --dist worksteal -m soak --timeout 0 -rP --show-capture stdout tests
 
 # Locked with hashes, for every platform, the tests' first: what they need must agree with what runs. Run after a change of dependencies.
 LOCKED := --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate

@@ -176,10 +176,11 @@ def _run(sql: str, client: "Client") -> None:
     for left in reversed(range(_TRIES)):
         try:
             client.command(sql)
-            return
-        except DatabaseError as error:  # noqa: PERF203 - each try is one of few
+        except DatabaseError as error:
             if "CANNOT_ASSIGN_ALTER" not in str(error) or not left:
                 raise
+        else:
+            return
 
 
 def _made_for(m: Migration, client: "Client", cluster: str) -> list[str]:

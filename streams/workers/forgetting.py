@@ -22,8 +22,10 @@ from streams.faults import boundary
 from streams.forget import Forgotten, handles_of, keep_shared
 from streams.kafka.clients import TopicPartition, admin, producer, told
 from streams.kafka.drained import GATEWAY, WORKERS
-from streams.kafka.topics import log_ends, partition_count
+from streams.kafka.errors import BrokerError
+from streams.kafka.topics import partition_count
 from streams.server import Server
+from streams.telemetry.offsets import Offsets, Span
 from streams.workers.messages import FORGET, FORGOTTEN, Control, pack_control
 from streams.workers.ports import FencedError
 from streams.workers.turn import ERASING, Turn
@@ -107,6 +109,7 @@ class _Erasure:
         self._receipt = receipt
         self._tell = tell
         self._silence_s = silence_s
+        self._offsets = Offsets(self._kafka)
         many = partition_count(self._kafka)
         self._counts = {topic: 1 if topic == LINKS else many for topic in (*_OURS, EVENTS_IN, DEAD_LETTERS)}
 
@@ -117,6 +120,11 @@ class _Erasure:
 
     def finish(self) -> None:
         """Go on from where it is."""
+        with closing(self._offsets):
+            self._erase()
+        erasure.clear(self._store, self._receipt)
+
+    def _erase(self) -> None:
         self._ask(INTERACTIONS, FORGET)
         if not self._all_said(EVIDENCE, FORGOTTEN):  # after that, what comes of the handles is somebody's new
             self._delete()
@@ -124,7 +132,6 @@ class _Erasure:
             self._ask(topic, FORGOTTEN)
         self._delete_records()
         erasure.scrub(self._store)
-        erasure.clear(self._store, self._receipt)
 
     def _delete(self) -> None:
         store, receipt = self._store, self._receipt
@@ -134,7 +141,7 @@ class _Erasure:
         erasure.delete(store, receipt, "identity_map")
         self._ask(EVIDENCE, FORGET)
         erasure.delete(store, receipt, "stage_changes")
-        self._wait_for(IDENTITY_MAP, self._spans(IDENTITY_MAP, end=True), "told of moves")
+        self._wait_for(IDENTITY_MAP, self._ends(IDENTITY_MAP), "told of moves")
 
     def _said(self, topic: str, verb: str) -> dict[int, int]:
         rows = self._store.query(
@@ -162,16 +169,24 @@ class _Erasure:
         self._until(what, lambda: len(self._said(topic, verb)), self._counts[topic])
         self._wait_for(topic, self._said(topic, verb), what)
 
-    def _spans(self, topic: str, *, end: bool) -> dict[int, int]:
-        spans = log_ends(self._kafka, topic, range(self._counts[topic]))
-        return {partition: span.end if end else span.acknowledged for partition, span in spans.items()}
+    def _spans(self, topic: str) -> dict[int, Span]:
+        """Return where the partitions stand; asked a second time, since a coordinator that has moved is met by an error."""
+        places = [(topic, partition) for partition in range(self._counts[topic])]
+        try:
+            spans = self._offsets.spans(places)
+        except BrokerError:
+            spans = self._offsets.spans(places)
+        return {partition: span for (_, partition), span in spans.items()}
+
+    def _ends(self, topic: str) -> dict[int, int]:
+        return {partition: span.end for partition, span in self._spans(topic).items()}
 
     def _wait_for(self, topic: str, offsets: Mapping[int, int], what: str) -> None:
         """Wait until workers have acknowledged these offsets (from 1), so what follows from them was sent."""
 
         def done() -> int:
-            committed = self._spans(topic, end=False)
-            return sum(committed[partition] >= offset for partition, offset in offsets.items())
+            spans = self._spans(topic)
+            return sum(spans[partition].committed >= offset for partition, offset in offsets.items())
 
         self._until(what, done, len(offsets))
 
@@ -200,7 +215,7 @@ class _Erasure:
             read: dict[Any, int] = {}
             for topic, count in self._counts.items():
                 if topic == DEAD_LETTERS:
-                    ends = self._spans(topic, end=True)
+                    ends = self._ends(topic)
                     name = f"{self._kafka.prefix}{topic}"
                     read |= {TopicPartition(name, partition): end for partition, end in ends.items() if end}
                     continue

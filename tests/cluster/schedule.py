@@ -18,7 +18,10 @@ _LONGEST_S = 8.0  # that something stands still: longer than the session of a wo
 
 
 class Schedule:
-    """Strikes at what a deployment is made of. `count` says how often each kind has struck."""
+    """Strikes at what a deployment is made of.
+
+    `count` says how often each kind has struck, `ended` how many processes were found that had ended by themselves.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Schedule:
     ) -> None:
         self.random = Random(seed)
         self.count: Counter[str] = Counter()
+        self.ended = 0
         self._there, self._workers, self._gateways = there, workers, gateways
         self.kinds: dict[str, Callable[[], None]] = {
             "worker killed": lambda: self._kill(self._any(workers)),
@@ -65,7 +69,7 @@ class Schedule:
         """Start again what has ended by itself, as whatever supervises it would."""
         for process in (*self._workers, *self._gateways):
             if not process.running:
-                self.count["ended by itself"] += 1
+                self.ended += 1
                 process.restart()
 
     def _any(self, processes: list[Process]) -> Process:

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from streams.ports import TABLES
+from tests.cluster.counted import counted
 from tests.cluster.events import stream
 from tests.cluster.proxy import Fate, Proxy
 from tests.cluster.tables import assert_equal, expected
@@ -49,7 +50,8 @@ def lost_at_random(there, folder, seed: int, *, customers: int = 20, share: floa
         there.settle(300)
         fates.over.set()
         assert_equal(there, expected(lines, folder))
-    print(f"seed {seed}: {dict(Counter(fate.name for fate in way.fates))}")
+    told = {Fate.LOSE: "request lost", Fate.CUT: "answer cut off"}
+    print(counted(seed, there, Counter(told[fate] for fate in way.fates if fate in told)))
 
 
 @pytest.mark.parametrize("seed", [1])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.cluster.counted import counted
 from tests.cluster.deployment import Deployment
 from tests.cluster.events import stream
 from tests.cluster.ledger import Ledger
@@ -29,7 +30,9 @@ def under_faults(seed: int, faults: int, kafka, clickhouse, folder) -> None:
         there.settle(180)
         assert_audit(there, ledger.ids)
         assert_equal(there, expected(lines, folder), often=True)
-        print(f"seed {seed}: {len(set(ledger.ids))} events, {dict(schedule.count)}")
+        print(
+            counted(seed, there, schedule.count), f"{schedule.ended} processes ended by themselves", sep="; "
+        )
     finally:
         there.close()
 

@@ -3,6 +3,7 @@
 import pytest
 from kafka.errors import KafkaError
 
+from tests.cluster.counted import counted
 from tests.cluster.events import stream
 from tests.cluster.tables import assert_equal, expected
 
@@ -19,6 +20,7 @@ def come_and_go(there, folder, seed: int, *, customers: int = 25) -> None:
     there.worker()
     there.settle()
     assert_equal(there, expected(lines, folder))
+    print(counted(seed, there, {"worker joined": 2, "worker ended": 1}))
 
 
 def has_begun(there, total: int) -> bool:

@@ -17,6 +17,10 @@ TEXT = default_model_text().replace(
     "caps = { user = 2, email = 2, phone = 2, loyalty = 2, social = 2, cookie = 2, device = 1 }",
 )
 MODEL: Model = parse_model(TEXT)
+OTHER_TEXT = TEXT.replace("user = 2, email = 2", "user = 1, email = 1").replace(
+    "threshold = 2", "threshold = 1"
+)
+OTHER: Model = parse_model(OTHER_TEXT)
 
 # What lies between two events.
 SHORT = (0, 0, 0, 1, 60_000_000, HOUR_US)

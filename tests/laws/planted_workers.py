@@ -13,24 +13,10 @@ from streams.workers.journey import JourneyWorker, Versions
 from streams.workers.owner import Owner
 from streams.workers.sending import SentPairs
 from streams.workers.weighing import Weighing
-from tests.laws.cluster import Connection, Node
+from tests.laws.connection import Connection
+from tests.laws.node import Node
 
 BUGS = {}
-# Seeds that caught each when they were last looked for: they save the search, where they still do.
-SEEDS_THAT_CAUGHT = {
-    "partitions that others have had meanwhile keep their state": 40,
-    "what is in doubt is not settled before it is asked for": 82,
-    "a failed insert is repeated without looking": 13,
-    "a frame that was dealt with is taken again": 10,
-    "the customer that a handle leaves is not told": 19,
-    "the customer that a handle comes to is not told": 2,
-    "the customers of handles are not restored": 1,
-    "a pair that was sent before is not sent again, whatever was decided": 1,
-    "pairs are remembered as sent although sending failed": 146,
-    "versions of evidence are ignored": 60,
-    "versions of the map are ignored": 6,
-    "the evidence of a handle that has left is kept": 19,
-}
 
 
 def bug(name: str):

@@ -16,9 +16,11 @@ from streams.workers.identity import IdentityWorker
 from streams.workers.journey import JourneyWorker
 from streams.workers.messages import PREPARE, Outgoing
 from streams.workers.ports import StoreError
-from tests.laws.cluster import OTHER, Cluster, Connection, Node
+from tests.laws.cluster import Cluster
 from tests.laws.compare import check
-from tests.laws.history import DAY_US, MODEL, START_US, History, Item
+from tests.laws.connection import Connection
+from tests.laws.history import DAY_US, MODEL, OTHER, START_US, History, Item
+from tests.laws.node import Node
 from tests.laws.oracle import named
 from tests.laws.world import KEY, Crash
 

@@ -5,21 +5,16 @@ from random import Random
 import pytest
 
 from tests.laws.cluster import run
+from tests.soak.blocks import blocks, run_each
 from tests.soak.conftest import SOAK
 
-BLOCK = 250
 FAULTS = 25
 pytestmark = pytest.mark.soak
 
 
-@pytest.mark.parametrize("first", range(1_000, 1_000 + 1_000 * SOAK, BLOCK))
+@blocks
 def test_a_block_of_histories_on_several_workers(first):
-    for seed in range(first, first + BLOCK):
-        try:
-            run(seed)
-        except BaseException as error:
-            error.add_note(f"seed {seed}")
-            raise
+    run_each(first, run)
 
 
 @pytest.mark.parametrize("seed", range(2, 2 + 4 * SOAK))
