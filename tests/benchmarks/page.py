@@ -45,20 +45,33 @@ def _printed(collector: Collector) -> None:
             f"first view whole: {1000 * median(first[0] for first in firsts):.0f} ms, {firsts[0][1] / 1000:.1f} kB transferred"
         )
         page.goto(collector.url)
-        customers = page.get_attribute("#panel-moves a.mark", "href")
-        assert customers
-        for name, address in {
-            "the customers of a ribbon": customers,
-            "journeys to choose from": "/view/journey",
-            "what if": "/view/model?threshold_advocacy=2",
-            "health": "/view/health",
-        }.items():
-            print(
-                f"{name}: {1000 * _opened(browser.new_page(), collector.url + address)[0]:.0f} ms, asked for the first time"
-            )
+        for name, address in _asked(page).items():
+            first, again = (1000 * _opened(browser.new_page(), collector.url + address)[0] for _ in range(2))
+            print(f"{name}: asked for the first time {first:.0f} ms, again {again:.0f} ms")
         page.focus("#panel-moves .mark")
         print(f"from one mark to the next by keyboard: {_pressed(page):.0f} ms")
         browser.close()
+
+
+def _asked(page: Page) -> dict[str, str]:
+    """Return what people go to from the first view, with its address."""
+    ribbon = page.get_attribute("#panel-moves a.mark", "href")
+    assert ribbon
+    return {
+        "the customers of a ribbon": ribbon,
+        "journeys to choose from": "/view/journey",
+        "channels": "/view/channels",
+        "customers of a change of channel": "/view/channels?before=social&after=web",
+        "another period of channels": "/view/channels?since=2026-10-05&until=2026-10-18",
+        "word of mouth": "/view/word-of-mouth",
+        "spikes": "/view/spikes",
+        "content": "/view/content",
+        "targets": "/view/targets",
+        "what if": "/view/model?threshold_advocacy=2",
+        "another what if": "/view/model?threshold_audience=3",
+        "health": "/view/health",
+        "another period of the first view": "/?since=2026-10-05&until=2026-10-18",
+    }
 
 
 def _opened(page: Page, url: str) -> tuple[float, int]:
