@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from clickhouse_connect.driver.exceptions import DatabaseError
-
 from streams.clustered import clustered
 from streams.faults import boundary
 
@@ -176,7 +174,7 @@ def _run(sql: str, client: "Client") -> None:
     for left in reversed(range(_TRIES)):
         try:
             client.command(sql)
-        except DatabaseError as error:
+        except Exception as error:
             if "CANNOT_ASSIGN_ALTER" not in str(error) or not left:
                 raise
         else:
