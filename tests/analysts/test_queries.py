@@ -221,9 +221,10 @@ def test_with_a_token_every_statement_needs_it(reader, how, status):
 
 
 def test_go_s_driver_is_told_the_revision_in_the_one_that_it_announced(web):
-    told = web.post(
-        "/", content=hello.QUESTION, params={"client_protocol_version": "54483", "default_format": "Native"}
-    )
+    asked = {"client_protocol_version": "54483", "default_format": "Native"}
+    told = web.post("/", content=hello.QUESTION, params=asked)
+    packed = web.post("/", content=hello.QUESTION, params=asked | {"compress": "1"})
+    assert b"".join(unpacked(packed.content)) == told.content
     assert told.content[:10] == b"\x01\0\x02\xff\xff\xff\xff\0\x04\x01"
     assert b"\x0arevision()\x06UInt32\0\0\0\0\0" in told.content
     assert hello.told(0, "26", "UTC")[:17] == b"\x04\x01\x0ddisplayName()\x06"[:17]
