@@ -32,6 +32,7 @@ from streams.telemetry.meter import Meter
 from streams.telemetry.packed import headers_of, packed_us_of
 from streams.telemetry.store import MeasuredStore
 from streams.telemetry.worker import WorkerTelemetry
+from streams.workers.fence import asking
 from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
@@ -151,6 +152,17 @@ def _make_journey(store: ServerStore) -> JourneyWorker:
     return JourneyWorker(store, _model(store), partitions=store.partitions)
 
 
+def _made(make: Callable[[ServerStore], Processor], meter: Meter) -> Processor:
+    """Open a connection and make a processor on it. Raises StoreError where the store does not answer."""
+    with asking("cannot begin"):
+        store = _store(meter)
+        try:
+            return make(store)
+        except BaseException:
+            store.store.close()
+            raise
+
+
 async def _send(outgoing: Sequence[Outgoing], packed_us: int) -> None:
     """Send messages and return when Kafka has acknowledged all of them."""
     producer = await app.maybe_start_producer()
@@ -171,7 +183,7 @@ def _watched_lane(name: str, make: Callable[[ServerStore], Processor], *topics: 
     meter = _telemetry.meter(name)
     lane = Lane(
         name,
-        meter.making(lambda: make(_store(meter))),
+        meter.making(lambda: _made(make, meter)),
         meter.sending(_send),
         clock=system_clock,
         batch_s=settings.worker.batch_s,

@@ -12,6 +12,8 @@ from tests.cluster.events import stream
 from tests.cluster.proxy import Fate, Proxy
 from tests.cluster.tables import assert_equal, expected
 
+_LANES, _TRIES = 3, 3  # each has a connection, whose client asks so often
+
 
 class AtRandom:
     """Fates of requests from a seed, until it is told to stop."""
@@ -27,12 +29,16 @@ class AtRandom:
 
 
 class FirstInserts:
-    """Lets the first insert into each table arrive late."""
+    """Leaves a worker that begins without answers, then lets the first insert into each table arrive late."""
 
     def __init__(self) -> None:
         self.waiting = set(TABLES)
+        self.unanswered = _LANES * _TRIES
 
     def __call__(self, request: str) -> Fate:
+        if self.unanswered and "FROM models" in request:
+            self.unanswered -= 1
+            return Fate.LOSE
         for table in tuple(self.waiting):
             if f"INSERT INTO {table} " in request:
                 self.waiting.remove(table)
@@ -59,7 +65,9 @@ def test_requests_and_answers_that_get_lost_change_nothing(deploy, tmp_path, see
     lost_at_random(deploy(partitions=4), tmp_path, seed)
 
 
-def test_inserts_that_arrive_after_they_were_given_up_add_nothing(deploy, tmp_path):
+def test_a_worker_begins_once_it_is_answered_and_inserts_that_arrive_after_they_were_given_up_add_nothing(
+    deploy, tmp_path
+):
     lines, fates = stream(3, customers=20), FirstInserts()
     there = deploy(partitions=2)
     with Proxy(there.settings.store, fates) as way:
@@ -70,6 +78,7 @@ def test_inserts_that_arrive_after_they_were_given_up_add_nothing(deploy, tmp_pa
         there.publish(lines[half:], size=50, after=half)
         there.settle()
         assert not fates.waiting
+        assert not fates.unanswered
         way.release()
         there.wait(lambda: way.delivered == len(TABLES), "all of them to arrive")
         assert_equal(there, expected(lines, tmp_path))
