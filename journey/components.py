@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["components", "ring"]
+__all__ = ["along", "components", "ring"]
 
 Ints = NDArray[np.int64]
 
@@ -45,3 +45,17 @@ def ring(labels: Ints, members: Ints) -> Ints:
     result = np.empty_like(following)
     result[order] = following
     return result
+
+
+def along(following: NDArray[np.uint32], starts: Ints) -> tuple[Ints, Ints]:
+    """Return (index into `starts`, member) for every member of the rings through these, by steps away from the start."""
+    index, found = np.arange(len(starts)), starts
+    indexes, members = [index], [found]
+    while True:
+        found = following[found].astype(np.int64)
+        going = found != starts[index]
+        if not going.any():
+            return np.concatenate(indexes), np.concatenate(members)
+        index, found = index[going], found[going]
+        indexes.append(index)
+        members.append(found)

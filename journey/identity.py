@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from journey.column import Column, distinct
-from journey.components import components, ring
+from journey.components import along, components, ring
 from journey.handle import KINDS
 from journey.handles import Handles
 from journey.links import LinkColumns, Links
@@ -78,16 +78,7 @@ class IdentityGraph:
 
     def members(self, roots: Ints) -> tuple[Ints, Ints]:
         """Return (index into `roots`, member slot) for every member of these customers."""
-        index, found = np.arange(len(roots)), roots
-        indexes, slots = [index], [found]
-        while True:
-            found = self._ring.data[found].astype(np.int64)
-            going = found != roots[index]
-            if not going.any():
-                return np.concatenate(indexes), np.concatenate(slots)
-            index, found = index[going], found[going]
-            indexes.append(index)
-            slots.append(found)
+        return along(self._ring.data, roots)
 
     def shared(self, slots: Ints) -> NDArray[np.bool_]:
         """Mark handles that hang on too many others to be one person."""

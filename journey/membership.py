@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from journey.column import Column, RowIndex, distinct
-from journey.components import ring
+from journey.components import along, ring
 from journey.identity import Moved
 
 __all__ = ["Membership"]
@@ -99,16 +99,7 @@ class Membership:
 
     def members(self, roots: Ints) -> tuple[Ints, Ints]:
         """Return (index into `roots`, member slot) for every member of these customers, the customer included."""
-        index, found = np.arange(len(roots)), roots
-        indexes, slots = [index], [found]
-        while True:
-            found = self._ring.data[found].astype(np.int64)
-            going = found != roots[index]
-            if not going.any():
-                return np.concatenate(indexes), np.concatenate(slots)
-            index, found = index[going], found[going]
-            indexes.append(index)
-            slots.append(found)
+        return along(self._ring.data, roots)
 
     def versions(self, slots: Ints) -> U64:
         """Return the version of what was told last of each handle."""

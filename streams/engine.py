@@ -6,10 +6,10 @@ identity_map and stage_changes need no watermark: they are the difference betwee
 says, which is read at restore.
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,8 @@ from journey.model import Model
 from journey.seen import Ids
 from streams.batch import Batch, Record, Rows, Watermark
 from streams.columns import after
-from streams.ports import BLOCK_ROWS, SEQUENCED, TABLES, Store, StoreError
+from streams.inserting import insert_missing
+from streams.ports import SEQUENCED, TABLES, Store
 from streams.processors.identity import Identity
 from streams.processors.intake import Intake, Taken, minute_counts, rows_of
 from streams.processors.journey import Journey
@@ -30,7 +31,6 @@ __all__ = ["MAX_BATCH_FRAMES", "Engine", "Outcome"]
 
 MAX_BATCH_FRAMES = 48  # at most 240,000 events: one block, and few enough parts to merge
 _TRIES = 6
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -161,23 +161,17 @@ class Engine:
         return len(changes)
 
     def _write(self, table: str, rows: pa.Table | None) -> None:
-        """Insert what the table lacks; after a failure look first, since the outcome may be unknown."""
         if rows is None:
             return
         missing = rows if table in SEQUENCED else after(rows, self._of(table))
-        for attempt in range(_TRIES):
-            if not len(missing):
-                return
-            try:
-                self._store.insert(table, missing)
-            except StoreError as error:
-                if attempt == _TRIES - 1 or (table in SEQUENCED and len(rows) > BLOCK_ROWS):
-                    raise  # of more than one block, some may be there: whoever restores sees which
-                _log.warning("%s; trying again in %d s", error, 2**attempt)
-                self._wait(2**attempt)
-                missing = self._look_again(table, rows)
-            else:
-                return
+        insert_missing(
+            table,
+            missing,
+            insert=partial(self._store.insert, table),
+            look_again=partial(self._look_again, table, rows),
+            wait=self._wait,
+            tries=_TRIES,
+        )
 
     def _look_again(self, table: str, rows: pa.Table) -> pa.Table:
         if table in SEQUENCED:

@@ -11,12 +11,10 @@ from schemas.topics import IDENTITY_MAP, LINKS
 from streams.ports import BLOCK_ROWS
 from streams.processors.identity import Identity, distinct_links, kind_codes
 from streams.workers import messages
-from streams.workers.erasing import Erasing
 from streams.workers.messages import FORGET, Control, Message, Outgoing
 from streams.workers.owner import Owner
-from streams.workers.poison import Poison, erasure_of, tables_of
+from streams.workers.poison import erasure_of, tables_of
 from streams.workers.ports import PartitionedStore
-from streams.workers.writing import Writer
 
 __all__ = ["IdentityWorker"]
 
@@ -35,11 +33,7 @@ class IdentityWorker(Owner):
         partitions: int,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(store, LINKS, model)
-        self._count = partitions
-        self._writer = Writer(store, LINKS, wait)
-        self._poison = Poison(store, LINKS)
-        self._erasing = Erasing(store, LINKS)
+        super().__init__(store, LINKS, model, partitions=partitions, wait=wait)
         self.reset()
 
     def reset(self) -> None:

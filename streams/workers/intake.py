@@ -26,16 +26,14 @@ from streams.processors.intake import Intake, minute_counts, rows_of
 from streams.processors.journey import Journey
 from streams.workers import messages
 from streams.workers.directory import Directory
-from streams.workers.erasing import Erasing
 from streams.workers.letters import letters_of
 from streams.workers.messages import FORGET, FORGOTTEN, PREPARE, Control, Message, Outgoing
 from streams.workers.origin import log_of
 from streams.workers.owner import Owner
-from streams.workers.poison import Poison, control_of, delivery_of, frame_of, tables_of
+from streams.workers.poison import control_of, delivery_of, frame_of, tables_of
 from streams.workers.ports import LogSpan, PartitionedStore
 from streams.workers.sending import SentPairs, evidence_to, ours, to_customers
 from streams.workers.weighing import Weighing
-from streams.workers.writing import Writer
 
 __all__ = ["IntakeWorker", "LogEnds"]
 
@@ -77,16 +75,12 @@ class IntakeWorker(Owner):
         handle_key: str = "",
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(store, INTERACTIONS, model)
-        self._count = partitions
+        super().__init__(store, INTERACTIONS, model, partitions=partitions, wait=wait)
         self._window_us = window_us
         self._log = log
         self._handle_key = handle_key
-        self._writer = Writer(store, INTERACTIONS, wait)
-        self._poison = Poison(store, INTERACTIONS)
         self.outcome = Outcome()
         self.packed_us: list[int] = []  # of the frames of the last step
-        self._erasing = Erasing(store, INTERACTIONS)
         self.reset()
 
     def reset(self) -> None:

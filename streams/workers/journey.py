@@ -19,12 +19,10 @@ from streams.columns import timestamps
 from streams.engine import Outcome
 from streams.processors.journey import Journey
 from streams.workers import messages
-from streams.workers.erasing import Erasing
 from streams.workers.messages import FORGET, Control, Message, Outgoing
 from streams.workers.owner import Owner
-from streams.workers.poison import Poison, erasure_of, tables_of
+from streams.workers.poison import erasure_of, tables_of
 from streams.workers.ports import PartitionedStore
-from streams.workers.writing import Writer
 
 __all__ = ["JourneyWorker"]
 
@@ -62,11 +60,7 @@ class JourneyWorker(Owner):
         partitions: int,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(store, EVIDENCE, model)
-        self._count = partitions
-        self._writer = Writer(store, EVIDENCE, wait)
-        self._poison = Poison(store, EVIDENCE)
-        self._erasing = Erasing(store, EVIDENCE)
+        super().__init__(store, EVIDENCE, model, partitions=partitions, wait=wait)
         self.outcome = Outcome()
         self.reset()
 

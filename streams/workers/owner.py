@@ -1,21 +1,48 @@
 """What the workers have in common: partitions are taken, then the state of those that are new is restored."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from journey.model import Model
+from streams.workers.erasing import Erasing
+from streams.workers.poison import Poison
 from streams.workers.ports import PartitionedStore
+from streams.workers.writing import Writer
 
 __all__ = ["Owner"]
 
 
 class Owner(ABC):
-    """Owns partitions of one topic. `take` once per assignment; `restore` then, and again after `reset`."""
+    """Owns partitions of one topic. `take` once per assignment; `restore` then, and again after `reset`.
 
-    def __init__(self, store: PartitionedStore, topic: str, model: Model) -> None:
+    Parameters
+    ----------
+    store
+        Where rows go and state comes from.
+    model
+        The A-Path model in force.
+    partitions
+        How many partitions the topics have.
+    wait
+        Called with seconds before an insert is tried again.
+    """
+
+    def __init__(
+        self,
+        store: PartitionedStore,
+        topic: str,
+        model: Model,
+        *,
+        partitions: int,
+        wait: Callable[[float], None],
+    ) -> None:
         self.model = model
         self._store = store
         self._topic = topic
+        self._count = partitions
+        self._writer = Writer(store, topic, wait)
+        self._poison = Poison(store, topic)
+        self._erasing = Erasing(store, topic)
         self._changes = 0  # of the model, when state was restored
         self.owned: frozenset[int] = frozenset()
         self.open: frozenset[int] = frozenset()

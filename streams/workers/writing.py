@@ -1,19 +1,19 @@
 """Writing a batch: each table gets what it lacks, once, whatever became of an earlier try."""
 
-import logging
 from collections.abc import Callable, Collection
+from functools import partial
 
 import pyarrow as pa
 
 from streams.batch import Rows, Watermark
 from streams.columns import after
-from streams.ports import BLOCK_ROWS, SEQUENCED, TABLES
-from streams.workers.ports import PartitionedStore, StoreError
+from streams.inserting import insert_missing
+from streams.ports import SEQUENCED, TABLES
+from streams.workers.ports import PartitionedStore
 
 __all__ = ["Writer"]
 
 _TRIES = 4
-_log = logging.getLogger(__name__)
 
 
 class Writer:
@@ -45,19 +45,14 @@ class Writer:
 
     def _write(self, table: str, rows: pa.Table) -> None:
         missing = rows if table in SEQUENCED else after(rows, self.of(table))
-        for attempt in range(_TRIES):
-            if not len(missing):
-                return
-            try:
-                self._store.insert(self._topic, table, missing)
-            except StoreError as error:
-                if attempt == _TRIES - 1 or (table in SEQUENCED and len(rows) > BLOCK_ROWS):
-                    raise  # of more than one block, some may be there: whoever restores sees which
-                _log.warning("%s; trying again in %d s", error, 2**attempt)
-                self._wait(2**attempt)
-                missing = self._look_again(table, rows)
-            else:
-                return
+        insert_missing(
+            table,
+            missing,
+            insert=partial(self._store.insert, self._topic, table),
+            look_again=partial(self._look_again, table, rows),
+            wait=self._wait,
+            tries=_TRIES,
+        )
 
     def _look_again(self, table: str, rows: pa.Table) -> pa.Table:
         """Return what the table lacks after an insert whose outcome is unknown."""

@@ -1,6 +1,7 @@
 """From stored interactions to stored alerts, on a real server."""
 
 import time
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
 
@@ -16,6 +17,9 @@ from streams.alerts.ledger import Ledger
 from streams.alerts.querying import RULE_LIMITS, RuleQueries
 from streams.alerts.rules import RuleEntry
 from streams.alerts.watching import Watching
+from streams.chain import Window, leading
+from streams.clock import from_us
+from streams.erasure import WHOLLY
 from streams.store import ClickHouse
 from streams.telemetry.alerts import samples
 from streams.telemetry.metrics import Metrics
@@ -76,6 +80,20 @@ def test_an_alert_names_the_chain_by_which_most_came(world):
         in text(told)
     )
     assert "first-share" not in str(told.reason)
+
+    window = Window("acme", from_us(world.now_us), from_us(world.now_us + MINUTE_US))
+    with closing(Forgetful(world.dsn)) as store:
+        found = leading(store, window)
+    assert (found.root_id, found.advocates, found.type) == ("first-share", 10, "")
+
+
+class Forgetful(ClickHouse):
+    """A store from which the start of a chain is erased just before it is looked up."""
+
+    def query(self, sql, parameters, settings=None):
+        if "SELECT type, content FROM interactions" in sql:
+            self.client.command("ALTER TABLE interactions DELETE WHERE id = 'first-share'", settings=WHOLLY)
+        return super().query(sql, parameters, settings)
 
 
 def test_handles_of_one_customer_count_once_and_apart_when_they_are_parted(world):

@@ -68,6 +68,10 @@ def test_a_damaged_handle_key_is_refused_since_every_handle_would_be_another(jou
         (journey.data / "handle.key").write_text(damaged)
         journey("sql", "SELECT 1", code=2)
         assert "handle.key is damaged" in journey.errors
+    (journey.data / "handle.key").unlink()
+    (journey.data / "handle.key").mkdir()
+    journey("sql", "SELECT 1", code=2)
+    assert "handle.key cannot be read: Is a directory" in journey.errors
 
 
 def test_the_durable_profile_reaches_log_and_tables(journey, write, monkeypatch):

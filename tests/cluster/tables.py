@@ -12,6 +12,7 @@ from streams.embedded import Embedded
 from streams.settings import Settings
 from streams.store import ClickHouse
 from tests.cluster.deployment import KEY, Deployment
+from tests.faults.child import TABLES as ALONE
 
 __all__ = ["assert_audit", "assert_equal", "expected"]
 
@@ -22,15 +23,7 @@ TABLES = {
     "interactions": "SELECT * EXCEPT (_partition, _offset) FROM interactions ORDER BY event",
     "dead_letters": LETTERS,
     "customers": "SELECT handle, kind, customer FROM customers ORDER BY handle",
-    "minute_counts": "SELECT brand, minute, type, sum(touches) AS touches FROM minute_counts GROUP BY ALL ORDER BY ALL",
-    "identity_links": "SELECT left_handle, right_handle, left_kind, right_kind, source, sum(said) AS said,"
-    " min(first_seen) AS first, max(last_seen) AS last, max(withdrawn_at) AS withdrawn, max(restored_at) AS restored"
-    " FROM identity_links GROUP BY ALL ORDER BY left_handle, right_handle, source",
-    "evidence": "SELECT model, brand, handle, sum(attention) AS s1, sum(attraction) AS s2, sum(affinity) AS s3,"
-    " sum(audience) AS s4, sum(advocacy) AS s5, sum(touches_social) AS n1, sum(touches_web) AS n2,"
-    " sum(touches_store) AS n3, sum(touches_support) AS n4, sum(touches_direct) AS n5, sum(touches_other) AS n6,"
-    " sumMap(revenue) AS money, min(first_seen) AS first, max(last_seen) AS last"
-    " FROM evidence GROUP BY model, brand, handle ORDER BY model, brand, handle",
+    **{name: ALONE[name] for name in ("minute_counts", "identity_links", "evidence")},
     "books": "SELECT sum(received) AS received, sum(stored) AS stored, sum(duplicates) AS duplicates,"
     " sum(dead_letters) AS dead_letters FROM deliveries",
 }

@@ -12,18 +12,9 @@ from streams.processors import identity as identity_processor
 from streams.processors import intake
 from streams.processors import journey as journey_processor
 from tests.laws import world
+from tests.laws.bugs import Bugs
 
-BUGS = {}
-
-
-def bug(name: str):
-    """Register a patch under what it does wrong."""
-
-    def register(plant):
-        BUGS[name] = plant
-        return plant
-
-    return register
+bug = BUGS = Bugs()
 
 
 @bug("the offset is committed before the inserts")

@@ -13,20 +13,11 @@ from streams.workers.journey import JourneyWorker, Versions
 from streams.workers.owner import Owner
 from streams.workers.sending import SentPairs
 from streams.workers.weighing import Weighing
+from tests.laws.bugs import Bugs
 from tests.laws.connection import Connection
 from tests.laws.node import Node
 
-BUGS = {}
-
-
-def bug(name: str):
-    """Register a patch under what it does wrong."""
-
-    def register(plant):
-        BUGS[name] = plant
-        return plant
-
-    return register
+bug = BUGS = Bugs()
 
 
 @bug("the fence is skipped")
