@@ -279,10 +279,13 @@ def test_a_figure_is_compared_with_what_it_was_then_over_starts(store, watching)
         ("SELECT 1 AS figure, 2 AS stage", "column stage: unknown"),
         ("SELECT figur AS figure", "figur"),
         ("SELECT", "Syntax error"),
-        ("DROP TABLE alerts", "Syntax error"),
-        ("INSERT INTO targets (brand) VALUES ('x')", "Syntax error"),
-        ("SELECT count() AS figure FROM url('http://127.0.0.1:1/', 'CSV', 'a String')", "may not read url(…)"),
-        ("SELECT count() AS figure FROM (SELECT * FROM file('/etc/passwd', 'LineAsString'))", "may not read file(…)"),
+        ("DROP TABLE alerts", "DropQuery is not for readers"),
+        ("INSERT INTO targets (brand) VALUES ('x')", "InsertQuery is not for readers"),
+        ("SELECT count() AS figure FROM url('http://127.0.0.1:1/', 'CSV', 'a String')", "the function url is not for readers"),
+        ("SELECT count() AS figure FROM (SELECT * FROM file('/etc/passwd', 'LineAsString'))", "file is not for readers"),
+        ("SELECT length(file('/etc/passwd')) AS figure", "file is not for readers"),
+        ("SELECT count() AS figure FROM system.processes", "system.processes is not for readers"),
+        ("SHOW TABLES", "Syntax error"),
     ],
 )  # fmt: skip
 def test_a_query_that_cannot_be_used_or_does_more_than_read_is_refused_at_the_start(
