@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,34 +13,15 @@ from streams.clock import from_us
 from streams.kafka.clients import TopicPartition, admin, consumer, told
 from streams.kafka.drained import AT_REST, readers, unread
 from streams.settings import KafkaSettings
-from streams.telemetry.standstill import Place
+from streams.standing import Place, Standing
 
-__all__ = ["Standing", "Standings"]
+__all__ = ["Standings"]
 
 _PATIENCE_S = 2.0  # that an answer is waited for
 _READING_S = 1.0  # that the oldest records are looked for
 _QUICK: dict[str, Any] = {"bootstrap_timeout_ms": 5_000, "request_timeout_ms": 5_000}
 _SMALL: dict[str, Any] = {"fetch_max_wait_ms": 100, "max_partition_fetch_bytes": 2**16}
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a partition stands.
-
-    Attributes
-    ----------
-    unread
-        Records that were not read.
-    oldest
-        When the first of these was sent; None where there is none, or it could not be read in time.
-    is_read
-        Whether anybody reads its topic now.
-    """
-
-    unread: int
-    oldest: datetime | None
-    is_read: bool
 
 
 class Standings:

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from datetime import datetime
+from itertools import islice
 from urllib.parse import quote
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from journey.stage import STAGE_NAMES
 from streams.clock import from_us
 from streams.explain import explain
-from tests.page.world import evening
+from streams.loading import frames, lines_of
+from tests.page.world import EVENING, evening
 
 SPAN = "brand=lumiere&since=2026-10-17&until=2026-10-17"
 PLANTED = "</script><img src=x onerror=alert(1)>"
@@ -168,6 +170,20 @@ def test_what_cannot_be_asked_is_told_by_name(world):
         "/static/..%2frender.py",
     ):
         assert world.ask(path).status == 404, path
+
+
+def test_what_waits_in_the_log_is_told_until_it_is_processed(world):
+    def lag():
+        (row,) = lines(world, "/view/health/lag.csv")
+        return row["place"], row["state"], row["unread"], row["behind_s"] != ""
+
+    assert lag() == ("log[0]", "up to date", "0", False)
+    again = islice(lines_of(str(EVENING)), 1)
+    for frame in frames(again, world.embedded.edge(), topic="again", clock=world.embedded.clock):
+        world.embedded.accept(frame)
+    assert lag() == ("log[0]", "behind", "1", True)
+    world.embedded.drain()
+    assert lag() == ("log[0]", "up to date", "0", False)
 
 
 def test_values_of_events_are_text_in_pages_and_no_formula_in_downloads(world):
