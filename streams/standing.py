@@ -9,12 +9,12 @@ from pathlib import Path
 from streams.clock import from_us
 from streams.frames import FrameError, decode
 from streams.log import PARTITION, LogError, waiting
+from streams.telemetry.standstill import Place
 
-__all__ = ["LOG", "Place", "Standing", "of_log"]
+__all__ = ["LOG", "Standing", "of_log"]
 
 LOG = "log"  # the name of a directory's log among topics
 
-Place = tuple[str, int]  # topic (without prefix) and partition
 _log = logging.getLogger(__name__)
 
 

@@ -36,9 +36,9 @@ GROUP BY reason ORDER BY letters DESC, reason
 
 
 def _part(scope: Scope) -> timedelta:
-    """Return how long a part is: at most a hundred of them, of a minute at least."""
-    whole = (scope.now - _from_day(scope)) / 100
-    return next((part for part in _PARTS if part >= whole), _PARTS[-1])
+    """Return how long a part is: at most about a hundred of them, of a minute at least."""
+    least = (scope.now - _from_day(scope)) / 100
+    return next((part for part in _PARTS if part >= least), timedelta(days=least.days + 1))
 
 
 def _from_day(scope: Scope) -> datetime:

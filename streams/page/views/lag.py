@@ -9,7 +9,8 @@ from functools import partial
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams.page.scope import Scope
 from streams.page.view import Column, Panel, Row
-from streams.standing import LOG, Place, Standing
+from streams.standing import LOG, Standing
+from streams.telemetry.standstill import Place
 
 __all__ = ["Ask", "lag", "lag_of_log"]
 
