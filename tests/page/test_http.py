@@ -6,7 +6,7 @@ import io
 import json
 import re
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from urllib.parse import quote
 
@@ -184,6 +184,14 @@ def test_what_waits_in_the_log_is_told_until_it_is_processed(world):
     assert lag() == ("log[0]", "behind", "1", True)
     world.embedded.drain()
     assert lag() == ("log[0]", "up to date", "0", False)
+
+
+def test_what_came_in_is_shown_in_a_hundred_parts_at_most_however_long_ago_it_began(world):
+    asked = "?brand=lumiere&since=1950-01-01"
+    (part_s,) = re.findall(r"toIntervalSecond\((\d+)\)", query(world, f"/view/health/arrived.sql{asked}"))
+    since = datetime(1950, 1, 1, tzinfo=UTC)
+    assert 50 < (from_us(world.embedded.clock()) - since).total_seconds() / int(part_s) <= 100
+    assert sum(int(row["received"]) for row in lines(world, f"/view/health/arrived.csv{asked}")) > 0
 
 
 def test_values_of_events_are_text_in_pages_and_no_formula_in_downloads(world):
