@@ -21,6 +21,7 @@ from streams.alerts.rules import check
 from streams.alerts.watcher import Watcher
 from streams.clock import from_us, system_clock
 from streams.embedded import Embedded
+from streams.ports import StoreError
 from streams.settings import Settings, SettingsError
 from streams.store import ClickHouse
 from tests.alerts.examples import NOW_US
@@ -335,6 +336,21 @@ def test_a_slow_rule_holds_up_no_look_is_asked_once_at_a_time_and_has_its_limit(
         (found,) = queries.found()
         assert "TIMEOUT_EXCEEDED" in found.failed
         assert queries.found() == []
+
+
+def test_an_answer_whose_alert_could_not_be_stored_is_asked_for_anew_however_seldom_that_is(server, watching):
+    watch = watching(server, RULE.replace('"low"', '"seldom"').replace("below", 'every = "7d"\nbelow'))
+
+    def refuse(table, _):
+        raise StoreError(f"{table} takes nothing")
+
+    watch.ledger = Ledger(server, refuse)
+    watch.start()
+    with pytest.raises(StoreError):
+        watch.after(seconds=0)
+    watch.ledger = Ledger(server, server.insert)
+    watch.start()
+    assert [told.change.alert.direction for told in watch.after(seconds=1)] == ["seldom"]
 
 
 def test_a_receiver_may_choose_rules(server, watching):
