@@ -8,7 +8,7 @@ from typing import Self
 
 from streams.faults import boundary
 
-__all__ = ["PARTITION", "Log", "LogError"]
+__all__ = ["PARTITION", "Log", "LogError", "waiting"]
 
 PARTITION = 0  # the embedded engine has one
 
@@ -16,6 +16,12 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS frames (offset INTEGER PRIMARY KEY AUTOINCREMENT, frame BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS committed (id INTEGER PRIMARY KEY CHECK (id = 1), offset INTEGER NOT NULL);
 INSERT OR IGNORE INTO committed VALUES (1, 0);
+"""
+
+_WAITING = """
+SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'frames') - c.offset,
+    (SELECT frame FROM frames WHERE offset > c.offset ORDER BY offset LIMIT 1)
+FROM committed AS c
 """
 
 
@@ -105,3 +111,19 @@ class Log:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def waiting(path: Path) -> tuple[int, bytes]:
+    """Return how many frames of a log are not committed, and the first of them (b"" for none), without opening it to write.
+
+    Raises
+    ------
+    LogError
+        It cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as db:
+            count, frame = db.execute(_WAITING).fetchone()
+    except sqlite3.Error as error:
+        raise LogError(f"the log cannot be read: {error}") from error
+    return int(count or 0), bytes(frame or b"")

@@ -161,8 +161,7 @@ def apply(client: "Client", cluster: str = "") -> list[str]:
         statements = [m for m in todo if m.name == name]
         for m in statements:
             for sql in _made_for(m, client, cluster):
-                with boundary("migration.apply"):
-                    _run(sql, client)
+                _run(sql, client)
         rows = [[m.name, m.statement, m.checksum, cluster] for m in statements]
         with boundary("migration.book"):
             client.insert("migrations", rows, ["name", "statement", "checksum", "cluster"])
@@ -173,7 +172,8 @@ def _run(sql: str, client: "Client") -> None:
     """Run a statement; one that meets the replacement of its view by another process is run again."""
     for left in reversed(range(_TRIES)):
         try:
-            client.command(sql)
+            with boundary("migration.apply"):
+                client.command(sql)
         except Exception as error:
             if "CANNOT_ASSIGN_ALTER" not in str(error) or not left:
                 raise

@@ -48,6 +48,8 @@ class Figures:
         self._curves: dict[Series, deque[tuple[int, float, float]]] = defaultdict(
             lambda: deque(maxlen=_CURVE)
         )
+        if queries is not None:
+            queries.begin_anew()
         known = {one.rule.name for one in queries.rules} if queries else set()
         self._gone = [key for key, alert in self._alerts.items() if alert.open and key[0] not in known]
 

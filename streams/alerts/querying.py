@@ -56,6 +56,10 @@ class RuleQueries:
         self._columns: dict[str, Mapping[str, str]] = {}
         self._asked: dict[str, tuple[Declared, int, Future[dict[tuple[str, str], float | None]]]] = {}
 
+    def begin_anew(self) -> None:
+        """Have every rule due: what became of the last answers is not known."""
+        self._due_us = dict.fromkeys(self._due_us, 0)
+
     def ask(self, now_us: int) -> None:
         """Have what is due asked; returns at once."""
         for one in self.rules:

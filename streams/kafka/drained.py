@@ -1,18 +1,33 @@
 """Whether our consumer groups have read everything and stopped: what must be so before partitions are added."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.topics import topics
 from streams.kafka.clients import OffsetSpec, TopicPartition
 from streams.settings import KafkaSettings
 
-__all__ = ["AT_REST", "GATEWAY", "WORKERS", "busy", "readers", "unread"]
+__all__ = ["AT_REST", "GATEWAY", "WORKERS", "Span", "busy", "readers", "spans"]
 
 GATEWAY = "journey-gateway"
 WORKERS = "journey-workers"
 AT_REST = frozenset({"Empty", "Dead"})
 _WHO = {GATEWAY: "journey gateway", WORKERS: "worker"}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Offsets of a partition: of its first record, of the first that is not committed, and after its last."""
+
+    first: int
+    committed: int
+    end: int
+
+    @property
+    def unread(self) -> range:
+        """Offsets of the records that are there and not committed."""
+        return range(max(self.first, self.committed), self.end)
 
 
 def busy(client: Any, settings: KafkaSettings, partitions: Mapping[str, int]) -> list[str]:
@@ -33,11 +48,11 @@ def busy(client: Any, settings: KafkaSettings, partitions: Mapping[str, int]) ->
                 f"the group {group} has members: stop every {_WHO[group.removeprefix(settings.prefix)]}"
             )
         places = [TopicPartition(name, p) for name in names for p in range(partitions[name])]
-        waiting = unread(client, group if group in states else "", places)
+        found = spans(client, group if group in states else "", places)
         reasons += [
             f"{group} has not read {count:,} records of {name}: let it finish before it is stopped"
             for name in names
-            if (count := sum(len(span) for place, span in waiting.items() if place.topic == name))
+            if (count := sum(len(span.unread) for place, span in found.items() if place.topic == name))
         ]
     return reasons
 
@@ -53,12 +68,18 @@ def readers(settings: KafkaSettings) -> dict[str, list[str]]:
     return found
 
 
-def unread(client: Any, group: str, places: Sequence[Any]) -> dict[Any, range]:
-    """Return the offsets of each partition that a consumer group has not read; of no group (""), all that are there."""
+def spans(client: Any, group: str, places: Collection[Any]) -> dict[Any, Span]:
+    """Return how far a consumer group has read each partition; of no group (""), nothing."""
     if not places:
         return {}
     committed = client.list_group_offsets({group: list(places)})[group] if group else {}
     first = client.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
     end = client.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
-    read = {place: found.offset for place, found in committed.items()}
-    return {place: range(max(first[place].offset, read.get(place, 0)), end[place].offset) for place in places}
+    return {
+        place: Span(
+            first[place].offset,
+            max(0, committed[place].offset) if place in committed else 0,
+            end[place].offset,
+        )
+        for place in places
+    }

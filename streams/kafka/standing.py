@@ -6,42 +6,23 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from streams.clock import from_us
 from streams.kafka.clients import TopicPartition, admin, consumer, told
-from streams.kafka.drained import AT_REST, readers, unread
+from streams.kafka.drained import AT_REST, readers, spans
 from streams.settings import KafkaSettings
+from streams.standing import Standing
 from streams.telemetry.standstill import Place
 
-__all__ = ["Standing", "Standings"]
+__all__ = ["Standings"]
 
 _PATIENCE_S = 2.0  # that an answer is waited for
 _READING_S = 1.0  # that the oldest records are looked for
 _QUICK: dict[str, Any] = {"bootstrap_timeout_ms": 5_000, "request_timeout_ms": 5_000}
 _SMALL: dict[str, Any] = {"fetch_max_wait_ms": 100, "max_partition_fetch_bytes": 2**16}
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a partition stands.
-
-    Attributes
-    ----------
-    unread
-        Records that were not read.
-    oldest
-        When the first of these was sent; None where there is none, or it could not be read in time.
-    is_read
-        Whether anybody reads its topic now.
-    """
-
-    unread: int
-    oldest: datetime | None
-    is_read: bool
 
 
 class Standings:
@@ -86,18 +67,18 @@ class Standings:
         described = self._client.describe_topics([name for names in groups.values() for name in names])
         counts = {one["name"]: len(one["partitions"]) for one in described if not one["error_code"]}
         states = {group["group_id"]: group["group_state"] for group in self._client.list_groups()}
-        spans: dict[Any, tuple[range, bool]] = {}
+        found: dict[Any, tuple[range, bool]] = {}
         for group, names in groups.items():
             places = [TopicPartition(name, p) for name in names for p in range(counts.get(name, 0))]
-            waiting = unread(self._client, group if group in states else "", places)
+            waiting = spans(self._client, group if group in states else "", places)
             is_read = states.get(group, "Dead") not in AT_REST
-            spans |= {place: (span, is_read) for place, span in waiting.items()}
-        oldest = self._oldest({place: span.start for place, (span, _) in spans.items() if span})
+            found |= {place: (span.unread, is_read) for place, span in waiting.items()}
+        oldest = self._oldest({place: unread.start for place, (unread, _) in found.items() if unread})
         return {
             (place.topic.removeprefix(self._settings.prefix), place.partition): Standing(
-                len(span), oldest.get(place), is_read
+                len(unread), oldest.get(place), is_read
             )
-            for place, (span, is_read) in spans.items()
+            for place, (unread, is_read) in found.items()
         }
 
     def _oldest(self, offsets: Mapping[Any, int]) -> dict[Any, datetime]:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from streams.clock import Clock, system_clock
@@ -15,9 +16,10 @@ from streams.page.guard import Guard
 from streams.page.routes import Page
 from streams.page.view import View
 from streams.page.views import VIEWS
-from streams.page.views.health import over_server
+from streams.page.views.health import over_directory, over_server
 from streams.ports import StoreError
 from streams.settings import CollectorSettings, Settings, is_loopback
+from streams.standing import of_log
 from streams.store import QueryError
 from streams.store_settings import READING
 
@@ -70,9 +72,11 @@ def _standings(settings: Settings) -> "Standings | None":
 
 
 def _views(settings: Settings, standings: "Standings | None") -> Sequence[View]:
-    if not settings.store:
-        return VIEWS
-    health = over_server(standings.ask if standings else None)
+    """Return the views, with what tells how far whoever writes here is behind."""
+    if settings.store:
+        health = over_server(standings.ask if standings else None)
+    else:
+        health = over_directory(partial(of_log, settings.data / "log.sqlite"))
     return [health if view.name == health.name else view for view in VIEWS]
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streams.clock import Clock, from_us
+from streams.kafka.drained import Span
 from streams.kafka.errors import BrokerError
 from streams.telemetry.health import Answer, LaneState, Waiting, health, ready
 from streams.telemetry.meter import Meter
 from streams.telemetry.metrics import Sample
-from streams.telemetry.offsets import Span
 from streams.telemetry.standstill import LaneWatch, Place, Reading, Standstill
 from streams.workers.lane import Lane
 

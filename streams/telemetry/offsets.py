@@ -3,27 +3,17 @@
 import contextlib
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
-from streams.kafka.clients import OffsetSpec, TopicPartition, admin, consumer, told
-from streams.kafka.drained import WORKERS
+from streams.kafka.clients import TopicPartition, admin, consumer, told
+from streams.kafka.drained import WORKERS, Span, spans
 from streams.kafka.errors import BrokerError
 from streams.settings import KafkaSettings
 from streams.telemetry.standstill import Place
 
-__all__ = ["Offsets", "Span"]
+__all__ = ["Offsets"]
 
 _READ_MS = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Offsets of a partition: of its first record, of the first that is not committed, and after its last."""
-
-    first: int
-    committed: int
-    end: int
 
 
 class Offsets:
@@ -56,17 +46,7 @@ class Offsets:
         if not places:
             self._client.describe_cluster()
             return {}
-        first = self._client.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
-        end = self._client.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
-        committed = self._client.list_group_offsets({group: list(places)})[group]
-        return {
-            place: Span(
-                first[name].offset,
-                max(0, committed[name].offset) if name in committed else 0,
-                end[name].offset,
-            )
-            for name, place in places.items()
-        }
+        return {places[name]: span for name, span in spans(self._client, group, places).items()}
 
     def has_record(self, place: Place, offset: int) -> bool:
         """Read from a partition, as anybody might, and return whether there is a record at or after an offset.

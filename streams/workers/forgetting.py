@@ -21,11 +21,11 @@ from streams import erasure
 from streams.faults import boundary
 from streams.forget import Forgotten, handles_of, keep_shared
 from streams.kafka.clients import TopicPartition, admin, producer, told
-from streams.kafka.drained import GATEWAY, WORKERS
+from streams.kafka.drained import GATEWAY, WORKERS, Span
 from streams.kafka.errors import BrokerError
 from streams.kafka.topics import partition_count
 from streams.server import Server
-from streams.telemetry.offsets import Offsets, Span
+from streams.telemetry.offsets import Offsets
 from streams.workers.messages import FORGET, FORGOTTEN, Control, pack_control
 from streams.workers.ports import FencedError
 from streams.workers.turn import ERASING, Turn

@@ -20,7 +20,7 @@ __all__ = ["IdentityWorker"]
 
 
 class IdentityWorker(Owner):
-    """Processes the topic links, all of it; see `streams.workers.intake` for the parameters.
+    """Processes the topic links, all of it; see `streams.workers.owner` for the parameters.
 
     Only handles that stand in a link are known here: about 100 bytes each, and 40 a link.
     """

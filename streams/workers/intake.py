@@ -48,20 +48,12 @@ class IntakeWorker(Owner):
 
     Parameters
     ----------
-    store
-        Where rows go and state comes from.
-    model
-        The A-Path model in force.
-    partitions
-        How many partitions the topics have.
     window_us
         Event time for which ids are remembered; a repeat of an older event is looked up in the store.
     log
         Tells how far partitions of interactions are acknowledged, and how far they go.
     handle_key
         Fingerprint of the key in force; "" where none was ever told.
-    wait
-        Called with seconds before an insert is tried again.
     """
 
     def __init__(  # noqa: PLR0913 — keywords, each once

@@ -50,7 +50,7 @@ class Versions:
 
 
 class JourneyWorker(Owner):
-    """Processes the topic evidence of its partitions; see `streams.workers.intake`."""
+    """Processes the topic evidence of its partitions; see `streams.workers.owner` for the parameters."""
 
     def __init__(
         self,

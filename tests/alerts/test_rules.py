@@ -21,6 +21,7 @@ from streams.alerts.rules import check
 from streams.alerts.watcher import Watcher
 from streams.clock import from_us, system_clock
 from streams.embedded import Embedded
+from streams.ports import StoreError
 from streams.settings import Settings, SettingsError
 from streams.store import ClickHouse
 from tests.alerts.examples import NOW_US
@@ -279,10 +280,13 @@ def test_a_figure_is_compared_with_what_it_was_then_over_starts(store, watching)
         ("SELECT 1 AS figure, 2 AS stage", "column stage: unknown"),
         ("SELECT figur AS figure", "figur"),
         ("SELECT", "Syntax error"),
-        ("DROP TABLE alerts", "Syntax error"),
-        ("INSERT INTO targets (brand) VALUES ('x')", "Syntax error"),
-        ("SELECT count() AS figure FROM url('http://127.0.0.1:1/', 'CSV', 'a String')", "may not read url(…)"),
-        ("SELECT count() AS figure FROM (SELECT * FROM file('/etc/passwd', 'LineAsString'))", "may not read file(…)"),
+        ("DROP TABLE alerts", "DropQuery is not for readers"),
+        ("INSERT INTO targets (brand) VALUES ('x')", "InsertQuery is not for readers"),
+        ("SELECT count() AS figure FROM url('http://127.0.0.1:1/', 'CSV', 'a String')", "the function url is not for readers"),
+        ("SELECT count() AS figure FROM (SELECT * FROM file('/etc/passwd', 'LineAsString'))", "file is not for readers"),
+        ("SELECT length(file('/etc/passwd')) AS figure", "file is not for readers"),
+        ("SELECT count() AS figure FROM system.processes", "system.processes is not for readers"),
+        ("SHOW TABLES", "Syntax error"),
     ],
 )  # fmt: skip
 def test_a_query_that_cannot_be_used_or_does_more_than_read_is_refused_at_the_start(
@@ -332,6 +336,21 @@ def test_a_slow_rule_holds_up_no_look_is_asked_once_at_a_time_and_has_its_limit(
         (found,) = queries.found()
         assert "TIMEOUT_EXCEEDED" in found.failed
         assert queries.found() == []
+
+
+def test_an_answer_whose_alert_could_not_be_stored_is_asked_for_anew_however_seldom_that_is(server, watching):
+    watch = watching(server, RULE.replace('"low"', '"seldom"').replace("below", 'every = "7d"\nbelow'))
+
+    def refuse(table, _):
+        raise StoreError(f"{table} takes nothing")
+
+    watch.ledger = Ledger(server, refuse)
+    watch.start()
+    with pytest.raises(StoreError):
+        watch.after(seconds=0)
+    watch.ledger = Ledger(server, server.insert)
+    watch.start()
+    assert [told.change.alert.direction for told in watch.after(seconds=1)] == ["seldom"]
 
 
 def test_a_receiver_may_choose_rules(server, watching):

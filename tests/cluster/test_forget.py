@@ -214,13 +214,25 @@ def test_several_at_once_take_turns_and_one_that_stood_still_counts_nobody_twice
         told = [one for one in (first, friend, *again) if one["receipt"]]
         assert kept == {one["receipt"]: one["erased"]["events"] for one in told}
         assert store.rows("SELECT count() AS n FROM erasures") == [{"n": 3}]
+
+        (open_,) = store.rows(
+            "SELECT reason, count() AS n FROM dead_letters WHERE reason != 'erased' GROUP BY reason"
+        )
+        drop = ("dead-letters", "drop", "--reason", open_["reason"])
+        dropped = [answered(each)["dropped"] for each in [run(working, *drop), run(working, *drop)]]
+        assert sorted(dropped) == [0, open_["n"]]
+        (booked,) = store.rows("SELECT sum(dead_letters) AS n FROM erasures WHERE what = 'dead letters'")
+        assert booked["n"] == open_["n"] > 0
     assert_gone(working)
 
 
 def started(deployment, whom, **more):
-    return subprocess.Popen(
-        [JOURNEY, "forget", whom, "--json"], env=deployment.environment | more, stdout=subprocess.PIPE
-    )
+    return run(deployment, "forget", whom, **more)
+
+
+def run(deployment, *words, **more):
+    command = [JOURNEY, *words, "--json"]
+    return subprocess.Popen(command, env=deployment.environment | more, stdout=subprocess.PIPE)
 
 
 def answered(command):

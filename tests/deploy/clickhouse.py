@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from unittest.mock import patch
 
-from tests.servers.clickhouse import ClickHouse
+from tests.servers.clickhouse import PROFILES, ClickHouse
 
 __all__ = ["DEPLOY", "PASSWORDS", "Deployed"]
 
@@ -43,16 +43,7 @@ _IMAGE_USERS = """\
     </users>
 </clickhouse>
 """
-_LIBRARY = """\
-<clickhouse>
-    <profiles><default>
-        <implicit_select>0</implicit_select>
-        <allow_introspection_functions>0</allow_introspection_functions>
-        <storage_file_read_method>pread</storage_file_read_method>
-        <output_format_arrow_use_native_writer>1</output_format_arrow_use_native_writer>
-    </default></profiles>
-</clickhouse>
-"""
+_LIBRARY = f"<clickhouse>{PROFILES}</clickhouse>"
 
 
 class Deployed(ClickHouse):

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from streams.server import Server
 from streams.settings import Settings
 from streams.store import ClickHouse
 from tests.deploy.clickhouse import DEPLOY, PASSWORDS, Deployed
-from tests.servers.downloads import Unavailable
 from tests.servers.process import listens, wait_until
 
 JOURNEY = Path(sys.executable).with_name("journey")
@@ -55,21 +53,17 @@ READ_ONLY = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Deployed]:
-    try:
-        made = Deployed()
-    except Unavailable as error:
-        pytest.skip(str(error))
-    with made:
-        done = subprocess.run(
-            [JOURNEY, "migrate"],
-            env=os.environ | {"JOURNEY_STORE": made.dsn},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        yield made
+def server(server: Deployed) -> Deployed:
+    """The one of all tests here, with the tables."""
+    done = subprocess.run(
+        [JOURNEY, "migrate"],
+        env=os.environ | {"JOURNEY_STORE": server.dsn},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return server
 
 
 def client(server: Deployed, user: str) -> Any:

@@ -14,7 +14,6 @@ from tests.cluster.deployment import Deployment
 from tests.deploy.clickhouse import DEPLOY, Deployed
 from tests.deploy.procedures import at_rest, group, simulated
 from tests.deploy.tools import kafka_tool
-from tests.servers.downloads import Unavailable
 from tests.servers.kafka import KafkaAddress
 from tests.servers.process import wait_until
 
@@ -23,16 +22,6 @@ from tests.servers.process import wait_until
 )
 # One row for each customer and brand, and every count; nothing that is a time of processing.
 STANDING = "SELECT brand, customer, stage, touches FROM standings ORDER BY brand, customer"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Deployed]:
-    try:
-        made = Deployed()
-    except Unavailable as error:
-        pytest.skip(str(error))
-    with made:
-        yield made
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import io
 import json
 import re
 import time
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import islice
 from urllib.parse import quote
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from journey.stage import STAGE_NAMES
 from streams.clock import from_us
 from streams.explain import explain
-from tests.page.world import evening
+from streams.loading import frames, lines_of
+from tests.page.world import EVENING, evening
 
 SPAN = "brand=lumiere&since=2026-10-17&until=2026-10-17"
 PLANTED = "</script><img src=x onerror=alert(1)>"
@@ -168,6 +170,28 @@ def test_what_cannot_be_asked_is_told_by_name(world):
         "/static/..%2frender.py",
     ):
         assert world.ask(path).status == 404, path
+
+
+def test_what_waits_in_the_log_is_told_until_it_is_processed(world):
+    def lag():
+        (row,) = lines(world, "/view/health/lag.csv")
+        return row["place"], row["state"], row["unread"], row["behind_s"] != ""
+
+    assert lag() == ("log[0]", "up to date", "0", False)
+    again = islice(lines_of(str(EVENING)), 1)
+    for frame in frames(again, world.embedded.edge(), topic="again", clock=world.embedded.clock):
+        world.embedded.accept(frame)
+    assert lag() == ("log[0]", "behind", "1", True)
+    world.embedded.drain()
+    assert lag() == ("log[0]", "up to date", "0", False)
+
+
+def test_what_came_in_is_shown_in_a_hundred_parts_at_most_however_long_ago_it_began(world):
+    asked = "?brand=lumiere&since=1950-01-01"
+    (part_s,) = re.findall(r"toIntervalSecond\((\d+)\)", query(world, f"/view/health/arrived.sql{asked}"))
+    since = datetime(1950, 1, 1, tzinfo=UTC)
+    assert 50 < (from_us(world.embedded.clock()) - since).total_seconds() / int(part_s) <= 100
+    assert sum(int(row["received"]) for row in lines(world, f"/view/health/arrived.csv{asked}")) > 0
 
 
 def test_values_of_events_are_text_in_pages_and_no_formula_in_downloads(world):

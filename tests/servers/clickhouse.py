@@ -19,7 +19,7 @@ from tests.servers.server import Server
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-__all__ = ["ClickHouse", "ClickHouseAddress"]
+__all__ = ["PROFILES", "ClickHouse", "ClickHouseAddress"]
 
 _ENGINE = Path(__file__).with_name("engine.py")
 _FRONT = Path(__file__).with_name("front.py")
@@ -43,16 +43,19 @@ _CONFIG = """\
 </clickhouse>
 """
 # What the library sets otherwise than a server does.
-_USERS = """\
-<clickhouse>
+PROFILES = """\
     <profiles><default>
         <implicit_select>0</implicit_select>
         <allow_introspection_functions>0</allow_introspection_functions>
         <storage_file_read_method>pread</storage_file_read_method>
         <output_format_arrow_use_native_writer>1</output_format_arrow_use_native_writer>
     </default></profiles>
+"""
+_USERS = f"""\
+<clickhouse>
+{PROFILES}
     <quotas><default/></quotas>
-    <users>{users}</users>
+    <users>{{users}}</users>
 </clickhouse>
 """
 _USER = (

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from streams.kafka.drained import Span
 from streams.kafka.errors import BrokerError, UnreachableError
 from streams.telemetry.meter import Meter
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.monitor import Monitor, Watched
-from streams.telemetry.offsets import Span
 from streams.telemetry.standstill import LaneWatch
 from streams.workers.lane import Lane
 from streams.workers.ports import FencedError, StoreError

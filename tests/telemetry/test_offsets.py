@@ -8,9 +8,10 @@ import pytest
 from schemas.topics import EVIDENCE, INTERACTIONS, LINKS
 from streams.kafka import topics
 from streams.kafka.clients import OffsetAndMetadata, TopicPartition, admin, consumer, producer
+from streams.kafka.drained import Span
 from streams.kafka.errors import BrokerError
 from streams.settings import KafkaSettings
-from streams.telemetry.offsets import Offsets, Span
+from streams.telemetry.offsets import Offsets
 from tests.servers.process import wait_until
 
 PLACE = (INTERACTIONS, 0)

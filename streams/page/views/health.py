@@ -10,9 +10,9 @@ from streams.page.markup import Markup
 from streams.page.scope import Scope
 from streams.page.values import for_people
 from streams.page.view import Column, Panel, Row, View
-from streams.page.views.lag import Ask, lag
+from streams.page.views.lag import Ask, lag, lag_of_log
 
-__all__ = ["VIEW", "over_server"]
+__all__ = ["VIEW", "over_directory", "over_server"]
 
 _PARTS = tuple(timedelta(minutes=n) for n in (1, 5, 15, 30, 60, 180, 360, 720, 1_440, 10_080, 43_200))
 
@@ -36,9 +36,9 @@ GROUP BY reason ORDER BY letters DESC, reason
 
 
 def _part(scope: Scope) -> timedelta:
-    """Return how long a part is: at most a hundred of them, of a minute at least."""
-    whole = (scope.now - _from_day(scope)) / 100
-    return next((part for part in _PARTS if part >= whole), _PARTS[-1])
+    """Return how long a part is: at most about a hundred of them, of a minute at least."""
+    least = (scope.now - _from_day(scope)) / 100
+    return next((part for part in _PARTS if part >= least), timedelta(days=least.days + 1))
 
 
 def _from_day(scope: Scope) -> datetime:
@@ -66,6 +66,14 @@ def _refused(rows: Sequence[Row], _: Scope) -> Markup:
     )  # fmt: skip
 
 
+_BOOKS = (
+    Column("received", "Received", "number"),
+    Column("stored", "Stored", "number"),
+    Column("duplicates", "Duplicates", "number"),
+    Column("refused", "Refused", "number"),
+)
+_SEND = "journey load FILE.ndjson, or an event to /v1/events, changes that."
+
 ARRIVED = Panel(
     name="arrived",
     title="Events as they come in",
@@ -76,12 +84,9 @@ ARRIVED = Panel(
     draw=_arrived,
     columns=(
         Column("since", "From (UTC)"),
-        Column("received", "Received", "number"),
-        Column("stored", "Stored", "number"),
-        Column("duplicates", "Duplicates", "number"),
-        Column("refused", "Refused", "number"),
+        *_BOOKS,
     ),
-    empty="Nothing has come in during the last day. journey load FILE.ndjson, or an event to /v1/events, changes that.",
+    empty=f"Nothing has come in during the last day. {_SEND}",
 )
 TAKEN = Panel(
     name="taken",
@@ -90,14 +95,11 @@ TAKEN = Panel(
     sql=_TAKEN,
     columns=(
         Column("topic", "File or topic"),
-        Column("received", "Received", "number"),
-        Column("stored", "Stored", "number"),
-        Column("duplicates", "Duplicates", "number"),
-        Column("refused", "Refused", "number"),
+        *_BOOKS,
         Column("last_at", "Last at (UTC)"),
         Column("quiet_s", "Quiet for", "duration"),
     ),
-    empty="Nothing has come in since this day. journey load FILE.ndjson, or an event to /v1/events, changes that.",
+    empty=f"Nothing has come in since this day. {_SEND}",
 )
 REFUSED = Panel(
     name="refused",
@@ -125,5 +127,13 @@ VIEW = View(
 
 def over_server(ask: Ask | None) -> View:
     """Return the view where workers write: it tells how far they are behind, by `ask` if Kafka can be asked."""
-    behind = lag(ask)
-    return replace(VIEW, panels=lambda _: (behind, ARRIVED, TAKEN, REFUSED))
+    return _led_by(lag(ask))
+
+
+def over_directory(ask: Ask) -> View:
+    """Return the view where the engine is in this process: it tells what waits in the log, by `ask`."""
+    return _led_by(lag_of_log(ask))
+
+
+def _led_by(first: Panel) -> View:
+    return replace(VIEW, panels=lambda _: (first, ARRIVED, TAKEN, REFUSED))

@@ -1,21 +1,21 @@
-"""How far workers and gateways are behind, partition by partition: as Kafka has it, beside what the tables know."""
+"""How far those who read are behind: workers and gateways, partition by partition, or the engine in its own log.
+
+The log tells what was not read, Kafka or that of a directory; beside it stands what the tables know.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams.page.scope import Scope
 from streams.page.view import Column, Panel, Row
+from streams.standing import LOG, Standing
 from streams.telemetry.standstill import Place
 
-if TYPE_CHECKING:
-    from streams.kafka.standing import Standing
+__all__ = ["Ask", "lag", "lag_of_log"]
 
-__all__ = ["Ask", "lag"]
-
-Ask = Callable[[], "Mapping[Place, Standing] | None"]
-"""Returns how partitions stand in Kafka, None where that is not known now."""
+Ask = Callable[[], Mapping[Place, Standing] | None]
+"""Returns how partitions stand, None where that is not known now."""
 
 _FRESH_S = 4.0
 _UNKNOWN: Row = dict.fromkeys(("unread", "oldest_at", "behind_s"))
@@ -35,6 +35,10 @@ LEFT JOIN
 ) AS d ON d.topic = f.topic AND d.partition = f.partition
 ORDER BY topic, partition
 """
+_OF_LOG = f"""
+SELECT '{LOG}' AS topic, 0 AS partition, max(_offset) AS stored, argMax(received_at, _offset) AS received_at
+FROM deliveries HAVING count() > 0
+"""
 _ASKED = (
     "Records in Kafka that workers and gateways have not read and acknowledged, by partition, those that wait for longest first; "
     "behind for: since the first of these was sent. "
@@ -45,37 +49,55 @@ _KNOWN = (
 )
 
 
+_STATE = (
+    Column("place", "Partition"),
+    Column("state", "State"),
+    Column("unread", "Not read", "number"),
+    Column("oldest_at", "The first of these sent (UTC)"),
+    Column("behind_s", "Behind for", "duration"),
+)
+_OWNER = (Column("worker", "Taken by"), Column("taken_at", "Taken at (UTC)"))
+_STORED = (Column("stored", "Stored up to", "number"), Column("received_at", "Received at (UTC)"))
+
+
 def lag(ask: Ask | None) -> Panel:
-    """Return the panel; without `ask`, where no Kafka is known, it has what the tables know."""
+    """Return the panel of workers; without `ask`, where no Kafka is known, it has what the tables know."""
     told = _ASKED if ask else "How far Kafka's topics reach is not known here: set JOURNEY_KAFKA. "
     return Panel(
         name="lag",
         title="Behind, by partition",
         counts=told + _KNOWN,
         sql=_OWNED,
-        columns=(
-            Column("place", "Partition"),
-            Column("state", "State"),
-            Column("unread", "Not read", "number"),
-            Column("oldest_at", "The first of these sent (UTC)"),
-            Column("behind_s", "Behind for", "duration"),
-            Column("worker", "Taken by"),
-            Column("taken_at", "Taken at (UTC)"),
-            Column("stored", "Stored up to", "number"),
-            Column("received_at", "Received at (UTC)"),
-        ),
-        derive=partial(_standing, ask),
+        columns=(*_STATE, *_OWNER, *_STORED),
+        derive=partial(_standing, ask, "Kafka is not reached"),
         empty="No worker has taken a partition yet, and Kafka tells of none: journey worker starts one.",
+        reads=(),
         fresh_s=_FRESH_S,
     )
 
 
-def _standing(ask: Ask | None, rows: Sequence[Row], scope: Scope) -> list[Row]:
+def lag_of_log(ask: Ask) -> Panel:
+    """Return the panel of the engine in this process."""
+    return Panel(
+        name="lag",
+        title="Accepted and not processed yet",
+        counts="Frames of events of every brand that wait in the log, and for how long the first of them has; up to which frame, "
+        "counted from 1, the tables have everything, and when that was received.",
+        sql=_OF_LOG,
+        columns=(*_STATE, *_STORED),
+        derive=partial(_standing, ask, "the log cannot be read"),
+        empty="Nothing was accepted yet. journey load FILE.ndjson, or an event to /v1/events, changes that.",
+        reads=(),
+        fresh_s=_FRESH_S,
+    )
+
+
+def _standing(ask: Ask | None, silent: str, rows: Sequence[Row], scope: Scope) -> list[Row]:
     owned = {(str(row["topic"]), int(row["partition"])): row for row in rows}
     if ask is None:
         return [_row(place, owned, "not known") for place in owned]
     if (found := ask()) is None:
-        return [_row(place, owned, "Kafka is not reached") for place in owned]
+        return [_row(place, owned, silent) for place in owned]
     made = [_row(place, owned, _state(one)) | _behind(one, scope) for place, one in found.items()]
     gone = [_row(place, owned, "no such partition in Kafka") for place in owned if place not in found]
     return sorted(made, key=lambda row: (-(row["behind_s"] or 0), -row["unread"])) + gone
@@ -95,12 +117,12 @@ def _row(place: Place, owned: Mapping[Place, Row], state: str) -> Row:
     }
 
 
-def _state(one: "Standing") -> str:
+def _state(one: Standing) -> str:
     if not one.is_read:
         return "nobody reads it"
     return "behind" if one.unread else "up to date"
 
 
-def _behind(one: "Standing", scope: Scope) -> Row:
+def _behind(one: Standing, scope: Scope) -> Row:
     since_s = None if one.oldest is None else max(0.0, (scope.now - one.oldest).total_seconds())
     return {"unread": one.unread, "oldest_at": one.oldest, "behind_s": since_s}
