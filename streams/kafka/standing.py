@@ -33,20 +33,25 @@ class Standings:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="standings")
         self._lock = threading.Lock()
         self._asked: Future[Mapping[Place, Standing]] | None = None
+        self._in_vain = False
         self._stack = ExitStack()
         self._client: Any = None
         self._source: Any = None
         self._sent: dict[tuple[Any, int], datetime] = {}  # by partition and offset
 
     def ask(self) -> Mapping[Place, Standing] | None:
-        """Return how the partitions of topics that workers and gateways read stand; None without an answer in two seconds."""
+        """Return how the partitions of topics that workers and gateways read stand; None without an answer in two seconds.
+
+        A question that was waited for in vain is not waited for again.
+        """
         with self._lock:
             if self._asked is None or self._asked.done():
-                self._asked = self._thread.submit(self._look)
+                self._asked, self._in_vain = self._thread.submit(self._look), False
             asked = self._asked
         try:
-            return asked.result(_PATIENCE_S)
+            return asked.result(0 if self._in_vain else _PATIENCE_S)
         except TimeoutError:
+            self._in_vain = True
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, she sees the rest
             _log.warning("Kafka does not say how far readers are: %s", error)

@@ -2,7 +2,9 @@
 
 import csv
 import io
-from contextlib import contextmanager
+import socket
+import time
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from starlette.applications import Starlette
 
 from streams.page.opening import opened_page
+from streams.settings import KafkaSettings
 from tests.page.world import serving
 from tests.privacy.people import others
 from tests.servers.process import wait_until
@@ -96,3 +99,23 @@ def test_lag_is_told_by_partition_while_nobody_reads_and_is_gone_once_a_worker_h
         }
         assert {(row["state"], row["unread"]) for row in known.values()} == {(state, "")}
         assert known["interactions[0]"]["stored"] == done["interactions[0]"]["stored"]
+
+
+def test_a_broker_that_keeps_silent_is_waited_for_once(kafka):
+    from streams.kafka.standing import Standings  # noqa: PLC0415 - as above
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        servers = (f"127.0.0.1:{silent.getsockname()[1]}",)
+        with closing(Standings(KafkaSettings(servers=servers))) as standings:
+            waited_s = []
+            for _ in range(2):
+                began_s = time.monotonic()
+                assert standings.ask() is None
+                waited_s.append(time.monotonic() - began_s)
+    assert waited_s[0] > 1
+    assert waited_s[1] < 0.5
+    with closing(
+        Standings(KafkaSettings(servers=(kafka.servers,), prefix=kafka.fresh_prefix()))
+    ) as standings:
+        wait_until(lambda: standings.ask() is not None, 30, "Kafka to answer", every_s=0.2)
+        assert standings.ask() == {}, "there are no topics"
