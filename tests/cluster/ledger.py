@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from schemas.topics import EVENTS_IN
-from streams.kafka.clients import options
+from streams.kafka.clients import producer
+from streams.kafka.errors import BrokerError
 from streams.settings import KafkaSettings
 
 __all__ = ["Ledger"]
@@ -60,10 +60,8 @@ class Ledger:
         while waiting:
             failed = []
             try:
-                out = KafkaProducer(
-                    **options(self._kafka), acks="all", delivery_timeout_ms=1000 * _ACKNOWLEDGED_S
-                )
-            except KafkaError:
+                out = producer(self._kafka, delivery_timeout_ms=1000 * _ACKNOWLEDGED_S)
+            except (BrokerError, KafkaError):
                 time.sleep(0.5)
                 continue
             try:
