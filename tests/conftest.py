@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.downloads import Unavailable
 
@@ -21,6 +22,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # kafka-python reads its schemas in a way that Python 3.11 and 3.12 call deprecated.
     for name in ("read_text", "open_text"):
         config.addinivalue_line("filterwarnings", f"ignore:{name} is deprecated:DeprecationWarning")
+    settings.register_profile(
+        "beside others", deadline=None
+    )  # an example may wait for the other tests that run
+    settings.load_profile("beside others")
 
 
 @pytest.fixture(scope="session")

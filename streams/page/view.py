@@ -13,7 +13,7 @@ __all__ = ["Action", "Column", "Panel", "Row", "View", "folded"]
 Row = dict[str, Any]
 Draw = Callable[[Sequence[Row], Scope], Markup]
 
-MOST_ROWS = 1_000  # of a panel; a table says when there are more
+MOST_ROWS = 500  # of a panel; a table says when there are more
 
 
 @dataclass(frozen=True, slots=True)

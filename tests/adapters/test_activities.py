@@ -129,7 +129,7 @@ def test_an_undo_leaves_every_score_as_if_nothing_had_happened(doing):
 MINUTES = st.integers(0, 60 * 24 * 600)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.sampled_from(sorted(DOINGS)), MINUTES, st.integers(0, 2)), max_size=8), st.randoms()
 )
@@ -218,7 +218,7 @@ ACTIVITY = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ACTIVITY)
 def test_any_json_becomes_items_that_the_edge_takes_or_refuses(body):
     with suppress(Malformed):

@@ -40,7 +40,7 @@ def served(tmp_path_factory):
 
 
 @API.parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=15, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_whatever_the_document_lets_one_ask_is_answered_as_it_says(case, served):
     collector, key = served
     answer = case.call(base_url=collector.url, headers={"authorization": f"Bearer {key}"})

@@ -58,20 +58,20 @@ def check(adapter, path, body, random):
     assert "zelda" not in said(adapter, request(path, data, headers=PAID))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(CALL | st.just(ORDER), st.randoms(use_true_random=False))
 def test_of_a_call_nothing_personal_is_told_or_kept(body, random):
     check(SEGMENT, "/v1/track", body, random)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ACTIVITY | st.sampled_from([body for body, _ in DOINGS.values()]), st.randoms(use_true_random=False))
 def test_of_an_activity_nothing_personal_is_told_or_kept(body, random):
     check(ACTIVITIES, "/v1/activities", body, random)
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(DELIVERY, st.randoms(use_true_random=False))
 def test_of_a_delivery_nothing_personal_is_told_or_kept(name, body, random):
     check(WEBHOOKS, f"/v1/webhooks/{name}", body, random)

@@ -292,7 +292,7 @@ CALL = objects(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(ADAPTER.routes), CALL | objects(batch=st.lists(CALL, max_size=4)) | JSON)
 def test_any_json_becomes_items_that_the_edge_takes_or_refuses(path, body):
     with suppress(Malformed):

@@ -213,7 +213,7 @@ DELIVERY = (
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from(sorted(MAPPINGS)),
     DELIVERY,

@@ -111,7 +111,7 @@ def as_text(_context, value):
 
 
 @API.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_whatever_the_document_lets_one_ask_is_answered_as_it_says(case, shared, key):
     answer = case.call(base_url=shared.url, headers={"authorization": f"Bearer {key}"})
     case.validate_response(answer, checks=CHECKS)

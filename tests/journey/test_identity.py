@@ -71,7 +71,7 @@ kinds = st.lists(st.sampled_from([0, 1, 5]), min_size=HANDLES, max_size=HANDLES)
 ids = st.lists(st.integers(1, 2**64 - 1), min_size=HANDLES, max_size=HANDLES, unique=True)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(kinds, ids, caps, st.lists(st.lists(statement, max_size=6), max_size=8))
 def test_after_every_update_the_customers_are_those_of_all_links_so_far(kinds, ids, caps, batches):
     graph, said = graph_of(kinds, ids, caps), defaultdict(list)
@@ -87,7 +87,7 @@ def test_after_every_update_the_customers_are_those_of_all_links_so_far(kinds, i
         assert moved.new.tolist() == after[moved.slot].tolist()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(kinds, ids, caps, st.lists(statement, max_size=16), st.data())
 def test_neither_order_nor_cut_of_what_is_said_changes_a_customer(kinds, ids, caps, statements, data):
     one, other = (graph_of(kinds, ids, caps) for _ in range(2))
@@ -99,7 +99,7 @@ def test_neither_order_nor_cut_of_what_is_said_changes_a_customer(kinds, ids, ca
     assert customers(one) == customers(other)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(kinds, ids, caps, st.lists(statement, max_size=12))
 def test_members_of_a_customer_are_all_handles_that_have_it_each_once(kinds, ids, caps, statements):
     graph = graph_of(kinds, ids, caps)
@@ -110,7 +110,7 @@ def test_members_of_a_customer_are_all_handles_that_have_it_each_once(kinds, ids
     assert graph.roots(members).tolist() == roots[index].tolist()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     kinds, ids, caps, st.lists(statement, max_size=12), st.lists(ends, min_size=1, max_size=6, unique=True)
 )

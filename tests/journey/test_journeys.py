@@ -94,7 +94,7 @@ def new_journeys():
     return Journeys(MODEL, graph)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(step, max_size=12))
 def test_every_announcement_starts_where_the_last_ended_and_ends_at_the_stage_of_now(steps):
     journeys, simple, told, now_us = new_journeys(), Simple(), {}, EPOCH_US

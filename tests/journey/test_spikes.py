@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journey.spikes import THRESHOLD, Detector, Policy, Reading, Series, SeriesError
@@ -60,7 +60,6 @@ def test_a_higher_count_never_scores_lower(since, one, other):
     assert low.expected == high.expected
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 1e15), min_size=1, max_size=60), st.sampled_from([MINUTE, FIVE, timedelta(hours=2)])
 )

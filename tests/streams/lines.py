@@ -3,14 +3,11 @@
 import json
 from datetime import UTC, datetime
 
-from hypothesis import settings
-
 from streams.edge import Edge
 
 KEY = b"a key of the tests has 32 bytes."
 NOW = datetime(2026, 10, 17, 20, tzinfo=UTC)
 NOW_US = int(NOW.timestamp()) * 1_000_000
-patient = settings(deadline=None)  # other tests run at the same time
 BASE = {
     "id": "1",
     "source": "shop",

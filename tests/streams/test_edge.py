@@ -25,7 +25,6 @@ from tests.streams.lines import (
     line,
     named,
     pack,
-    patient,
     refused,
 )
 
@@ -42,7 +41,6 @@ LINES = {
 }
 
 
-@patient
 @given(st.lists(st.sampled_from(list(LINES)), max_size=30), st.integers(0, 2**31), st.integers(0, 2**62))
 def test_the_books_agree_and_letters_keep_the_order_and_the_offsets_of_lines(lines, partition, first):
     frame = pack(*lines, partition=partition, first_offset=first)
@@ -67,7 +65,6 @@ def test_only_dead_letters_give_a_frame_that_travels_and_converts():
     assert len(interactions(Batch.of([Record(0, 1, frame)]))) == 0
 
 
-@patient
 @given(st.decimals(Decimal("-1e10"), Decimal("1e10"), places=4))
 def test_amounts_are_kept_to_four_decimals_exactly(amount):
     text = line(data={"currency": "EUR"}).replace(
@@ -134,7 +131,6 @@ def test_every_field_arrives_in_its_column_whatever_its_neighbours_lack():
     assert rows[0] | {"id": "4", "event": rows[3]["event"]} == rows[3]
 
 
-@patient
 @given(
     st.recursive(
         st.none()
@@ -168,7 +164,6 @@ def test_times_are_kept_to_the_microsecond_in_utc(time, expected):
     assert row["time"] == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
-@patient
 @given(
     st.integers(-(2**31), NOW_US // 1_000_000),
     st.integers(0, 999_999),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from journey.handle import KINDS, handle_id, normalise
 from schemas.event import MAX_HANDLES
-from tests.streams.lines import EMAIL, KEY, NOW_US, SECRETS, accepted, line, named, pack, patient
+from tests.streams.lines import EMAIL, KEY, NOW_US, SECRETS, accepted, line, named, pack
 
 
 def test_a_handle_is_its_keyed_hash():
@@ -18,7 +18,6 @@ def test_a_handle_is_its_keyed_hash():
     assert row["handle"] != accepted(named({"cookie": EMAIL}))[0]["handle"]
 
 
-@patient
 @given(
     st.dictionaries(
         st.sampled_from(KINDS), st.lists(st.text("abc0 @+", min_size=1, max_size=3), min_size=1, max_size=4)
@@ -48,7 +47,6 @@ def test_the_handle_of_highest_priority_has_the_evidence():
         assert row["handle"] == handle_id(KEY, kind, "17")
 
 
-@patient
 @given(
     st.permutations([("user", "u-1"), ("email", ["a@b.example", "c@d.example"]), ("cookie", ["c-1", "c-2"])]),
     st.booleans(),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.frames import LETTERS, FrameError, decode, encode
-from tests.streams.lines import AHEAD, GOOD, NOW_US, line, pack, patient
+from tests.streams.lines import AHEAD, GOOD, NOW_US, line, pack
 
 HEADER = struct.Struct("<4sII")
 
@@ -53,7 +53,6 @@ def test_a_frame_of_another_version_says_so(frame):
         decode(b"AJF2" + encode(frame)[4:])
 
 
-@patient
 @given(st.binary(max_size=300))
 def test_garbage_is_no_frame(data):
     for garbage in (data, b"AJF1" + data):
@@ -61,7 +60,7 @@ def test_garbage_is_no_frame(data):
             decode(garbage)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_flipped_bit_anywhere_is_an_error(frame, data):
     damaged = bytearray(encode(frame))
@@ -75,7 +74,6 @@ def checked(body, size):
     return HEADER.pack(b"AJF1", size, zlib.crc32(body, size)) + body
 
 
-@patient
 @given(st.binary(max_size=200), st.integers(0, 300))
 def test_garbage_with_the_right_checksum_is_an_error_too(body, size):
     with pytest.raises(FrameError):

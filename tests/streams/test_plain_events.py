@@ -17,7 +17,7 @@ from streams.simulate import simulate
 from tests.streams.test_malformed_input import CHUNK, KEY, NOW_US, TIMES, VALID, VALUES, Mutations
 
 LINE = json.dumps(json.loads(VALID[0]), separators=(",", ":")).encode()
-patient = settings(deadline=None, max_examples=300)  # other tests run at the same time
+thorough = settings(max_examples=300)
 
 
 class ByContract(Edge):
@@ -138,7 +138,7 @@ json_texts = st.recursive(
 )
 
 
-@patient
+@thorough
 @given(st.lists(st.tuples(st.sampled_from(PLACES), json_texts), min_size=1, max_size=5))
 def test_any_json_in_any_place_is_the_same_either_way(changes):
     same([put(place, text) for place, text in changes])
@@ -157,7 +157,7 @@ fields = st.one_of(
 )  # fmt: skip
 
 
-@patient
+@thorough
 @given(st.lists(st.tuples(fields, spaces), max_size=8))
 def test_fields_in_any_order_given_once_or_twice_are_the_same_either_way(given_fields):
     rest = "".join(f',{space}"{name}"{space}:{text}' for (name, text), space in given_fields)
@@ -186,7 +186,7 @@ clocks = st.builds(
 near = st.datetimes(datetime(1880, 1, 1), datetime(2210, 1, 1)).map(lambda at: at.isoformat() + "Z")  # noqa: DTZ001
 
 
-@patient
+@thorough
 @given(st.lists(st.one_of(clocks, near), min_size=1, max_size=20))
 @example(["2026-02-30T00:00:00Z", "2026-02-28T00:00:00Z", "2026-10-17T12:00:00.1234567Z"])
 def test_times_are_the_same_either_way(times):
