@@ -16,7 +16,7 @@ view of it, so it is made GLOBAL: the right side is computed once and sent along
 
 import re
 
-__all__ = ["EVERYWHERE", "OnCluster", "clustered", "local"]
+__all__ = ["COMMENTS", "EVERYWHERE", "VIEW", "OnCluster", "clustered", "local"]
 
 # Whole on every server: what views weigh by, what people write, the book, the fences, the write keys.
 EVERYWHERE = frozenset(
@@ -47,8 +47,8 @@ _TABLE = re.compile(
     r"ENGINE = (?P<engine>\w*MergeTree)(?:\((?P<arguments>[^)]*)\))?(?P<keys> ORDER BY .*?)\n(?P<comment>COMMENT '.*')",
     re.DOTALL,
 )
-_VIEW = re.compile(r"CREATE VIEW (IF NOT EXISTS )?(\w+)\n")
-_ALTER = re.compile(r"ALTER TABLE (\w+)\n(?=\s+COMMENT COLUMN )")
+VIEW = re.compile(r"CREATE VIEW (IF NOT EXISTS )?(?P<name>\w+)\n")
+COMMENTS = re.compile(r"ALTER TABLE (?P<name>\w+)\n(?=\s+COMMENT COLUMN )")
 _ADD = re.compile(r"ALTER TABLE (\w+)\n(?=\s+ADD COLUMN )")
 _PROJECTION = re.compile(r"ALTER TABLE (\w+)\n(?=\s+ADD PROJECTION )")
 _JOIN = re.compile(r"(?<!ASOF )\b(?=(?:ASOF )?(?:INNER|LEFT|FULL OUTER|CROSS) JOIN\b)")
@@ -105,11 +105,11 @@ def clustered(sql: str, cluster: str, database: str) -> list[str]:
             _replicated(found, on, f"{found['name']}_local", "{shard}", "{replica}"),
             _distributed(found, on, cluster, database),
         ]
-    if _VIEW.match(sql):
-        made = _VIEW.sub(rf"CREATE VIEW \1\2 {on}\n", sql, count=1)
+    if VIEW.match(sql):
+        made = VIEW.sub(rf"CREATE VIEW \1\2 {on}\n", sql, count=1)
         return [_IN.sub(r"GLOBAL \1IN ", _JOIN.sub("GLOBAL ", made))]
-    if _ALTER.match(sql):
-        return [_ALTER.sub(rf"ALTER TABLE \1 {on}\n", sql, count=1)]
+    if COMMENTS.match(sql):
+        return [COMMENTS.sub(rf"ALTER TABLE \1 {on}\n", sql, count=1)]
     if found := _ADD.match(sql):
         names = dict.fromkeys((local(found[1]), found[1]))  # first where rows are, then what reaches them
         return [_ADD.sub(rf"ALTER TABLE {name} {on}\n", sql, count=1) for name in names]

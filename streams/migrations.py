@@ -5,12 +5,12 @@ made anew.
 """
 
 import hashlib
-import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from streams.clustered import clustered
+from streams.clustered import COMMENTS, VIEW, clustered
 from streams.faults import boundary
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ CREATE TABLE IF NOT EXISTS migrations
 ENGINE = ReplacingMergeTree ORDER BY (name, statement)
 COMMENT 'Which statements of the numbered migrations were applied'
 """.strip()
-_VIEW = re.compile(r"CREATE VIEW (\w+)\n")
-_COMMENTS = re.compile(r"ALTER TABLE (\w+)\n(?=\s+COMMENT COLUMN )")
 
 
 class MigrationError(RuntimeError):
@@ -85,36 +83,32 @@ def pending(client: "Client", cluster: str = "") -> list[Migration]:
     """
     known = migrations()
     applied = _applied(client)
-    files_applied = {name for name, _ in applied}
-    views = {found[1] for m in known if (found := _VIEW.match(m.sql))}
-    anew: set[str] = set()
-    todo = []
     unknown = applied.keys() - {(m.name, m.statement) for m in known}
     if unknown:
         raise MigrationError(
             f"the store has migrations that this program lacks: {sorted(unknown)}; use a newer one"
         )
+    views = {found["name"] for m in known if (found := VIEW.match(m.sql))}
     for m in known:
-        checksum, made_for = applied.get((m.name, m.statement), ("", cluster))
-        of = _of_view(m.sql, views)
-        if checksum and checksum != m.checksum and not of:
+        checksum, made_for = applied.get((m.name, m.statement), (m.checksum, cluster))
+        if checksum != m.checksum and not _of_one(m, views):
             raise MigrationError(f"{m.name}, statement {m.statement}, was applied with another text")
         if made_for != cluster:
             raise MigrationError(
                 f"the tables were made for {_told(made_for)}, and JOURNEY_CLUSTER names {_told(cluster)}"
             )
-        if checksum != m.checksum or (
-            of and of in anew
-        ):  # made anew, it has lost the comments on its columns
-            todo.append(replace(m, again=m.name in files_applied))
-            anew.add(of)
-    return todo
+    todo = {m for m in known if applied.get((m.name, m.statement), ("", ""))[0] != m.checksum}
+    anew = {
+        found["name"] for m in todo if (found := VIEW.match(m.sql))
+    }  # without the comments on their columns
+    before = {name for name, _ in applied}
+    return [replace(m, again=m.name in before) for m in known if m in todo or _of_one(m, anew)]
 
 
-def _of_view(sql: str, views: set[str]) -> str:
-    """Return the view that a statement makes or comments on; empty where it is of a table."""
-    found = _VIEW.match(sql) or _COMMENTS.match(sql)
-    return found[1] if found and found[1] in views else ""
+def _of_one(m: Migration, views: Collection[str]) -> bool:
+    """Return whether a statement makes one of these views, or comments on its columns."""
+    found = VIEW.match(m.sql) or COMMENTS.match(m.sql)
+    return found is not None and found["name"] in views
 
 
 def _told(cluster: str) -> str:

@@ -164,9 +164,10 @@ class Page:
         found = self._reader.warm("version", Want("", now), version).answer
         want = Want(found, now)
         known = self._reader.warm("brands", want, brands).answer
-        for view in self._views.values() if self.live.watched else [self._first]:
+        listed = [view for view in self._views.values() if view.listed]
+        for view in listed if self.live.watched else [self._first]:
             scope = read({}, known, view.fields, now)
-            for panel in view.panels(scope) if view.listed else ():
+            for panel in view.panels(scope):
                 seen = panel.seen(scope)
                 self._reader.warm(_key(view, panel, seen), want, partial(_made, view, panel, seen))
 

@@ -46,9 +46,9 @@ _BOTH = f"""
                 WHERE brand = {{brand:String}} AND time <= {{at:DateTime64(6, 'UTC')}}
                 GROUP BY handle, position
                 UNION ALL
-                SELECT DISTINCT handle, toInt8(0) AS position, toFloat64(0) AS score, toFloat64(0) AS score_then
-                FROM interactions
-                WHERE brand = {{brand:String}} AND time <= {{at:DateTime64(6, 'UTC')}} AND NOT startsWith(type, 'identity.')
+                SELECT handle, toInt8(0) AS position, toFloat64(0) AS score, toFloat64(0) AS score_then
+                FROM evidence
+                WHERE model = {_IN_FORCE} AND brand = {{brand:String}} AND first_seen <= {{at:DateTime64(6, 'UTC')}}
             ) AS e
             INNER JOIN customers AS c ON c.handle = e.handle
             GROUP BY customer, position
