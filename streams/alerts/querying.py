@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from streams.alerts.rules import Declared, columns
-from streams.page.asking import Connections
+from streams.connections import Connections
 from streams.ports import StoreError
 from streams.store import ClickHouse, QueryError
 

@@ -12,8 +12,7 @@ from streams.alerts.ledger import Ledger
 from streams.alerts.links import Links
 from streams.alerts.web import UnavailableError, routes
 from streams.clock import Clock, system_clock
-from streams.connections import opener
-from streams.page.asking import BusyError, Connections
+from streams.connections import BusyError, Connections, opener
 from streams.page.guard import Guard
 from streams.page.opening import is_ours
 from streams.ports import StoreError

@@ -4,7 +4,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
-from streams.page.asking import BusyError, Connections, version
+from streams.connections import BusyError, Connections
+from streams.page.asking import version
 from streams.ports import StoreError
 from streams.store import QueryError
 

@@ -9,9 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from streams.clock import Clock, system_clock
-from streams.connections import opener
+from streams.connections import Connections, opener
 from streams.kafka.errors import BrokerError
-from streams.page.asking import Connections
 from streams.page.guard import Guard
 from streams.page.routes import Page
 from streams.page.view import View

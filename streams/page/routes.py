@@ -14,10 +14,11 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from streams.clock import Clock, from_us
+from streams.connections import BusyError, Connections, Kept, Want
 from streams.incoming import body_of
 from streams.page import render
 from streams.page.answer import MOST_LINES, answer, as_csv, query_of
-from streams.page.asking import BusyError, Connections, Kept, Want, brands, version
+from streams.page.asking import brands, version
 from streams.page.guard import SAFE, Guard
 from streams.page.live import Live
 from streams.page.packing import PACKED, packed, takes_packed

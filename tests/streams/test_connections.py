@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streams.page.asking import Kept, Want
+from streams.connections import Kept, Want
 
 NOW = datetime(2026, 10, 17, 12, tzinfo=UTC)
 
