@@ -144,7 +144,7 @@ def test_servers_and_key_are_enough(kafka, settings, monkeypatch):
 
 
 def test_what_kafka_did_not_take_is_told_with_the_events_and_can_be_published_again(own, broker, records):
-    with Publisher(own, policy=PublisherPolicy(delivery_s=3)) as publisher:
+    with Publisher(own, policy=PublisherPolicy(delivery_s=8)) as publisher:
         publisher.publish(line("there"))
         publisher.flush()
         broker.pause()
@@ -162,18 +162,14 @@ def test_what_kafka_did_not_take_is_told_with_the_events_and_can_be_published_ag
 
 
 def test_failures_behind_its_back_are_told_by_the_next_publish_or_at_the_end(own, broker):
-    policy = PublisherPolicy(delivery_s=2, linger_s=0.01)
-    publisher = Publisher(own, policy=policy)
-    broker.pause()
+    publisher = Publisher(own, policy=PublisherPolicy(delivery_s=2, linger_s=0.01))
+    broker.pause()  # to the end: what is sent after a resume may still fail, or not, as the machine is busy
     publisher.publish(line(1))
     wait_until(lambda: publisher._sender.has_failed, 30, "the failure")
-    broker.resume()
     with pytest.raises(DeliveryError) as told:
         publisher.publish(line(2))
     assert told.value.events == (line(1),)
     publisher.publish(line(3))
-    broker.pause()
-    publisher.publish(line(4))
-    with pytest.raises(BrokerError):
+    with pytest.raises(DeliveryError) as told:
         publisher.close()
-    broker.resume()
+    assert told.value.events == (line(3),)
