@@ -1,11 +1,12 @@
 """A worker or gateway as a process: its log, signals to it, and whether it stands still."""
 
-import os
 import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tests.servers.process import LEASH
 
 __all__ = ["Process"]
 
@@ -15,7 +16,7 @@ _CHATTER = re.compile(
 
 
 class Process:
-    """One process in a group of its own, with what it says in a file."""
+    """One process in a group of its own, with what it says in a file; it never outlives its parent."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.log = log
@@ -25,10 +26,10 @@ class Process:
     def _start(self, environment: Mapping[str, str]) -> None:
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
-                self._command,
+                [*LEASH, *self._command],
                 cwd=self.log.parent,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -82,4 +83,4 @@ class Process:
         return self._child.wait(seconds)
 
     def _signal(self, number: signal.Signals) -> None:
-        os.killpg(self._child.pid, number)
+        self._child.send_signal(number)

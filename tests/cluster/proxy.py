@@ -1,14 +1,15 @@
-"""A way to ClickHouse that breaks: requests get lost, held up or through, and their answers cut off, as a test says."""
+"""A way to an HTTP server that breaks: requests get lost, held up or through, and their answers cut off, as a test says."""
 
 import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum, auto
+from random import Random
 from typing import Self
 from urllib.parse import unquote_plus, urlsplit
 
-__all__ = ["Fate", "Proxy"]
+__all__ = ["AtRandom", "Fate", "Proxy"]
 
 _END = b"\r\n\r\n"
 _HEAD = 2**20  # longest head of a request: the query stands in it
@@ -23,6 +24,19 @@ class Fate(Enum):
     LATE = auto()  # the connection is cut at once; the server has it when `release` is called
     HOLD = auto()  # the server has it when `release` is called; the client waits
     HALF = auto()  # the server has half of it, and the rest when `release` is called
+
+
+class AtRandom:
+    """Fates of requests from a seed, until it is told to stop: lost before they arrive, or twice as often answered in vain."""
+
+    def __init__(self, seed: int, share: float) -> None:
+        self._random, self._share = Random(seed), share
+        self.over = threading.Event()
+
+    def __call__(self, _request: str) -> Fate:
+        if self.over.is_set() or self._random.random() >= self._share:
+            return Fate.PASS
+        return self._random.choice([Fate.LOSE, Fate.CUT, Fate.CUT])
 
 
 class Proxy:

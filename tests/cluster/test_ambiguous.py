@@ -1,31 +1,16 @@
 """Figure 4: requests to ClickHouse whose answer nobody gets, or that arrive when nobody waits for them any more."""
 
-import threading
 from collections import Counter
-from random import Random
 
 import pytest
 
 from streams.ports import TABLES
 from tests.cluster.counted import counted
 from tests.cluster.events import stream
-from tests.cluster.proxy import Fate, Proxy
+from tests.cluster.proxy import AtRandom, Fate, Proxy
 from tests.cluster.tables import assert_equal, expected
 
 _LANES, _TRIES = 3, 3  # each has a connection, whose client asks so often
-
-
-class AtRandom:
-    """Fates of requests from a seed, until it is told to stop."""
-
-    def __init__(self, seed: int, share: float) -> None:
-        self._random, self._share = Random(seed), share
-        self.over = threading.Event()
-
-    def __call__(self, _request: str) -> Fate:
-        if self.over.is_set() or self._random.random() >= self._share:
-            return Fate.PASS
-        return self._random.choice([Fate.LOSE, Fate.CUT, Fate.CUT])
 
 
 class FirstInserts:
@@ -46,13 +31,13 @@ class FirstInserts:
         return Fate.PASS
 
 
-def lost_at_random(there, folder, seed: int, *, customers: int = 20, share: float = 0.08) -> None:
+def lost_at_random(there, folder, seed: int, *, customers: int = 20, share: float = 0.08, size: int = 10) -> None:
     """Publish little by little while a worker's requests and their answers get lost; then compare."""
     lines, fates = stream(seed, customers=customers), AtRandom(seed, share)
     with Proxy(there.settings.store, fates) as way:
         there.worker(JOURNEY_STORE=way.dsn)
         for first in range(0, len(lines), 40):
-            there.publish(lines[first : first + 40], size=10, after=first)
+            there.publish(lines[first : first + 40], size=size, after=first)
         there.settle(300)
         fates.over.set()
         assert_equal(there, expected(lines, folder))

@@ -10,10 +10,15 @@ __all__ = ["Load"]
 
 
 class Load:
-    """Threads that send small batches, each again until it is acknowledged; `acknowledged` are ids."""
+    """Threads that send small batches, each again until it is acknowledged; `acknowledged` are ids.
 
-    def __init__(self, collector: Collector, key: str, *, name: str, clients: int = 8, size: int = 7) -> None:
-        self._collector, self._key, self._name, self._size = collector, key, name, size
+    `port` is that of a way to the collector, if not the collector's own.
+    """
+
+    def __init__(
+        self, collector: Collector, key: str, *, name: str, clients: int = 8, size: int = 7, port: int = 0
+    ) -> None:
+        self._collector, self._key, self._name, self._size, self._port = collector, key, name, size, port
         self.acknowledged: list[str] = []
         self.sent: list[str] = []
         self._stopping = threading.Event()
@@ -37,7 +42,7 @@ class Load:
                 self._stopping.wait(0.02)
 
     def _acknowledged(self, body: bytes, ids: list[str]) -> bool:
-        connection = HTTPConnection("127.0.0.1", self._collector.port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", self._port or self._collector.port, timeout=30)
         try:
             headers = {"authorization": f"Bearer {self._key}", "content-type": LINES}
             connection.request("POST", "/v1/events", body, headers)

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["Process", "ServerError", "free_port", "listens", "wait_until"]
+__all__ = ["LEASH", "Process", "ServerError", "free_port", "listens", "wait_until"]
 
-_LEASH = Path(__file__).with_name("leash.py")
+LEASH = (sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py")))  # then the command
 _SHOWN = 4_000  # characters of the log in an error
 _STOP_S = 20.0
 # Below the range of outgoing connections, so that a port is still free when its server comes back.
@@ -49,7 +49,7 @@ class Process:
         self._forget()
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_LEASH), *command],
+                [*LEASH, *command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

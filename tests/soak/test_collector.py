@@ -1,10 +1,11 @@
-"""The collector in numbers: malformed bodies, a thousand for each unit of JOURNEY_SOAK, and kills under load."""
+"""The collector in numbers: for each unit of JOURNEY_SOAK a thousand malformed bodies and answers cut off, ten kills."""
 
 from collections import Counter
 
 import pytest
 
 from tests.collector.conftest import collect  # noqa: F401 — the fixture
+from tests.collector.test_ambiguous import cut_off
 from tests.collector.test_crash import assert_stored_once, kill_under_load
 from tests.collector.test_fuzz import press
 from tests.collector.test_pressure import memory_mb
@@ -45,3 +46,7 @@ def test_malformed_bodies_break_nothing_and_lose_no_good_event(collect):  # noqa
 def test_whatever_was_acknowledged_before_a_kill_is_stored_once(collect, seed, command):  # noqa: F811 — as above
     collector = collect(command)
     assert_stored_once(collector, kill_under_load(collector, kills=10, seed=seed))
+
+
+def test_whatever_is_sent_until_it_is_answered_is_stored_once(collect):  # noqa: F811 — as above
+    cut_off(collect(), PART * SOAK, seed=2)
