@@ -76,11 +76,15 @@ class Process:
         if self.running:
             self._signal(signal.SIGKILL)
             self._child.wait(10)
+        self._child.stdin.close()
 
     def stop(self, seconds: float = 30) -> int:
         """Ask it to end, and return its exit code."""
         self._child.terminate()
-        return self._child.wait(seconds)
+        try:
+            return self._child.wait(seconds)
+        finally:
+            self._child.stdin.close()
 
     def _signal(self, number: signal.Signals) -> None:
         self._child.send_signal(number)

@@ -31,7 +31,9 @@ class FirstInserts:
         return Fate.PASS
 
 
-def lost_at_random(there, folder, seed: int, *, customers: int = 20, share: float = 0.08, size: int = 10) -> None:
+def lost_at_random(
+    there, folder, seed: int, *, customers: int = 20, share: float = 0.08, size: int = 10
+) -> None:
     """Publish little by little while a worker's requests and their answers get lost; then compare."""
     lines, fates = stream(seed, customers=customers), AtRandom(seed, share)
     with Proxy(there.settings.store, fates) as way:

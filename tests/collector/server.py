@@ -85,6 +85,7 @@ class Collector:
 
     def start(self) -> "Collector":
         """Start it, and wait until it listens and its log is open."""
+        self.kill()  # one that ended by itself is let go of
         log = self.folder / f"collector-{len(list(self.folder.glob('collector-*.log')))}.log"
         command = [str(JOURNEY), self._command, *(self._given if "--data" in self._given else [])]
         self.process = Process(command, self._environment, log)
