@@ -32,14 +32,14 @@ class FirstInserts:
 
 
 def lost_at_random(
-    there, folder, seed: int, *, customers: int = 20, share: float = 0.08, size: int = 10
+    there, folder, seed: int, *, customers: int = 20, share: float = 0.08, at_once: int = 40
 ) -> None:
     """Publish little by little while a worker's requests and their answers get lost; then compare."""
     lines, fates = stream(seed, customers=customers), AtRandom(seed, share)
     with Proxy(there.settings.store, fates) as way:
         there.worker(JOURNEY_STORE=way.dsn)
-        for first in range(0, len(lines), 40):
-            there.publish(lines[first : first + 40], size=size, after=first)
+        for first in range(0, len(lines), at_once):
+            there.publish(lines[first : first + at_once], size=10, after=first)
         there.settle(300)
         fates.over.set()
         assert_equal(there, expected(lines, folder))

@@ -45,4 +45,5 @@ def test_workers_that_stood_still_at_writes_in_any_order_add_nothing_when_they_g
 def test_requests_and_answers_that_get_lost_at_random_change_nothing(deploy, tmp_path, seed):
     from tests.cluster.test_ambiguous import lost_at_random  # noqa: PLC0415
 
-    lost_at_random(deploy(partitions=4), tmp_path, seed, customers=40, share=0.15, size=1)
+    there = deploy(partitions=4, JOURNEY_BATCH_SECONDS="0.01")
+    lost_at_random(there, tmp_path, seed, customers=60, share=0.3, at_once=5)
