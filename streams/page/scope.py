@@ -127,7 +127,7 @@ def aware(at: datetime) -> datetime:
 
 
 def read(query: Mapping[str, str], brands: Sequence[Brand], fields: Sequence[Field], now: datetime) -> Scope:
-    """Return what a URL asks for; without brand, the one that is first; without period, its whole life.
+    """Return what a URL asks for; without brand, the one that is first; without period, its whole life, to now.
 
     Raises
     ------
@@ -142,8 +142,8 @@ def read(query: Mapping[str, str], brands: Sequence[Brand], fields: Sequence[Fie
             raise ScopeError(f"{key}: at most {_LONGEST} printable characters")
     brand = _brand(query.get("brand", ""), brands, now)
     since = _date("since", query.get("since", "")) or _day(brand.first)
-    last = _date("until", query.get("until", "")) or _day(brand.last)
-    until = min(last + _DAY, now)
+    last = _date("until", query.get("until", ""))
+    until = min(last + _DAY, now) if last else _end(brand, now)
     if since >= until:
         raise ScopeError("since: must be before until, and in the past")
     own = {each.name: each.checked(query.get(each.name) or each.default) for each in fields}
@@ -165,6 +165,12 @@ def _brand(name: str, brands: Sequence[Brand], now: datetime) -> Brand:
         if name in {"", brand.name}:
             return brand
     raise ScopeError("brand: unknown")
+
+
+def _end(brand: Brand, now: datetime) -> datetime:
+    """Return the end of a brand's life: now, so that figures end where "now" stands, unless it fell silent a day ago."""
+    end = _day(brand.last) + _DAY
+    return now if now < end + _DAY else end
 
 
 def _day(at: datetime) -> datetime:

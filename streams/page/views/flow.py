@@ -65,17 +65,16 @@ def instant(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
-def _label(at: datetime, span: timedelta) -> str:
-    return (
-        f"{at:%-d %b}"
-        if span > timedelta(days=3) and at.time() == datetime.min.time()
-        else f"{at:%-d %b %H:%M}"
-    )
+def _label(at: datetime, scope: Scope) -> str:
+    if at == scope.now:
+        return "now"
+    of_days = scope.until - scope.since > timedelta(days=3) and at.time() == datetime.min.time()
+    return f"{at:%-d %b}" if of_days else f"{at:%-d %b %H:%M}"
 
 
 def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
     at = instants(scope, _steps(scope))
-    columns = [_label(each, at[-1] - at[0]) for each in at]
+    columns = [_label(each, scope) for each in at]
     moves = {Move(row["step"] - 1, row["here"], row["there"], row["customers"]): row for row in rows}
     return flow(
         "Customers between stages",
