@@ -28,7 +28,7 @@ class Pump:
     Parameters
     ----------
     settings
-        Batches begin at least `worker.batch_s` apart, so that few frames are not many inserts.
+        What waits is processed, then nothing for `worker.batch_s`, so that few frames are not many inserts.
     """
 
     def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
@@ -91,9 +91,11 @@ class Pump:
         pause_s, ticked_s = 0.0, time.monotonic()
         while not self._stopping.wait(pause_s or self._settings.worker.batch_s):
             try:
-                idle = True
-                while embedded.step() is not None and not self._stopping.is_set():
+                waits, idle = embedded.log.last, True
+                while embedded.position < waits and embedded.step() is not None:
                     idle = False
+                    if self._stopping.is_set():
+                        break
                 alerts.look(idle=idle)
                 if time.monotonic() - ticked_s > _TICK_S:
                     embedded.tick()
