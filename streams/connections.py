@@ -76,6 +76,7 @@ class Connections:
         self._opened: list[ClickHouse] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="page")
         self._waiting = 0
+        self._asking: dict[object, tuple[Want, asyncio.Future[Kept[Any]]]] = {}
         self._kept: OrderedDict[object, Kept[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -117,13 +118,27 @@ class Connections:
         want: Want,
         work: Callable[[ClickHouse], Answer],
     ) -> Kept[Answer]:
-        """Return what was answered to the same key, if it is as fresh as is wanted, or ask anew and keep that."""
+        """Return what was answered to the same key, if it is as fresh as is wanted, or ask anew and keep that.
+
+        Who wants what is being asked waits for that. It is asked to the end, whoever goes away meanwhile.
+        """
         with self._lock:
             found = self._kept.get(key)
             if found is not None and want.takes(found):
                 self._kept.move_to_end(key)
                 return found
-        return await self.run(lambda store: self._ask(key, want, work, store))
+        asked, answer = self._asking.get(key, (None, None))
+        if asked is None or answer is None or not want.takes(Kept(asked.version, asked.now, None)):
+            answer = asyncio.ensure_future(self.run(lambda store: self._ask(key, want, work, store)))
+            self._asking[key] = want, answer
+            answer.add_done_callback(partial(self._answered, key))
+        return await asyncio.shield(answer)
+
+    def _answered(self, key: object, answer: asyncio.Future[Kept[Any]]) -> None:
+        if self._asking.get(key, (None, None))[1] is answer:
+            del self._asking[key]
+        if not answer.cancelled():
+            answer.exception()  # told to who waits, if anybody still does
 
     def warm(self, key: object, want: Want, work: Callable[[ClickHouse], Answer]) -> Kept[Answer]:
         """Ask anew and keep the answer; for a thread that is not the event loop's."""

@@ -48,6 +48,8 @@ def _printed(collector: Collector) -> None:
         for name, address in _asked(page).items():
             first, again = (_opened(page, collector.url + address) for _ in range(2))
             print(f"{name}: asked for the first time {first}, again {again}")
+        for name, seen in _asked_ahead(page, collector.url).items():
+            print(f"{name}: {seen}")
         page.goto(collector.url)
         page.focus("#panel-moves .mark")
         print(f"from one mark to the next by keyboard: {_pressed(page):.0f} ms")
@@ -75,6 +77,27 @@ def _asked(page: Page) -> dict[str, str]:
     }
 
 
+def _asked_ahead(page: Page, url: str) -> dict[str, "_Opened"]:
+    """Return what it takes from a click, where the pointer or a changed field has told before what comes."""
+    found = {}
+    for place, pause_ms in ((3, 300), (7, 500)):
+        page.goto(f"{url}/?since=2026-10-03&until=2026-10-20")
+        ribbon = page.query_selector_all("#panel-moves a.mark")[place]
+        ribbon.hover()
+        page.wait_for_timeout(pause_ms)
+        ribbon.click()
+        page.wait_for_url("**/customers?**")
+        found[f"the customers of a ribbon that was pointed at for {pause_ms} ms"] = _measured(page)
+    for view, day in (("flow", "2026-10-08"), ("channels", "2026-10-09"), ("word-of-mouth", "2026-10-10")):
+        page.goto(f"{url}/view/{view}")
+        page.fill("#field-since", day)
+        page.wait_for_timeout(1_000)
+        page.click("form.scope button")
+        page.wait_for_url(f"**since={day}**")
+        found[f"another period of {view}, chosen 1 s before Show"] = _measured(page)
+    return found
+
+
 @dataclass(frozen=True)
 class _Opened:
     """Milliseconds until a page is painted (its head, title and form) and until it is whole; its bytes over the wire."""
@@ -90,6 +113,11 @@ class _Opened:
 def _opened(page: Page, url: str) -> _Opened:
     """Open a page and wait until it is ready."""
     page.goto(url)
+    return _measured(page)
+
+
+def _measured(page: Page) -> _Opened:
+    """Wait until the page that is opened is ready."""
     page.wait_for_selector("html[data-ready]", state="attached")
     page.evaluate(
         "() => new Promise(done => { const look = () =>"

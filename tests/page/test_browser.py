@@ -108,6 +108,21 @@ def test_by_keyboard_alone_a_ribbon_is_reached_and_opens_its_customers(opened):
     assert len(page.query_selector_all("#panel-list tbody tr")) == count
 
 
+def test_what_a_link_or_a_changed_form_leads_to_is_asked_ahead(opened, world):
+    page = opened(f"/?{SPAN}")
+    ribbon = page.query_selector("#panel-moves a.mark")
+    with page.expect_request_finished(lambda request: "/view/customers?" in request.url) as told:
+        ribbon.hover()
+    assert told.value.url == world.url + ribbon.get_attribute("href")
+    with page.expect_request_finished(lambda request: "steps=6" in request.url) as told:
+        page.select_option("#field-steps", "6")
+    assert told.value.response().status == 200
+    ahead = told.value.url
+    page.click("form.scope button")
+    page.wait_for_url("**steps=6**")
+    assert page.url == ahead, "what was asked ahead is what is asked then"
+
+
 def test_what_if_by_the_form_is_what_journey_whatif_says(opened, world):
     page = opened(f"/view/model?{SPAN}")
     page.fill("#field-threshold_advocacy", "0.5")

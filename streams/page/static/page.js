@@ -1,5 +1,6 @@
-// What the page can do beyond HTML: live figures, tips, arrow keys, a tree that grows, PNG, copying. Everything else
+// What the page can do beyond HTML: live figures, asking ahead, tips, arrow keys, a tree that grows, PNG, copying. Everything else
 // works without it.
+import { askAhead } from "/static/ahead.js";
 import { follow } from "/static/live.js";
 import { offerArrows } from "/static/marks.js";
 import { offerPictures } from "/static/picture.js";
@@ -7,6 +8,7 @@ import { offerTips } from "/static/tips.js";
 import { offerScrubbing } from "/static/tree.js";
 
 const offer = root => { offerPictures(root); offerArrows(root); };
+askAhead();
 offerTips();
 offerScrubbing();
 offer(document);
