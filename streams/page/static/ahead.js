@@ -17,12 +17,17 @@ export function askAhead() {
   });
 }
 
+// Asks one thing at a time, and then the latest that is still wanted: the store has others to answer too.
 function asker() {
-  let waiting;
-  const leave = () => clearTimeout(waiting);
-  const ask = address => {
-    leave();
-    waiting = setTimeout(() => fetch(address, { priority: "low" }).then(answer => answer.text()).catch(() => {}), PAUSE_MS);
+  let waiting, busy = false, next;
+  const leave = () => { clearTimeout(waiting); next = undefined; };
+  const start = async address => {
+    if (busy) { next = address; return; }
+    busy = true;
+    try { await (await fetch(address, { priority: "low" })).text(); } catch { /* it is told when it is asked for in earnest */ }
+    busy = false;
+    if (next) { address = next; next = undefined; start(address); }
   };
+  const ask = address => { leave(); waiting = setTimeout(start, PAUSE_MS, address); };
   return { ask, leave };
 }
