@@ -36,12 +36,18 @@ def weeks() -> Iterator[dict]:
 
 
 def sizes(pid: int) -> tuple[float, int, int]:
-    """Return resident MB, threads and descriptors of a process."""
+    """Return resident memory in MB, threads and descriptors of a process."""
     status = dict(
         line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     )
     descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     return int(status["VmRSS"].split()[0]) * 1024 / 1e6, int(status["Threads"]), descriptors
+
+
+def slope_of(at: np.ndarray, sizes: np.ndarray) -> float:
+    """Return the median of the slopes between any two samples (Theil and Sen): a merge's peak moves it little."""
+    first, second = np.triu_indices(len(at), 1)
+    return float(np.median((sizes[second] - sizes[first]) / (at[second] - at[first])))
 
 
 def test_under_the_same_load_for_hours_nothing_grows(collect):  # noqa: F811 — as above
@@ -69,7 +75,7 @@ def test_under_the_same_load_for_hours_nothing_grows(collect):  # noqa: F811 —
         lambda: collector.metrics()["journey_collector_lag_frames"] == 0, 30, "all of it to be processed"
     )
     at, memory, threads, descriptors = np.array([row for row in seen if row[0] >= WARM_UP]).T
-    slope = 60 * np.polyfit(at, memory, 1)[0]
+    slope = slope_of(at / 60, memory)
     print(
         f"{len(ids):,} events, sent {sent:,} times, in {MINUTES} min, after {WARM_UP} min {memory.min():.0f} to {memory.max():.0f} MB, "
         f"{slope:+.1f} MB/h; threads {threads.min():.0f} to {threads.max():.0f}, descriptors {descriptors.min():.0f} to "
