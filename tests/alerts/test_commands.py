@@ -7,8 +7,8 @@ import pytest
 
 from streams.alerts.delivery.deliverer import Deliverer, Pauses
 from streams.settings import KafkaSettings
+from tests.alerts.delivering import outcomes
 from tests.alerts.examples import NOW_US, told
-from tests.alerts.test_delivery import outcomes
 from tests.alerts.world import World
 from tests.server.conftest import Command
 

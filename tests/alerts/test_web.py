@@ -17,8 +17,8 @@ from streams.alerts.serving import opened_routes
 from streams.alerts.watcher import Watcher
 from streams.alerts.web import routes
 from streams.settings import CollectorSettings, Settings
+from tests.alerts.delivering import delivering, hook
 from tests.alerts.receiver import listening
-from tests.alerts.test_delivery import delivering, hook
 from tests.alerts.world import World
 
 

@@ -17,6 +17,7 @@ _SHOWN = 4_000  # characters of the log in an error
 _STOP_S = 20.0
 # Below the range of outgoing connections, so that a port is still free when its server comes back.
 _PORTS = range(20_000, 32_000)
+_GIVEN: set[int] = set()
 
 
 class ServerError(RuntimeError):
@@ -121,16 +122,27 @@ def wait_until(done: Callable[[], bool], within_s: float, what: str, every_s: fl
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 on which nothing listens now."""
+    """Return a port of 127.0.0.1 on which nothing listens now, and that nobody else of this run of tests is given.
+
+    A server that was killed finds its port free when it comes back, also where pytest-xdist runs tests in several processes.
+    """
+    number, count = (
+        os.environ.get("PYTEST_XDIST_WORKER", "gw0"),
+        os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"),
+    )
+    mine = _PORTS[int(number.removeprefix("gw")) :: int(count)]
     choose = random.SystemRandom()
     while True:
-        port = choose.choice(_PORTS)
+        port = choose.choice(mine)
+        if port in _GIVEN:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        _GIVEN.add(port)
+        return port
 
 
 def listens(port: int) -> bool:

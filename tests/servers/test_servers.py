@@ -1,10 +1,7 @@
 """The servers that other tests use are real ones: they keep what they acknowledged and refuse strangers."""
 
 import concurrent.futures
-import os
 import ssl
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -286,17 +283,3 @@ def test_inserts_fail_on_a_full_disk_and_succeed_when_it_has_room_again(
         client.command(insert)
         clickhouse.restart()
         assert client.command("SELECT count() FROM t") == 2000
-
-
-def test_servers_end_with_the_process_that_started_them(clickhouse: ClickHouseAddress) -> None:
-    script = (
-        "from tests.servers.clickhouse import ClickHouse; import os, signal\n"
-        "server = ClickHouse(); server.start(); server.pause()\n"
-        "print(server.pid, server.folder, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    pid, _, folder = done.stdout.strip().partition(" ")
-    try:
-        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 20, "the server to end")  # noqa: PTH110
-    finally:
-        subprocess.run(["rm", "-r", folder], check=True)

@@ -1,13 +1,11 @@
 """How soon a spike is told on servers: from the publisher's hands over Kafka, worker, ClickHouse and watcher to the webhook."""
 
 import random
-import socket
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 from journey.alerts import AlertPolicy
@@ -19,7 +17,7 @@ from tests.benchmarks.cluster.bench import opened
 from tests.benchmarks.cluster.ours import is_open
 from tests.benchmarks.cluster.process import Measured
 from tests.cluster.deployment import JOURNEY, KEY, Deployment
-from tests.servers.process import wait_until
+from tests.servers.process import free_port, wait_until
 
 __all__ = ["run"]
 
@@ -40,7 +38,7 @@ def run(folder: Path, spikes: int = 12) -> None:
         file.write_text(
             f'[[receiver]]\nname = "bench"\nkind = "webhook"\nurl = "{receiver.url}"\nsecret = "{SECRET}"\nprivate = true\n'
         )
-        port = _free_port()
+        port = free_port()
         environment = deployment.environment | {"PYTHONPATH": str(_ROOT)}
         worker = Measured([JOURNEY, "worker"], environment, folder / "worker.log")
         try:
@@ -65,12 +63,6 @@ def _history(deployment: Deployment, brands: Sequence[str]) -> None:
         for n in range(len(brands) * 100)
     ]
     deployment.publish(quiet)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def _ready(port: int) -> bool:

@@ -1,0 +1,14 @@
+"""A world on a server for each test that watches it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.alerts.world import World
+
+
+@pytest.fixture
+def world(clickhouse) -> Iterator[World]:
+    world = World(clickhouse.fresh_database())
+    yield world
+    world.store.close()
