@@ -144,7 +144,8 @@ class Committer:
                 self.state.is_open = True
                 if group:
                     self._commit(group, sink)
-                self._works(sink.lag())
+                else:
+                    self._works(sink.lag())
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
                 self._fails(group, error)
         if sink is not None:
@@ -216,6 +217,7 @@ class Committer:
         self.state.took(len(keys) - duplicates, duplicates, dict(reasons))
         with self._changed:
             self.state.waiting_bytes -= sum(each.size for each in group)
+        self._works(sink.lag())  # who is told that it was taken finds the collector ready
         _tell(group, statuses, letters)
 
     def _statuses(self, count: int, letters: Mapping[int, Refused], keys: Sequence[bytes]) -> bytearray:
