@@ -76,7 +76,7 @@ class Connections:
         self._opened: list[ClickHouse] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="page")
         self._waiting = 0
-        self._asking: dict[object, tuple[Want, asyncio.Future[Kept[Any]]]] = {}
+        self._asking: dict[object, Kept[asyncio.Future[Kept[Any]]]] = {}
         self._kept: OrderedDict[object, Kept[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -127,15 +127,15 @@ class Connections:
             if found is not None and want.takes(found):
                 self._kept.move_to_end(key)
                 return found
-        asked, answer = self._asking.get(key, (None, None))
-        if asked is None or answer is None or not want.takes(Kept(asked.version, asked.now, None)):
+        asking = self._asking.get(key)
+        if asking is None or not want.takes(asking):
             answer = asyncio.ensure_future(self.run(lambda store: self._ask(key, want, work, store)))
-            self._asking[key] = want, answer
+            self._asking[key] = asking = Kept(want.version, want.now, answer)
             answer.add_done_callback(partial(self._answered, key))
-        return await asyncio.shield(answer)
+        return await asyncio.shield(asking.answer)
 
     def _answered(self, key: object, answer: asyncio.Future[Kept[Any]]) -> None:
-        if self._asking.get(key, (None, None))[1] is answer:
+        if key in self._asking and self._asking[key].answer is answer:
             del self._asking[key]
         if not answer.cancelled():
             answer.exception()  # told to who waits, if anybody still does

@@ -107,11 +107,6 @@ class Embedded:
         """Return an edge that hashes with this directory's key."""
         return Edge(self.key, self.model.identity.nobody, trusted=trusted)
 
-    @property
-    def position(self) -> int:
-        """Offset up to which every table has the log."""
-        return self._position
-
     def accept(self, frame: Frame) -> int:
         """Append a frame to the log: once this returns, its events are accepted. Returns how many wait now."""
         offset = self.log.append(encode(frame))

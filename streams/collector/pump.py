@@ -92,10 +92,12 @@ class Pump:
         while not self._stopping.wait(pause_s or self._settings.worker.batch_s):
             try:
                 waits, idle = embedded.log.last, True
-                while embedded.position < waits and embedded.step() is not None:
+                while (
+                    embedded.log.committed < waits
+                    and embedded.step() is not None
+                    and not self._stopping.is_set()
+                ):
                     idle = False
-                    if self._stopping.is_set():
-                        break
                 alerts.look(idle=idle)
                 if time.monotonic() - ticked_s > _TICK_S:
                     embedded.tick()

@@ -11,11 +11,7 @@ import zstandard
 
 from streams.collector.limits import HEAD_BYTES, MAX_BODY_BYTES, MAX_ITEMS
 from tests.collector.server import BATCH, LINES, Collector, event, lines_of
-
-
-def memory_mb(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:  # noqa: PTH123 — not a file
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
+from tests.servers.process import memory_mb
 
 
 def test_a_body_may_be_as_large_as_is_said_and_no_larger(shared, key):

@@ -10,7 +10,7 @@ import pytest
 
 from streams.collector.limits import LOG_FRAMES
 from tests.collector.server import BATCH, LINES, event, lines_of
-from tests.servers.process import wait_until
+from tests.servers.process import memory_mb, wait_until
 
 
 def test_a_key_over_its_rate_is_told_when_to_come_back(collect):
@@ -108,8 +108,3 @@ def test_under_more_than_can_be_taken_memory_is_bounded_and_the_acknowledged_are
     told = [name for each in acknowledged for name in each]
     assert len(told) > 1_000
     assert stored.issuperset(told)
-
-
-def memory_mb(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:  # noqa: PTH123 — not a file
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["LEASH", "Process", "ServerError", "free_port", "listens", "wait_until"]
+__all__ = ["LEASH", "Process", "ServerError", "free_port", "listens", "memory_mb", "wait_until"]
 
 LEASH = (sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py")))  # then the command
 _SHOWN = 4_000  # characters of the log in an error
@@ -152,3 +153,13 @@ def listens(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def memory_mb(pid: int, *, peak: bool = False) -> float:
+    """Return the resident memory of a running process, now or at its highest, in units of 2**20 bytes."""
+    (line,) = re.findall(
+        r"^VmHWM:\s+(\d+) kB" if peak else r"^VmRSS:\s+(\d+) kB",
+        Path(f"/proc/{pid}/status").read_text(encoding="ascii"),
+        re.MULTILINE,
+    )
+    return int(line) / 1024

@@ -14,14 +14,14 @@ import pytest
 from streams.simulate import simulate
 from tests.collector.conftest import collect  # noqa: F401 — the fixture
 from tests.collector.server import LINES, lines_of
-from tests.servers.process import wait_until
+from tests.servers.process import memory_mb, wait_until
 from tests.soak.conftest import SOAK
 
 pytestmark = pytest.mark.soak
 MINUTES, WARM_UP = 30 + SOAK, 20
 RATE, BATCH, CUSTOMERS = 400, 40, 15_000  # events/s in requests of so many, of so many people
 WEEK = timedelta(days=7)
-LIMIT_MB_H = 8 * 2**20 / 1e6
+LIMIT_MB_H = 8
 
 
 def weeks() -> Iterator[dict]:
@@ -37,11 +37,7 @@ def weeks() -> Iterator[dict]:
 
 def sizes(pid: int) -> tuple[float, int, int]:
     """Return resident memory in MB, threads and descriptors of a process."""
-    status = dict(
-        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    )
-    descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    return int(status["VmRSS"].split()[0]) * 1024 / 1e6, int(status["Threads"]), descriptors
+    return memory_mb(pid), *(len(list(Path(f"/proc/{pid}/{kind}").iterdir())) for kind in ("task", "fd"))
 
 
 def slope_of(at: np.ndarray, sizes: np.ndarray) -> float:
@@ -76,9 +72,10 @@ def test_under_the_same_load_for_hours_nothing_grows(collect):  # noqa: F811 —
     )
     at, memory, threads, descriptors = np.array([row for row in seen if row[0] >= WARM_UP]).T
     slope = slope_of(at / 60, memory)
+    medians = [round(float(np.median(memory[at // 10 == ten]))) for ten in np.unique(at // 10)]
     print(
         f"{len(ids):,} events, sent {sent:,} times, in {MINUTES} min, after {WARM_UP} min {memory.min():.0f} to {memory.max():.0f} MB, "
-        f"{slope:+.1f} MB/h; threads {threads.min():.0f} to {threads.max():.0f}, descriptors {descriptors.min():.0f} to "
+        f"medians of ten minutes {medians}, {slope:+.1f} MB/h; threads {threads.min():.0f} to {threads.max():.0f}, descriptors {descriptors.min():.0f} to "
         f"{descriptors.max():.0f}"
     )
     connection.close()

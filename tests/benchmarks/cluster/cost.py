@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.benchmarks.cluster.process import Measured, cpu_s, rss_mb
-from tests.servers.process import wait_until
+from tests.benchmarks.cluster.process import Measured, cpu_s
+from tests.servers.process import memory_mb, wait_until
 
 __all__ = ["Cost", "Run", "Servers", "measure"]
 
@@ -73,7 +73,7 @@ def measure(
     process = start()
     try:
         wait_until(lambda: process.check() or done(), within_s, f"{process.log} to be done", _LOOK_S)
-        seconds, peak_mb = time.monotonic() - began, rss_mb(process.pid, peak=True)
+        seconds, peak_mb = time.monotonic() - began, memory_mb(process.pid, peak=True)
         servers_s = cpu_s(servers.clickhouse) - clickhouse, cpu_s(servers.kafka) - kafka
     except BaseException:
         process.kill()

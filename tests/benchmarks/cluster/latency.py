@@ -22,10 +22,10 @@ from tests.benchmarks.cluster import report
 from tests.benchmarks.cluster.asker import EVIDENCE, IN_JOURNEYS, Asker
 from tests.benchmarks.cluster.bench import Bench, opened
 from tests.benchmarks.cluster.ours import is_open
-from tests.benchmarks.cluster.process import Measured, cpu_s, rss_mb
+from tests.benchmarks.cluster.process import Measured, cpu_s
 from tests.benchmarks.cluster.stream import cookie
 from tests.cluster.deployment import JOURNEY, KEY, Deployment
-from tests.servers.process import wait_until
+from tests.servers.process import memory_mb, wait_until
 
 __all__ = ["Latency", "run"]
 
@@ -103,7 +103,7 @@ def _watch(
     workers = [process for name, process in started.items() if name.startswith("worker")]
     seen = (_milliseconds(given, asker.seen_s, since_s) for asker in (evidence, journeys))
     took = (1000 * np.array(asker.took_s) for asker in (evidence, journeys))
-    return Latency(rate, len(workers), *seen, *took, cpu, max(rss_mb(worker.pid) for worker in workers))
+    return Latency(rate, len(workers), *seen, *took, cpu, max(memory_mb(worker.pid) for worker in workers))
 
 
 def _milliseconds(given_s: Mapping[int, float], seen_s: Mapping[int, float], since_s: float) -> np.ndarray:

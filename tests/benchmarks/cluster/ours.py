@@ -11,9 +11,9 @@ from tests.benchmarks.cluster.answers import check, rows
 from tests.benchmarks.cluster.bench import Bench
 from tests.benchmarks.cluster.cost import Cost, measure
 from tests.benchmarks.cluster.events import send
-from tests.benchmarks.cluster.process import Measured, rss_mb
+from tests.benchmarks.cluster.process import Measured
 from tests.cluster.deployment import JOURNEY, Deployment
-from tests.servers.process import wait_until
+from tests.servers.process import memory_mb, wait_until
 
 __all__ = ["Ours", "is_open", "measure_ours"]
 
@@ -82,7 +82,7 @@ def _restored(bench: Bench, deployment: Deployment) -> tuple[float, float]:
         wait_until(lambda: worker.check() or is_open(worker), 300, "a worker to have restored its state")
         seconds = time.monotonic() - began
         time.sleep(_TICK_S)
-        return rss_mb(worker.pid), seconds
+        return memory_mb(worker.pid), seconds
     finally:
         worker.kill()
 

@@ -1,35 +1,24 @@
 """Processes whose CPU and memory are measured: one that is started here, or any by its id."""
 
 import os
-import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["Measured", "cpu_s", "rss_mb"]
+from tests.servers.process import LEASH
+
+__all__ = ["Measured", "cpu_s"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _STOP_S = 60.0
-_LEASH = Path(__file__).parents[2] / "servers" / "leash.py"
 
 
 def cpu_s(pid: int) -> float:
     """Return the CPU seconds of a running process so far, user and system, all threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def rss_mb(pid: int, *, peak: bool = False) -> float:
-    """Return the resident memory of a running process, now or at its highest."""
-    (line,) = re.findall(
-        r"^VmHWM:\s+(\d+) kB" if peak else r"^VmRSS:\s+(\d+) kB",
-        Path(f"/proc/{pid}/status").read_text(),
-        re.MULTILINE,
-    )
-    return int(line) / 1024
 
 
 class Measured:
@@ -39,7 +28,7 @@ class Measured:
         self.log = log
         with log.open("ab") as file:
             self._child = subprocess.Popen(
-                [sys.executable, "-I", "-S", _LEASH, *command],
+                [*LEASH, *command],
                 env=dict(environment),
                 stdin=subprocess.PIPE,
                 stdout=file,
