@@ -6,14 +6,15 @@ from streams.erasure import WHOLLY, Insert
 from streams.faults import boundary
 from streams.store import ClickHouse
 
-__all__ = ["PLACE", "finish"]
+__all__ = ["OF_LETTER", "finish"]
 
-PLACE = "letter_partition, letter_offset, letter_index, letter_topic"
+_PLACE = "letter_partition, letter_offset, letter_index, letter_topic"
+OF_LETTER = "d._partition AS letter_partition, d._offset AS letter_offset, d._index AS letter_index, d.topic AS letter_topic"
+"""Columns of the list, from dead letters `d`."""
 
 
-def finish(store: ClickHouse, insert: Insert, now_us: int) -> int:
-    """Delete what is on the list; return how many. Only one may do so at a time."""
-    total = 0
+def finish(store: ClickHouse, insert: Insert, now_us: int) -> None:
+    """Delete what is on the list. Only one may do so at a time."""
     for row in store.rows("SELECT receipt, count() AS letters FROM dead_letter_drops GROUP BY receipt"):
         if not store.rows(
             "SELECT 1 FROM erasures WHERE receipt = {receipt:String}", {"receipt": row["receipt"]}
@@ -29,7 +30,7 @@ def finish(store: ClickHouse, insert: Insert, now_us: int) -> int:
         with boundary("letters.delete"):
             store.client.command(
                 f"ALTER TABLE {store.parts_of('dead_letters')} DELETE WHERE (_partition, _offset, _index, topic) IN"
-                f" (SELECT {PLACE} FROM dead_letter_drops)",
+                f" (SELECT {_PLACE} FROM dead_letter_drops)",
                 settings=WHOLLY,
             )
         with boundary("letters.clear"):
@@ -38,5 +39,3 @@ def finish(store: ClickHouse, insert: Insert, now_us: int) -> int:
                 parameters={"receipt": row["receipt"]},
                 settings=WHOLLY,
             )
-        total += row["letters"]
-    return total

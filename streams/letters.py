@@ -9,16 +9,16 @@ import pyarrow as pa
 from schemas.topics import INTERACTIONS
 from streams import drops
 from streams.clock import from_us
-from streams.drops import PLACE
+from streams.drops import OF_LETTER
 from streams.engine import Outcome
-from streams.erasure import Insert
+from streams.erasure import Insert, receipt_of
 from streams.faults import boundary
 from streams.foreign import UNKNOWN_KEY, readdressed
 from streams.frames import LETTERS, MAX_FRAME_EVENTS
 from streams.server import Server, Shell
 from streams.store import ClickHouse
 from streams.workers.poison import BETWEEN
-from streams.workers.turn import ERASING, Turn
+from streams.workers.turn import ERASING, Turn, in_turn
 
 __all__ = ["Replay", "drop", "faults_of", "listed", "replay"]
 
@@ -124,34 +124,36 @@ def drop(shell: Shell, reason: str) -> int:
     """Delete the open dead letters of a reason; return how many. Killed anywhere, the next call finishes it.
 
     On a server, those whose frames workers have not acknowledged yet stay: they might be read again.
-
-    Raises
-    ------
-    FencedError
-        This process stood still for so long that another one went on; give it again.
     """
+    receipt = secrets.token_hex(16)
     if not isinstance(shell, Server):
-        return _drop(shell, shell.store.insert, reason, "1")
-    with Turn(shell.store, ERASING) as turn:
+        return _drop(shell, shell.store.insert, receipt, reason, "1")
+
+    def work(turn: Turn) -> int:
         known = " OR ".join(
             f"(d._partition = {partition:d} AND d._offset <= {offset:d})"
             for partition, offset in _acknowledged(shell).items()
         )
-        return _drop(shell, turn.insert, reason, known)
+        return _drop(shell, turn.insert, receipt, reason, known)
+
+    return in_turn(shell.store, ERASING, work)
 
 
-def _drop(shell: Shell, insert: Insert, reason: str, which: str) -> int:
-    store, receipt = shell.store, secrets.token_hex(16)
+def _drop(shell: Shell, insert: Insert, receipt: str, reason: str, which: str) -> int:
+    """Finish what was begun, by whomever; then, unless that was this drop, list its letters and finish it."""
+    store = shell.store
     drops.finish(store, insert, shell.clock())
-    with boundary("letters.drop"):
-        store.client.command(
-            f"INSERT INTO dead_letter_drops (receipt, {PLACE})"
-            f" SELECT {{receipt:String}}, d._partition, d._offset, d._index, d.topic {_OPEN}"
-            f" AND d.reason = {{reason:String}} AND ({which})",
-            parameters={"receipt": receipt, "reason": reason},
-            settings=store.insert_settings,
-        )
-    return drops.finish(store, insert, shell.clock())
+    if (done := receipt_of(store, receipt)) is not None:
+        return done.dead_letters
+    letters = store.arrow(
+        f"SELECT {{receipt:String}} AS receipt, {OF_LETTER} {_OPEN} AND d.reason = {{reason:String}} AND ({which})",
+        {"receipt": receipt, "reason": reason},
+    )
+    if letters.num_rows:
+        with boundary("letters.drop"):
+            insert("dead_letter_drops", letters)
+        drops.finish(store, insert, shell.clock())
+    return int(letters.num_rows)
 
 
 def _acknowledged(server: Server) -> dict[int, int]:

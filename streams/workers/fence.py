@@ -126,7 +126,10 @@ class Fence:
 
     def leave(self, topic: str, partition: int) -> None:
         """Own a partition no more; unless somebody else has taken it since, nobody does."""
-        self._enter(topic, {partition: self._generations.pop((topic, partition)) + 1}, "")
+        held = self.held(topic, [partition])
+        generation = self._generations.pop((topic, partition))
+        if held:  # or else the next generation might end that of somebody who entered this one too
+            self._enter(topic, {partition: generation + 1}, "")
 
     def owner(self, topic: str, partition: int) -> tuple[str, float] | None:
         """Return who owns a partition, and how many seconds ago it said so last; None for nobody."""

@@ -7,7 +7,6 @@ somebody new, and Kafka's records up to there are deleted. A command that was ki
 given again, or when another erasure is asked for. Commands that are given at once have their turns.
 """
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,15 +26,13 @@ from streams.kafka.topics import partition_count
 from streams.server import Server
 from streams.telemetry.offsets import Offsets
 from streams.workers.messages import FORGET, FORGOTTEN, Control, pack_control
-from streams.workers.ports import FencedError
-from streams.workers.turn import ERASING, Turn
+from streams.workers.turn import ERASING, Turn, in_turn
 
 __all__ = ["ForgetError", "forget_across"]
 
 _SILENCE_S = 60.0  # without any partition answering, after which nobody seems to be there
 _LOOK_S = 0.2
 _OURS = (INTERACTIONS, LINKS, IDENTITY_MAP, EVIDENCE)
-_log = logging.getLogger(__name__)
 
 Tell = Callable[
     [str, int, int], None
@@ -65,14 +62,12 @@ def forget_across(  # noqa: PLR0913 - keywords, each once
         Kafka cannot be used.
     """
     wish = _Wish(handle, secrets.token_hex(16), reason, consent)
-    while True:
-        with Turn(
-            server.store, ERASING, lambda who: tell(f"another erasure is waited for, by {who}", 0, 0)
-        ) as turn:
-            try:
-                return _erase(server, wish, partial(_Erasure, server, turn, tell, silence_s))
-            except FencedError as error:  # this process stood still for so long that another one went on
-                _log.warning("another erasure is waited for: %s", error)
+    return in_turn(
+        server.store,
+        ERASING,
+        lambda turn: _erase(server, wish, partial(_Erasure, server, turn, tell, silence_s)),
+        lambda who: tell(f"another erasure is waited for, by {who}", 0, 0),
+    )
 
 
 @dataclass(frozen=True, slots=True)

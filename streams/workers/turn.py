@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import Self, TypeVar
 
 import pyarrow as pa
 
@@ -21,12 +21,35 @@ from streams.store import ClickHouse
 from streams.workers.ports import FencedError
 from streams.workers.store import ServerStore
 
-__all__ = ["ERASING", "Turn"]
+__all__ = ["ERASING", "Turn", "in_turn"]
 
 ERASING = "erasing"  # what counts rows and then deletes them: two at once would count the same ones
 
 _SAY_S, _SILENT_S, _LOOK_S = 1.0, 5.0, 0.2
 _log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+def in_turn(
+    store: ClickHouse,
+    name: str,
+    work: Callable[["Turn"], Result],
+    waiting: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Do some work in its turn, and anew in the next one where the turn passed on meanwhile; return what it returns.
+
+    That happens to a process that stood still, and to one of two that saw at once that it was nobody's turn. So `work`
+    goes on from what it, or somebody else for it, has done before. Parameters and errors are those of `Turn`.
+    """
+    while True:
+        with Turn(store, name, waiting) as turn:
+            try:
+                return work(turn)
+            except FencedError as error:
+                _log.warning(
+                    "%s: another command went on; this one waits for its turn again (%s)", name, error
+                )
 
 
 class Turn:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import MemberToRemove, OffsetSpec
@@ -99,6 +101,21 @@ class Deployment:
 
     def json(self, *arguments: str):
         return json.loads(self.run(*arguments, "--json"))
+
+    def begun(self, *arguments: str, **more: str) -> Callable[[], Any]:
+        """Start a command of ours; what is returned waits for its end and returns the JSON that it printed."""
+        command = [JOURNEY, *arguments, "--json"]
+        process = subprocess.Popen(command, env=self.environment | more, stdout=subprocess.PIPE)
+
+        def ended() -> Any:
+            process.send_signal(signal.SIGCONT)
+            out, _ = process.communicate(timeout=100)
+            assert process.returncode == 0, f"journey {' '.join(arguments)}: {out!r}"
+            return json.loads(out)
+
+        if more.get("JOURNEY_FAULT", "").endswith(":STOP"):
+            os.waitpid(process.pid, os.WUNTRACED)
+        return ended
 
     def worker(self, **more: str) -> Process:
         """Start a worker; a number that is given again goes on in the same log."""

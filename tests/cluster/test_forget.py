@@ -1,7 +1,6 @@
 """`journey forget` on a server: nothing of her is left in tables, topics, logs and metrics, whoever is killed at it."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -189,20 +188,16 @@ def test_events_that_come_meanwhile_are_hers_until_it_is_finished_and_others_los
 def test_several_at_once_take_turns_and_one_that_stood_still_counts_nobody_twice(working):
     working.publish(history(), size=10)
     working.settle()
-    stopped = started(working, EMAIL, JOURNEY_FAULT="erasure.receipt.before:1:STOP")
-    try:
-        os.waitpid(stopped.pid, os.WUNTRACED)
-        other = working.json("forget", EMAIL)
-        assert other["receipt"] == "", "the erasure was finished, and then nothing was known of her"
-    finally:
-        stopped.send_signal(signal.SIGCONT)
-    first = answered(stopped)
+    stopped = working.begun("forget", EMAIL, JOURNEY_FAULT="erasure.receipt.before:1:STOP")
+    other = working.json("forget", EMAIL)
+    assert other["receipt"] == "", "the erasure was finished, and then nothing was known of her"
+    first = stopped()
     assert first["erased"]["events"] == 5
 
     working.publish(hers("again", datetime.now(UTC).isoformat()))
     working.settle()
     whom = [EMAIL, f"phone:{ANN['phone']}", f"loyalty:{ANN['loyalty']}", "email:p1@example.org"]
-    *again, friend = map(answered, [started(working, one) for one in whom])
+    *again, friend = (ended() for ended in [working.begun("forget", one) for one in whom])
     assert sorted((one["erased"]["events"], bool(one["receipt"])) for one in again) == [
         (0, False),
         (0, False),
@@ -214,28 +209,4 @@ def test_several_at_once_take_turns_and_one_that_stood_still_counts_nobody_twice
         told = [one for one in (first, friend, *again) if one["receipt"]]
         assert kept == {one["receipt"]: one["erased"]["events"] for one in told}
         assert store.rows("SELECT count() AS n FROM erasures") == [{"n": 3}]
-
-        (open_,) = store.rows(
-            "SELECT reason, count() AS n FROM dead_letters WHERE reason != 'erased' GROUP BY reason"
-        )
-        drop = ("dead-letters", "drop", "--reason", open_["reason"])
-        dropped = [answered(each)["dropped"] for each in [run(working, *drop), run(working, *drop)]]
-        assert sorted(dropped) == [0, open_["n"]]
-        (booked,) = store.rows("SELECT sum(dead_letters) AS n FROM erasures WHERE what = 'dead letters'")
-        assert booked["n"] == open_["n"] > 0
     assert_gone(working)
-
-
-def started(deployment, whom, **more):
-    return run(deployment, "forget", whom, **more)
-
-
-def run(deployment, *words, **more):
-    command = [JOURNEY, *words, "--json"]
-    return subprocess.Popen(command, env=deployment.environment | more, stdout=subprocess.PIPE)
-
-
-def answered(command):
-    out, _ = command.communicate(timeout=100)
-    assert command.returncode == 0
-    return json.loads(out)
