@@ -46,9 +46,9 @@ def in_turn(
         with Turn(store, name, waiting) as turn:
             try:
                 return work(turn)
-            except FencedError as error:
+            except FencedError:
                 _log.warning(
-                    "%s: another command went on; this one waits for its turn again (%s)", name, error
+                    "another command had its turn at %s meanwhile; this one goes on in its next turn", name
                 )
 
 
