@@ -118,11 +118,7 @@ def _messages() -> dict[str, Any]:
             "name": "deadLetter",
             "title": "An event that was refused",
             "contentType": "application/json",
-            "payload": {
-                "type": "object",
-                "required": list(_LETTER),
-                "properties": _LETTER,
-            },
+            "payload": {"type": "object", "required": list(_LETTER), "properties": _LETTER},
         },
         "frame": {
             "name": "frame",

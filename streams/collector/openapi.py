@@ -167,7 +167,7 @@ def _schemas() -> dict[str, Any]:
     interaction = event.pop("$defs")["InteractionV1"]
     event.pop("$schema")
     event["properties"]["data"] = {"$ref": "#/components/schemas/Interaction"}
-    text, count = {"type": "string"}, {"type": "integer", "minimum": 0}
+    text, number, count = {"type": "string"}, {"type": "integer"}, {"type": "integer", "minimum": 0}
     item = {
         "type": "object",
         "required": ["status"],
@@ -181,13 +181,7 @@ def _schemas() -> dict[str, Any]:
     }
     results = {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}}}
     counts = {"accepted": count, "duplicates": count, "rejected": count}
-    problem = {
-        "type": text,
-        "title": text,
-        "status": {"type": "integer"},
-        "detail": text,
-        "pointer": text,
-    }
+    problem = {"type": text, "title": text, "status": number, "detail": text, "pointer": text}
     return {
         "Event": event,
         "Interaction": interaction,

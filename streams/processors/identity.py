@@ -153,18 +153,12 @@ def link_rows(batch: Batch) -> pa.Table:
         }
     )
     keys = ["left_handle", "right_handle", "left_kind", "right_kind", "source", "_partition"]
-    sums = [
-        ("said", "sum"),
-        ("seen", "min"),
-        ("seen", "max"),
-        ("withdrawn_at", "max"),
-        ("restored_at", "max"),
-    ]
-    names = {
-        "said_sum": "said", "seen_min": "first_seen", "seen_max": "last_seen",
-        "withdrawn_at_max": "withdrawn_at", "restored_at_max": "restored_at",
+    kept = {
+        ("said", "sum"): "said", ("seen", "min"): "first_seen", ("seen", "max"): "last_seen",
+        ("withdrawn_at", "max"): "withdrawn_at", ("restored_at", "max"): "restored_at",
     }  # fmt: skip
-    grouped = rows.group_by(keys).aggregate(sums).rename_columns(names)
+    names = {f"{column}_{function}": name for (column, function), name in kept.items()}
+    grouped = rows.group_by(keys).aggregate(list(kept)).rename_columns(names)
     return grouped.append_column("_offset", last_offsets(grouped.column("_partition"), batch))
 
 

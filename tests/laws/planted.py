@@ -38,9 +38,8 @@ def _(patch):
 @bug("the watermark is ignored when evidence is added to the state")
 def _(patch):
     original = engine.Engine._of
-    state_tables = {"evidence"}
     patch.setattr(
-        engine.Engine, "_of", lambda self, table: {} if table in state_tables else original(self, table)
+        engine.Engine, "_of", lambda self, table: {} if table == "evidence" else original(self, table)
     )
 
 
@@ -142,12 +141,9 @@ def _(patch):
 
 @bug("links are not restored")
 def _(patch):
-    original = identity_processor.Identity.restore
-    patch.setattr(
-        identity_processor.Identity,
-        "restore",
-        lambda self, said, mapped: original(self, said.slice(0, 0), mapped),
-    )
+    kind = identity_processor.Identity
+    original = kind.restore
+    patch.setattr(kind, "restore", lambda self, said, mapped: original(self, said.slice(0, 0), mapped))
 
 
 @bug("the map of handles is not brought up to date for moved handles")
@@ -181,12 +177,9 @@ def _(patch):
 
 @bug("evidence is not restored")
 def _(patch):
-    original = journey_processor.Journey.restore
-    patch.setattr(
-        journey_processor.Journey,
-        "restore",
-        lambda self, sums, handles: original(self, sums.slice(0, 0), handles[:0]),
-    )
+    kind = journey_processor.Journey
+    original = kind.restore
+    patch.setattr(kind, "restore", lambda self, sums, handles: original(self, sums.slice(0, 0), handles[:0]))
 
 
 @bug("a sum is taken where the maximum belongs")
