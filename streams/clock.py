@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-__all__ = ["EPOCH", "Clock", "exact", "from_us", "system_clock", "to_us"]
+__all__ = ["EPOCH", "Clock", "duration", "exact", "from_us", "system_clock", "to_us"]
 
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Clock = Callable[[], int]  # int64 microseconds since 1970, UTC
 
@@ -38,3 +39,15 @@ def exact(at: datetime) -> str:
     '2025-01-01 00:00:00.000001'
     """
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def duration(seconds: float) -> str:
+    """Return how long something lasts, for people.
+
+    >>> duration(5_400), duration(59), duration(200_000)
+    ('1.5 h', '59 s', '2.3 d')
+    """
+    for unit, name in _UNITS:
+        if abs(seconds) >= unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.0f} s"

@@ -19,7 +19,7 @@ from streams.alerts.answers import AlertError
 from streams.alerts.ledger import Ledger
 from streams.alerts.opening import watching_of
 from streams.alerts.watching import Watching
-from streams.cli.options import Alerts, Data, Json, UsageError, console, opened, print_json, say
+from streams.cli.options import Alerts, Data, Json, UsageError, opened, print_json, say, wide
 from streams.ports import StoreError
 from streams.server import Shell
 from streams.store import QueryError
@@ -57,7 +57,7 @@ def list_alerts(
     for one in found:
         row = (one["alert"], one["state"], one["severity"], one["headline"], one["acknowledged_by"] or "")
         table.add_row(*map(escape, row))
-    console.print(table if found else "no alerts")
+    wide.print(table if found else "no alerts")
 
 
 @app.command("show")

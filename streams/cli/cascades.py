@@ -1,20 +1,18 @@
 """Commands on word of mouth: the cascades of a brand, and one of them as a tree of who brought whom."""
 
-from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
 from streams.cascades import Branch, listed, tree
-from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
+from streams.cli.options import Data, Json, UsageError, opened, print_json, say, wide
+from streams.clock import duration
 
 __all__ = ["app"]
 
-_WIDTH = 1_000  # lines are not cut where the terminal ends
 _SHOWN = 12  # of those whom one customer brought
 _FOUND = 100  # cascades that may share a name, one a brand
 app = typer.Typer(no_args_is_help=True)
@@ -34,16 +32,15 @@ def list_(
     if as_json:
         print_json(rows)
         return
-    table = Table(box=None)
-    if not brand:
-        table.add_column("brand", no_wrap=True)
-    table.add_column("start", overflow="fold", min_width=12)
+    table = Table(*(() if brand else ("brand",)), "start", box=None)
     for name in ("customers", "depth", "breadth", "bought", "revenue", "half in"):
-        table.add_column(name, justify="right", no_wrap=name != "revenue")
+        table.add_column(name, justify="right")
     for row in rows:
         whose = () if brand else (escape(row["brand"]),)
-        table.add_row(*whose, escape(row["root_id"]), *_figures(row))
-    console.print(table)
+        customers, depth, breadth, share, revenue, reach = _figures(row)
+        money = escape("\n".join(revenue))  # each currency in a line of its own
+        table.add_row(*whose, escape(row["root_id"]), customers, depth, breadth, share, money, reach)
+    wide.print(table)
 
 
 def _what(row: dict[str, Any]) -> str:
@@ -52,15 +49,15 @@ def _what(row: dict[str, Any]) -> str:
     return " · ".join(filter(None, (row["type"], row["content"])))
 
 
-def _figures(row: dict[str, Any]) -> tuple[str, ...]:
+def _figures(row: dict[str, Any]) -> tuple[str, str, str, str, list[str], str]:
     share = "" if row["conversion"] is None else f"{row['conversion']:.0%}"
-    reach = "" if row["half_reached_s"] is None else str(timedelta(seconds=round(row["half_reached_s"])))
-    counts = (f"{row[name]:,}" for name in ("customers", "depth", "breadth"))
-    return (*counts, share, escape(_money(row["revenue"])), reach)
+    reach = "" if row["half_reached_s"] is None else duration(row["half_reached_s"])
+    customers, depth, breadth = (f"{row[name]:,}" for name in ("customers", "depth", "breadth"))
+    return customers, depth, breadth, share, _money(row["revenue"]), reach
 
 
-def _money(revenue: dict[str, Any]) -> str:
-    return ", ".join(f"{amount:,.2f} {currency}" for currency, amount in sorted(revenue.items()))
+def _money(revenue: dict[str, Any]) -> list[str]:
+    return [f"{amount:,.2f} {currency}" for currency, amount in sorted(revenue.items())]
 
 
 @app.command("show")
@@ -94,21 +91,20 @@ def _show(row: dict[str, Any], grown: Branch) -> None:
         highlight=False,
     )
     _grow(shown, grown, row)
-    Console(width=_WIDTH).print(shown, soft_wrap=True)
+    wide.print(shown, soft_wrap=True)
     customers, depth, breadth, share, revenue, reach = _figures(row)
     say(
         f"{customers} customers in {depth} generations, {breadth} at most in one; {share or 'nobody'} bought"
-        + (f", {revenue}" if revenue else "")
+        + "".join(f", {amount}" for amount in revenue)
         + (f"; half were reached within {reach}" if reach else "")
     )
 
 
 def _grow(shown: Tree, branch: Branch, row: dict[str, Any]) -> None:
     for child in branch.brought[:_SHOWN]:
-        bought = f"  [green]{escape(_money(child.revenue))}[/]" if child.revenue else ""
-        after = (
-            f" after {child.reached_at - row['started_at']}" if row["started_at"] and child.reached_at else ""
-        )
+        bought = f"  [green]{escape(', '.join(_money(child.revenue)))}[/]" if child.revenue else ""
+        known = row["started_at"] and child.reached_at
+        after = f" after {duration((child.reached_at - row['started_at']).total_seconds())}" if known else ""
         about = " · ".join(filter(None, (child.type, child.content)))
         _grow(shown.add(f"{_name(child)}  {escape(about)}[dim]{after}[/]{bought}"), child, row)
     if (more := len(branch.brought) - _SHOWN) > 0:

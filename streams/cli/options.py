@@ -30,9 +30,13 @@ __all__ = [
     "print_json",
     "read_settings",
     "say",
+    "wide",
 ]
 
 console = Console()
+wide = Console(
+    width=1_000
+)  # for tables and trees whose lines are not cut, nor ids parted, where the terminal ends
 
 Data = Annotated[
     Path | None,

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from streams.clock import duration
+
 __all__ = ["for_people", "for_programs"]
 
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NOTHING = "–"
 
@@ -41,18 +42,11 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _duration(seconds: float) -> str:
-    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
-        if abs(seconds) >= unit:
-            return f"{seconds / unit:.1f} {name}"
-    return f"{seconds:.0f} s"
-
-
 _FORMS: dict[str, Callable[[Any], str]] = {
     "number": _number,
     "score": lambda value: f"{value:.3f}",
     "share": lambda value: f"{100 * value:.1f} %",
-    "duration": _duration,
+    "duration": duration,
     "customer": lambda value: f"#{value:016x}",
 }
 

@@ -180,6 +180,8 @@ def test_a_tree_is_shown_with_who_brought_whom(evening):
     )
     table = evening("cascades", "list", "--brand", "chez-nous")
     assert "216.00 EUR" in table
+    everything = evening("cascades", "list")  # of 80 columns: ids stay whole
+    assert {row["root_id"] for row in evening.json("cascades", "list")} <= set(everything.split())
     evening("cascades", "show", "nothing", code=2)
     assert "no cascade starts from nothing" in evening.errors
 
