@@ -24,6 +24,7 @@ __all__ = ["explain", "handle_argument", "sql", "stages", "verify"]
 
 _SHOWN = 6  # interactions listed a stage
 _BAR = 30
+_BRANDS = "SELECT brand FROM standings GROUP BY brand ORDER BY count() DESC, brand LIMIT 10"
 _NO_KEY = bytes(32)
 
 
@@ -49,21 +50,23 @@ def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False
             f"SELECT toString(stage) AS stage, count() AS customers FROM {source} WHERE brand = {{brand:String}} GROUP BY stage",
             {"brand": brand, "at": moment},
         )
+        others = [] if found else shell.store.rows(_BRANDS)
     count = {row["stage"]: row["customers"] for row in found}
     rows = [{"stage": stage.label, "customers": count.get(stage.label, 0)} for stage in reversed(Stage)]
     if as_json:
         print_json({"brand": brand, "at": moment, "stages": rows})
         return
     total = sum(row["customers"] for row in rows)
-    table = Table(
-        title=f"{escape(brand)} at {_time(moment)}: {total:,} customers", title_justify="left", box=None
-    )
+    say(f"{escape(brand)} at {_time(moment)}: {total:,} customers")
+    table = Table(box=None)
     for name, justify in (("stage", "left"), ("customers", "right"), ("share", "right"), ("", "left")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for row in rows:
         share = row["customers"] / total if total else 0
         table.add_row(row["stage"], f"{row['customers']:,}", f"{share:.1%}", "█" * round(_BAR * share))
     console.print(table)
+    if others:
+        say("brands with customers: " + escape(", ".join(row["brand"] for row in others)), style="dim")
 
 
 def handle_argument(text: str, shell: Shell) -> tuple[str, int]:

@@ -10,11 +10,12 @@ from typing import Annotated, TextIO
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from journey.alerts import Alert, AlertPolicy
 from journey.spikes import THRESHOLD, Policy, Series, SeriesError
 from streams.alerts.backtest import backtest as over_history
-from streams.cli.options import Brand, Data, Json, instant, opened, print_json, say
+from streams.cli.options import Brand, Data, Json, instant, opened, print_json, say, wide
 from streams.clock import from_us, to_us
 from streams.counts import CountsError, counts
 
@@ -81,8 +82,11 @@ def backtest(  # noqa: PLR0913, PLR0917 - options
     if as_json:
         print_json(found)
         return
-    for one in found:
-        say(escape("  ".join(str(value) for value in one.values())))
+    if found:
+        table = Table(*found[0], box=None)
+        for one in found:
+            table.add_row(*(escape(str(value)) for value in one.values()))
+        wide.print(table)
     say(f"{len(found)} alerts")
 
 

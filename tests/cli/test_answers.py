@@ -107,6 +107,8 @@ def test_a_handle_that_nobody_knows_is_told(evening):
     assert "KIND:VALUE" in evening.errors
     evening("stages", "--brand", "lumiere", "--at", "yesterday", code=2)
     assert "--at" in evening.errors
+    assert "0 customers" in (mistyped := evening("stages", "--brand", "lumière"))
+    assert "lumiere" in mistyped
 
 
 def test_sql_prints_any_format_and_tells_errors(evening):
