@@ -40,6 +40,7 @@ from streams.workers.lane import Lane, Processor, Received, SendError
 from streams.workers.messages import Message, Outgoing
 from streams.workers.ports import LogSpan
 from streams.workers.store import ServerStore
+from streams.workers.transport import App
 
 __all__ = ["app"]
 
@@ -72,7 +73,7 @@ def _credentials(kafka: KafkaSettings) -> Any:
 
 _name = settings.kafka.prefix.__add__
 _scratch = TemporaryDirectory(prefix="journey-worker-")  # Faust makes a folder for tables; there are none
-app = faust.App(
+app = App(
     _name("journey-workers"),
     broker=[f"kafka://{server}" for server in settings.kafka.servers],
     broker_credentials=_credentials(settings.kafka),

@@ -1,11 +1,16 @@
 """Figure 5: partitions go from worker to worker while there is more to read than a worker holds at once."""
 
+import time
+from random import Random
+
 import pytest
 from kafka.errors import KafkaError
 
 from tests.cluster.counted import counted
 from tests.cluster.events import stream
 from tests.cluster.tables import assert_equal, expected
+
+EVICTIONS = 4
 
 
 def come_and_go(there, folder, seed: int, *, customers: int = 25) -> None:
@@ -23,6 +28,22 @@ def come_and_go(there, folder, seed: int, *, customers: int = 25) -> None:
     print(counted(seed, there, {"worker joined": 2, "worker ended": 1}))
 
 
+def evicted(there, folder, seed: int) -> None:
+    """Have workers lose their partitions again and again while the first records come, and nothing come afterwards."""
+    random, lines = Random(seed), stream(seed, customers=6)
+    workers = [there.worker(), there.worker()]
+    there.wait(lambda: any(one.said("intake: partitions [") for one in workers), "partitions to be given out")
+    part = -(-len(lines) // EVICTIONS)
+    for first in range(0, len(lines), part):
+        there.evict()
+        time.sleep(random.uniform(0, 0.8))
+        there.publish(lines[first : first + part], size=2, after=first)
+        time.sleep(random.uniform(0, 1))
+    there.settle()
+    assert_equal(there, expected(lines, folder))
+    print(counted(seed, there, {"eviction of all workers": EVICTIONS}))
+
+
 def has_begun(there, total: int) -> bool:
     try:
         return there.lag()["interactions"] < total
@@ -35,3 +56,8 @@ def test_workers_who_come_and_go_amid_a_backlog_leave_nothing_out_and_do_nothing
     deploy, tmp_path, seed
 ):
     come_and_go(deploy(partitions=4, JOURNEY_BATCH_SECONDS="0.01"), tmp_path, seed)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_workers_evicted_while_their_first_records_come_are_up_to_date_in_the_end(deploy, tmp_path, seed):
+    evicted(deploy(partitions=3), tmp_path, seed)

@@ -8,8 +8,8 @@ import pytest
 from tests.collector.load import Load
 
 
-def kill_under_load(collector, kills, seed):
-    """Kill and start it again under load; return the loads."""
+def kill_under_load(collector, kills, seed, strike=lambda: None, let_be_s=0.6):
+    """Kill and start it again under load, each time within `let_be_s` and after a `strike`; return the loads."""
     key = collector.key("shop")
     moments, loads = random.Random(seed), []
     for number in range(kills):
@@ -19,7 +19,8 @@ def kill_under_load(collector, kills, seed):
         deadline_s = time.monotonic() + 20
         while len(load.acknowledged) < 100 and time.monotonic() < deadline_s:
             time.sleep(0.01)
-        time.sleep(moments.uniform(0, 0.6))
+        time.sleep(moments.uniform(0, let_be_s))
+        strike()
         collector.kill()
         load.stop()
     return loads

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from time import sleep
@@ -37,13 +38,19 @@ def run(do: str, data: Path, **more):
     return json.loads(tell.read_text(encoding="utf-8")) if tell.exists() else {}
 
 
-def kill_after(seconds: float, do: str, data: Path, *, once_open: bool, **more) -> None:
-    """Start a child and kill it after a while, counted from its start or from when it has opened the directory."""
+def kill_after(
+    seconds: float, do: str, data: Path, *, once_open: bool, strike: Callable[[], None] = lambda: None, **more
+) -> None:
+    """Start a child and kill it after a while, counted from its start or from when it has opened the directory.
+
+    `strike` is called a moment before.
+    """
     child = start(do, data, **more)
     if once_open:
         assert child.stdout.readline() == b"open\n", child.communicate()[1].decode()
     sleep(seconds)
     assert child.poll() is None, child.communicate()[1].decode()
+    strike()
     child.kill()
     child.communicate(timeout=TIMEOUT_S)
 

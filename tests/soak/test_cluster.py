@@ -34,6 +34,13 @@ def test_workers_who_come_and_go_leave_nothing_out_and_do_nothing_twice(deploy, 
 
 
 @pytest.mark.parametrize("seed", range(2, 2 + 4 * SOAK))
+def test_workers_evicted_while_their_first_records_come_are_up_to_date_in_the_end(deploy, tmp_path, seed):
+    from tests.cluster.test_rebalances import evicted  # noqa: PLC0415
+
+    evicted(deploy(partitions=3), tmp_path, seed)
+
+
+@pytest.mark.parametrize("seed", range(2, 2 + 4 * SOAK))
 def test_workers_that_stood_still_at_writes_in_any_order_add_nothing_when_they_go_on(deploy, tmp_path, seed):
     from tests.cluster.test_zombies import CHAINS, stand_still_and_go_on  # noqa: PLC0415
 
