@@ -34,9 +34,8 @@ __all__ = [
 ]
 
 console = Console()
-wide = Console(
-    width=1_000
-)  # for tables and trees whose lines are not cut, nor ids parted, where the terminal ends
+# For tables and trees: their lines are not cut, nor ids parted, where the terminal ends.
+wide = Console(width=1_000)
 
 Data = Annotated[
     Path | None,

@@ -16,6 +16,7 @@ from streams.edge.redact import HASHED
 from streams.explain import Explanation, StageExplanation
 from streams.explain import explain as explained
 from streams.links import HandleError, parse_handle
+from streams.page.asking import brands
 from streams.server import Shell
 from streams.verify import Check
 from streams.verify import verify as checks
@@ -24,7 +25,7 @@ __all__ = ["explain", "handle_argument", "sql", "stages", "verify"]
 
 _SHOWN = 6  # interactions listed a stage
 _BAR = 30
-_BRANDS = "SELECT brand FROM standings GROUP BY brand ORDER BY count() DESC, brand LIMIT 10"
+_OTHERS = 10  # brands named where one has no customers
 _NO_KEY = bytes(32)
 
 
@@ -50,7 +51,7 @@ def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False
             f"SELECT toString(stage) AS stage, count() AS customers FROM {source} WHERE brand = {{brand:String}} GROUP BY stage",
             {"brand": brand, "at": moment},
         )
-        others = [] if found else shell.store.rows(_BRANDS)
+        others = [] if found or as_json else [one.name for one in brands(shell.store)[:_OTHERS]]
     count = {row["stage"]: row["customers"] for row in found}
     rows = [{"stage": stage.label, "customers": count.get(stage.label, 0)} for stage in reversed(Stage)]
     if as_json:
@@ -66,7 +67,7 @@ def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False
         table.add_row(row["stage"], f"{row['customers']:,}", f"{share:.1%}", "█" * round(_BAR * share))
     console.print(table)
     if others:
-        say("brands with customers: " + escape(", ".join(row["brand"] for row in others)), style="dim")
+        say("brands with customers: " + escape(", ".join(others)), style="dim")
 
 
 def handle_argument(text: str, shell: Shell) -> tuple[str, int]:

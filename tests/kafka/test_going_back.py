@@ -56,13 +56,15 @@ def test_of_a_partition_without_a_committed_offset_everything_is_read_again(sett
     assert again == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
 
 
-def test_workers_go_back_in_this_way(settings):
+def test_workers_go_back_and_commit_in_this_way(settings):
     """Asked of the app as a worker has it, in a process of its own: to have it is to have signals and threads."""
     script = (
         "import asyncio, streams.app\n"
-        "async def thread():\n"
-        "    return streams.app.app.consumer._thread\n"
-        "print(asyncio.run(thread()).seek_to_committed.__module__)\n"
+        "async def consumer():\n"
+        "    return streams.app.app.consumer\n"
+        "consumer = asyncio.run(consumer())\n"
+        "thread = consumer._thread\n"
+        "print({f.__module__ for f in (thread.seek_to_committed, thread._commit, consumer._commit_offsets)})\n"
     )
     environment = os.environ | {
         "JOURNEY_KAFKA": settings.kafka.servers[0],
@@ -72,4 +74,4 @@ def test_workers_go_back_in_this_way(settings):
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
     )
-    assert done.stdout == "streams.workers.transport\n", done.stderr
+    assert done.stdout == "{'streams.workers.transport'}\n", done.stderr

@@ -127,11 +127,8 @@ def free_port() -> int:
 
     A server that was killed finds its port free when it comes back, also where pytest-xdist runs tests in several processes.
     """
-    number, count = (
-        os.environ.get("PYTEST_XDIST_WORKER", "gw0"),
-        os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"),
-    )
-    mine = _PORTS[int(number.removeprefix("gw")) :: int(count)]
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    mine = _PORTS[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
     choose = random.SystemRandom()
     while True:
         port = choose.choice(mine)
@@ -157,9 +154,6 @@ def listens(port: int) -> bool:
 
 def memory_mb(pid: int, *, peak: bool = False) -> float:
     """Return the resident memory of a running process, now or at its highest, in units of 2**20 bytes."""
-    (line,) = re.findall(
-        r"^VmHWM:\s+(\d+) kB" if peak else r"^VmRSS:\s+(\d+) kB",
-        Path(f"/proc/{pid}/status").read_text(encoding="ascii"),
-        re.MULTILINE,
-    )
-    return int(line) / 1024
+    name, status = "VmHWM" if peak else "VmRSS", Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    (kib,) = re.findall(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
+    return int(kib) / 1024
