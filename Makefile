@@ -1,6 +1,8 @@
 # make run    set up, load the bundled evening and a simulated month, show what comes out, serve the page until Ctrl-C
-#             (RUN=--demo keeps a few made-up events a second coming; RUN=--empty loads nothing)
+#             (RUN=--demo keeps a few made-up events a second coming; RUN=--empty loads nothing; RUN="-- --port 8081" another port)
 # make test   set up, run every test
+# make cost   the same, and then what tests cost in seconds of CPU: by package, by module, and the twenty dearest
+# make quick  the tests that need no server
 # make check  ruff and mypy --strict
 # make bench  figures of speed and memory
 # make pictures  the README's pictures of the page, into deploy/pictures
@@ -13,10 +15,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= .journey
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCES := $(wildcard journey/*.py schemas/*.py streams/*.py streams/*/*.py)
+# What is downloaded, a line each, as it comes: silence for minutes looks like a hang.
+LOUD := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+SHOWN := | sed -unE 's/^ *(Downloading|Using cached) ([^ ]*\/)?([^ ]+)(-(py|cp)[^ ]*\.whl)( .*)?$$/  \3\6/p'
+SOURCES := $(wildcard journey/*.py journey/*/*.py schemas/*.py streams/*.py streams/*/*.py streams/*/*/*.py)
 
+SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench pictures sbom audit soak lock clean
+.PHONY: help run test cost quick check bench pictures sbom audit soak lock clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -26,19 +32,38 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(BIN)/python pyproject.toml requirements/run.txt
-	$(PIP) --require-hashes -r requirements/run.txt
-	$(PIP) --no-build-isolation --no-deps -e .
+	@echo "Installing into $(VENV): about 250 MB to download (ClickHouse's engine is half of it), 1.1 GB on disk"
+	@set -o pipefail; $(LOUD) --require-hashes -r requirements/run.txt $(SHOWN)
+	@echo "Installing the product itself"
+	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run requirements/dev.txt
-	$(PIP) --require-hashes -r requirements/dev.txt
+	@echo "Installing what the tests need"
+	@set -o pipefail; $(LOUD) --require-hashes -r requirements/dev.txt $(SHOWN)
 	@touch $@
 
 run: $(VENV)/.run
 	@$(BIN)/python deploy/demo.py --data $(DATA) $(RUN)
 
+# Figures of time, by themselves. What was not kept while the machine had other work is asked once more.
+TIMED := $(BIN)/python -m pytest -m "alone and not soak" tests
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak" tests
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak and not alone" tests
+	$(TIMED) || $(TIMED) --last-failed
+
+COST ?= .journey-cost.ndjson
+cost: export JOURNEY_TEST_COST := $(abspath $(COST))
+cost: $(VENV)/.test
+	@rm -f $(COST)
+	$(MAKE) test; $(BIN)/python -m tests.cost $(COST)
+
+# The domain, the edge, the engine over a store in memory, adapters, contracts, and what is read from the code itself; without the
+# simulation of workers, which takes a minute.
+QUICK := $(wildcard tests/test_*.py) $(addprefix tests/,journey edge engine http inputs log process workers laws collector/adapters) \
+  tests/schemas/test_contract.py tests/schemas/test_model_file.py --ignore=tests/laws/test_workers.py
+quick: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak and not alone" $(QUICK)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check journey schemas streams tests deploy
@@ -80,4 +105,4 @@ lock:
 	uv pip compile $(LOCKED) --group sbom -c requirements/dev.txt -o requirements/sbom.txt
 
 clean:
-	rm -rf $(VENV) $(DATA) $(BUILD) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DATA) $(BUILD) $(COST) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -38,10 +38,11 @@ def main() -> None:
     parser.add_argument(
         "--demo", action="store_true", help="make up a few events a second while the page is shown"
     )
+    parser.add_argument("up", nargs="*", help="options of journey up, behind --: -- --port 8081")
     asked = parser.parse_args()
     if not asked.empty:
         show(asked.data)
-    words = [JOURNEY, "up", "--data", asked.data, *(["--demo"] if asked.demo else [])]
+    words = [JOURNEY, "up", "--data", asked.data, *(["--demo"] if asked.demo else []), *asked.up]
     print(f"\n$ journey {' '.join(map(str, words[1:]))}     (Ctrl-C ends it)", flush=True)
     os.execv(JOURNEY, words)  # noqa: S606 - our own command takes the place of this one
 
@@ -50,7 +51,7 @@ def show(data: Path) -> None:
     """Load what is not there yet, and show what commands say about it."""
     month = data / "month.ndjson"
     if not month.exists():
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         journey("load", EVENING, data=data)
         journey(
             "simulate", "--customers", "2000", "--days", "30", "--seed", "1", "--out", str(month), data=data

@@ -1,1 +1,4 @@
-"""The domain: evidence, stages, identity and their columnar state. No I/O, no clock, no environment."""
+"""Holds the domain: evidence, stages, identity and the columns that keep their state.
+
+It does no I/O and reads neither clock nor environment.
+"""

@@ -1,12 +1,13 @@
-"""Cascades: who brought whom, as trees over the set of touches; the reading that the views are checked against.
+"""Builds cascades from the set of touches: trees of which customer brought which; the views are checked against it.
 
 A touch names its cause: the id of another touch of its brand, else a share code that one carries. Where several have
-it, the earliest by (time, event) counts, so that the answer is a function of the set and not of an order.
+it, the earliest by (time, source, id) counts, so that the answer is a function of the set, and not of an order or of the
+handle key.
 
-No cycle can be left. "Older" is by (time, event), a total order. An effect joins a cause that is older. One that is
-older than its cause, by no more than clocks may differ, joins only where the cause of the cause is older than the
-effect (or there is none): going up, each such step is followed by one that more than makes up for it, so that going on
-upwards never comes back.
+No cycle can be left. An effect joins a cause that is older, or of the same time. One that is older than its cause, by no
+more than clocks may differ, joins only where the cause of the cause is no younger than the effect (or there is none):
+going up, no time is won. So a cycle goes through touches of one time alone; the first of them by (source, id) starts the
+cascade, and the others follow.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ State = Literal["joined", "missing", "self", "early", "disordered"]
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """One touch, as far as it names or is named: "" is for none."""
+    """A touch with its id, its share code and the cause that it names; "" is for none."""
 
     event: int
     time_us: int
@@ -34,16 +35,17 @@ class Naming:
     id: str
     code: str = ""
     cause: str = ""
+    source: str = ""
 
     @property
-    def age(self) -> tuple[int, int]:
-        """Return what orders touches, the older first."""
-        return self.time_us, self.event
+    def age(self) -> tuple[int, str, str, int]:
+        """Return what orders touches, the older first; the key, a hash, parts only those of one source and id."""
+        return self.time_us, self.source, self.id, self.event
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What an effect names, and whether that holds; only joined and missing ones make trees."""
+    """The cause that a touch names, and whether that link is valid; only joined and missing ones make trees."""
 
     parent: int
     state: State
@@ -51,7 +53,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A touch's place: the start of its cascade, what brought it (0 for the start), steps from the start."""
+    """The position of a touch: the start of its cascade, its parent (0 for the start), steps from the start."""
 
     root: int
     parent: int
@@ -59,7 +61,7 @@ class Node:
 
 
 def unsent(brand: str, cause: str) -> int:
-    """Return the key that stands for a cause that nobody has sent: those whom it brought stand together.
+    """Return the key of a cause that nobody has sent: all touches with that cause are in one cascade.
 
     >>> unsent("lumiere", "x") == unsent("lumiere", "y")
     False
@@ -72,7 +74,31 @@ def edges(touches: Iterable[Naming]) -> dict[int, Edge]:
     """Return the edge of every touch that names a cause, by event."""
     everything = list(touches)
     named = _named(everything)
-    return {touch.event: _edge(touch, named) for touch in everything if touch.cause}
+    found = {touch.event: _edge(touch, named) for touch in everything if touch.cause}
+    known = {touch.event: touch for touch in everything}
+    for event in _first_of_cycles(found, known):
+        found[event] = Edge(found[event].parent, "disordered")
+    return found
+
+
+def _first_of_cycles(found: Mapping[int, Edge], known: Mapping[int, Naming]) -> list[int]:
+    """Return the first touch of every cycle."""
+    first = []
+    seen: set[int] = set()
+    for start in found:
+        way: list[int] = []
+        event = start
+        while event not in seen and event in found and found[event].state == "joined":
+            seen.add(event)
+            way.append(event)
+            event = found[event].parent
+        if event in way:
+            cycle = [known[each] for each in way[way.index(event) :]]
+            since = min(touch.time_us for touch in cycle)
+            first.append(
+                min((touch for touch in cycle if touch.time_us == since), key=lambda each: each.age).event
+            )
+    return first
 
 
 def _named(touches: Iterable[Naming]) -> dict[tuple[str, str], Naming]:
@@ -95,17 +121,17 @@ def _edge(effect: Naming, named: Mapping[tuple[str, str], Naming]) -> Edge:
         return Edge(cause.event, "self")
     if cause.time_us - effect.time_us > SKEW_US:
         return Edge(cause.event, "early")
-    if cause.age < effect.age or _is_made_up_for(effect, cause, named):
+    if cause.time_us <= effect.time_us or _is_made_up_for(effect, cause, named):
         return Edge(cause.event, "joined")
     return Edge(cause.event, "disordered")
 
 
 def _is_made_up_for(effect: Naming, cause: Naming, named: Mapping[tuple[str, str], Naming]) -> bool:
-    """Whether a cause that is younger than its effect starts a cascade, or was brought by something older than both."""
+    """Whether a cause that is younger than its effect starts a cascade, or was brought by something not younger."""
     before = named.get((cause.brand, cause.cause))
     if before is None or before.event == cause.event or before.time_us - cause.time_us > SKEW_US:
         return True
-    return before.age < effect.age
+    return before.time_us <= effect.time_us
 
 
 def nodes(found: Mapping[int, Edge]) -> dict[int, Node]:

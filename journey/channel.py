@@ -1,4 +1,4 @@
-"""The channels a customer is met on. A store is one of them, not a second-class page."""
+"""Lists the channels on which a brand meets customers, and maps event types to them; a store is one of them."""
 
 __all__ = ["CHANNELS", "IDENTITY_AREA", "OTHER", "area_of", "verb_of"]
 
@@ -9,7 +9,7 @@ IDENTITY_AREA = "identity"  # identity.link and identity.unlink say who is who; 
 
 
 def area_of(event_type: str) -> str:
-    """Return what stands before the dot.
+    """Return the area of an event type: the part before the dot.
 
     >>> area_of("store.check_in")
     'store'
@@ -18,7 +18,7 @@ def area_of(event_type: str) -> str:
 
 
 def verb_of(event_type: str) -> str:
-    """Return what stands behind the dot.
+    """Return the verb of an event type: the part after the dot.
 
     >>> verb_of("store.check_in")
     'check_in'

@@ -1,4 +1,4 @@
-"""A growable numpy column, and an index from 64-bit keys to rows of such columns."""
+"""Holds growable numpy columns, and an index from 64-bit keys to the rows of such columns."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _FIRST = 64
 
 
 class Column:
-    """Values of one dtype that grow at the end; `data` is the live part, writable in place."""
+    """A growable array of values of one dtype; `data` is the live part, writable in place."""
 
     __slots__ = ("_buffer", "_size")
 
@@ -46,7 +46,7 @@ class Column:
 
 
 class RowIndex:
-    """Distinct uint64 keys to row numbers (uint32): sorted runs, merged as they grow; 12 bytes a key.
+    """An index from distinct uint64 keys to row numbers (uint32): sorted runs, merged as they grow; 12 bytes a key.
 
     A look-up is one binary search a run, for all keys at once; there are O(log n) runs.
     """

@@ -1,8 +1,8 @@
-"""Evidence that fades: weights to sums, sums to scores, stages and the instant of lapse.
+"""Computes decaying evidence: weights to sums, sums to scores, scores to stages and the instant of lapse.
 
 With a fixed epoch T0, an interaction at t with weight w adds ``w * 2**((t - T0) / h)`` to a plain sum E, and
 ``score(now) = E * 2**(-(now - T0) / h)``. Sums commute, so late, reordered and re-batched events give the same
-evidence, and two handles found to be one customer are merged by adding. NaN stands for "no evidence": its own
+evidence, and two handles found to be one customer are merged by adding. NaN means "no evidence": its own
 value, never 0.0. Times are int64 microseconds since 1970, UTC.
 """
 
@@ -16,6 +16,7 @@ from journey.stage import STAGES
 
 __all__ = [
     "EPOCH_US",
+    "LATEST_US",
     "NEVER",
     "TOLERANCE",
     "Touches",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 EPOCH_US = 1_735_689_600_000_000  # T0: 2025-01-01T00:00:00Z
+LATEST_US = 10_413_791_999_000_000  # 2299-12-31T23:59:59Z, as late as tables can say: what lapses later is given as this
 NEVER = np.iinfo(np.int64).min  # a lapse before all time: the stage is not held
 TOLERANCE = 1e-9  # relative; a sum of 0.5 + 0.5 reaches a threshold of 1 whatever rounding did
 
@@ -75,6 +77,9 @@ def _matches(rule: Rule, touches: Touches, rows: NDArray[np.intp]) -> NDArray[np
     for limits, values in conditions:
         if limits.asks:
             ok &= (values[rows] >= limits.low) & (values[rows] <= limits.high)  # NaN fails both
+    if (mood := rule.mood) is not None:
+        negative = (touches.sentiment[rows] <= mood.sentiment) | (touches.rating[rows] <= mood.rating)
+        ok &= negative == mood.negative  # NaN is not negative
     return ok
 
 
@@ -118,7 +123,8 @@ def lapse_us(sums: Floats, model: Model) -> Ints:
     for column, policy in enumerate(model.stages):
         held = sums[:, column] > 0  # NaN is not
         ratio = sums[held, column] / (policy.threshold * (1 - TOLERANCE))
-        lapses[held, column] = EPOCH_US + np.floor(policy.half_life_us * np.log2(ratio)).astype(np.int64)
+        grown = np.floor(policy.half_life_us * np.log2(ratio))
+        lapses[held, column] = EPOCH_US + np.minimum(grown, LATEST_US - EPOCH_US).astype(np.int64)
     return lapses
 
 

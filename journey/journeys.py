@@ -1,4 +1,4 @@
-"""Every customer's place on the A-Path per brand: evidence of handles in columns, and what was announced."""
+"""Computes every customer's place on the A-Path by brand from columns of evidence, and the stage changes to announce."""
 
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
@@ -20,7 +20,7 @@ _LATER = np.iinfo(np.int64).max
 
 
 class Reason(IntEnum):
-    """Why a stage changed: an interaction, time, or handles found to be one customer or two (or a new model)."""
+    """The reason of a stage change: an interaction, time, handles joined to one customer or parted, or a new model."""
 
     EVIDENCE = 1
     LAPSE = 2
@@ -30,7 +30,7 @@ class Reason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """(brand code, slot) pairs, with the time in microseconds of the latest event of each, NEVER without one."""
+    """A set of (brand code, slot) pairs, with the latest event time of each in microseconds, NEVER without one."""
 
     brand: Ints
     slot: Ints
@@ -65,7 +65,7 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Announcements: customers (as slots) whose stage is not the one announced last; `reason` is a Reason."""
+    """The announcements: customers (as slots) whose stage is not the one announced last; `reason` is a Reason."""
 
     brand: Ints
     slot: Ints
@@ -89,7 +89,7 @@ class Nodes(Protocol):
 
 
 class Customers(Protocol):
-    """Which handles are one customer: `journey.identity.IdentityGraph`, or `journey.membership.Membership`."""
+    """The grouping of handles by customer: `journey.identity.graph.IdentityGraph`, or `membership.Membership`."""
 
     @property
     def handles(self) -> Nodes:
@@ -103,16 +103,17 @@ class Customers(Protocol):
 
 
 class Journeys:
-    """One row per (brand, handle): five sums, the stage last announced for it as a customer, its lapse.
+    """The table of journeys, one row a (brand, handle): five sums, the stage announced last, and its lapse.
 
-    About 85 bytes a row, the index included; `nbytes` tells.
+    About 85 bytes a row, the index included; `nbytes` counts them. Bounds are 2^32 brands, 2^32 handles and 2^31 rows, which
+    take 180 GB.
     """
 
     def __init__(self, model: Model, graph: Customers) -> None:
         self.model = model
         self.graph = graph
         self._index = RowIndex()
-        self._brand = Column(np.uint16)
+        self._brand = Column(np.uint32)
         self._slot = Column(np.uint32)
         self._sums = Column(np.float64, width=len(STAGES))
         self._announced = Column(np.int8)
@@ -205,6 +206,10 @@ class Journeys:
         rows = np.flatnonzero(self._lapse.data < now_us)
         slots = self.graph.roots(self._slot.data[rows].astype(np.int64))
         return Pairs.untold(self._brand.data[rows].astype(np.int64), slots).distinct()
+
+    def hush(self, slots: Ints) -> None:
+        """Let no stage of these handles lapse: nothing is announced of them unless something happens."""
+        self._lapse.data[self._index.get(self.of_handles(slots).key)] = _LATER
 
     def sums_of(self, pairs: Pairs) -> NDArray[np.float64]:
         """Return the evidence of customers: the sum over their handles, shape (pairs, 5)."""

@@ -1,21 +1,17 @@
-"""The A-Path model as values: rules that turn interactions into evidence, half-lives, thresholds, channels."""
+"""Holds the A-Path model: rules that turn interactions into evidence, half-lives, thresholds, channels."""
 
 import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
 from journey.channel import OTHER, area_of, verb_of
-from journey.handle import KINDS
+from journey.identity.policy import IdentityPolicy
 from journey.stage import Stage
 
-__all__ = ["DEFAULT_CAPS", "IdentityPolicy", "Model", "Range", "Rule", "StagePolicy"]
-
-DEFAULT_CAPS: dict[str, int] = {
-    "user": 5, "email": 5, "phone": 5, "loyalty": 5, "social": 10, "cookie": 100, "device": 20,
-}  # fmt: skip
+__all__ = ["Model", "Mood", "Range", "Rule", "StagePolicy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +28,26 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Mood:
+    """A condition on the mood of an interaction.
+
+    An interaction is clearly negative when its sentiment is at most `sentiment` or its rating at most `rating`; one
+    without either is not.
+
+    Attributes
+    ----------
+    negative
+        Whether the clearly negative ones are meant, or all others.
+    """
+
+    negative: bool
+    sentiment: float
+    rating: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """Evidence from one interaction: `weight` for `stage` when type and ranges match."""
+    """A rule that gives evidence for one interaction: `weight` for `stage` when type, ranges and mood match."""
 
     type: str
     stage: Stage
@@ -41,6 +55,7 @@ class Rule:
     rating: Range = Range()
     sentiment: Range = Range()
     amount: Range = Range()
+    mood: Mood | None = None
 
     def names(self, event_type: str) -> bool:
         """Whether this rule is about that type, exactly or as ``*.verb``."""
@@ -49,23 +64,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class StagePolicy:
-    """How fast evidence for one stage fades, in microseconds, and how much of it makes the stage."""
+    """The half-life of one stage's evidence, in microseconds, and the threshold that makes the stage."""
 
     half_life_us: int
     threshold: float
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityPolicy:
-    """Guards on identity: values that are nobody; handles of each kind (in KINDS order) one handle may carry."""
-
-    nobody: frozenset[str] = frozenset()
-    caps: tuple[int, ...] = tuple(DEFAULT_CAPS[kind] for kind in KINDS)
-
-
 @dataclass(frozen=True)
 class Model:
-    """One A-Path model. `stages` are in order from Attention to Advocacy."""
+    """An A-Path model. `stages` are in order from Attention to Advocacy."""
 
     name: str
     stages: tuple[StagePolicy, ...]
@@ -73,13 +80,16 @@ class Model:
     channels: Mapping[str, str]
     revenue: Mapping[str, int]
     neutral: frozenset[str] = frozenset()
-    identity: IdentityPolicy = IdentityPolicy()
+    identity: IdentityPolicy = field(default_factory=IdentityPolicy)
 
     @cached_property
     def hash(self) -> str:
         """16 hex digits that name this model's content: stored with all that it decided."""
         content = asdict(self) | {"neutral": sorted(self.neutral)}
         content["identity"]["nobody"] = sorted(self.identity.nobody)
+        for rule in content["rules"]:
+            if rule["mood"] is None:  # as in version 1, whose models keep their names
+                del rule["mood"]
         content["rules"] = sorted(json.dumps(rule, sort_keys=True) for rule in content["rules"])
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -92,7 +102,7 @@ class Model:
         return self.channels.get(area_of(event_type), OTHER)
 
     def revenue_sign(self, event_type: str) -> int:
-        """Return 1 where the amount is revenue, -1 where it is revenue given back, else 0.
+        """Return 1 where the amount is revenue, -1 where it is revenue given back (whatever its sign), else 0.
 
         The exact type wins over ``*.verb``.
         """

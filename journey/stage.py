@@ -1,4 +1,4 @@
-"""The A-Path: Attention, Attraction, Affinity, Audience, Advocacy (Steve Goldner, "Social Steve")."""
+"""Defines the A-Path's stages: Attention, Attraction, Affinity, Audience, Advocacy (Steve Goldner, "Social Steve")."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ __all__ = ["STAGES", "STAGE_NAMES", "Stage"]
 
 
 class Stage(IntEnum):
-    """Where a customer stands with a brand; higher is closer. NONE is its own value, not a low score."""
+    """A customer's stage with a brand; higher is closer. NONE is its own value, not a low score."""
 
     NONE = 0
     ATTENTION = 1
@@ -17,7 +17,7 @@ class Stage(IntEnum):
 
     @property
     def label(self) -> str:
-        """The name as it stands in tables and files, such as ``affinity``."""
+        """The name as it is in tables and files, such as ``affinity``."""
         return self.name.lower()
 
 

@@ -1,1 +1,1 @@
-"""What crosses a boundary: the event contract, the A-Path model file, the ClickHouse tables."""
+"""Defines what crosses a boundary: the event contract, the A-Path model file, mappings, topics, ClickHouse tables."""

@@ -1,4 +1,4 @@
-"""The Kafka topics as AsyncAPI 3, from `topics.toml` and the event contract."""
+"""Generates the AsyncAPI 3 document of the Kafka topics from `topics.toml` and the event contract."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS_IN, Topic, topics
 __all__ = ["asyncapi"]
 
 _KAFKA_BINDING = "0.5.0"
-_FRAME = "application/vnd.journey.frame.v1"  # streams.frames: a checksum and Arrow IPC, read by our own processes only
+_FRAME = "application/vnd.journey.frame.v1"  # streams.log.frame: a checksum and Arrow IPC, read by our own processes only
 
 _LETTER: dict[str, Any] = {
     "reason": {"type": "string", "description": "Code of the reason"},

@@ -1,4 +1,7 @@
-"""ISO 4217: the active alphabetic codes of national currencies; precious metals, funds and test codes are left out."""
+"""Lists the currency codes of ISO 4217 that are active and national, with their decimals.
+
+Precious metals, funds and test codes are left out.
+"""
 
 __all__ = ["CURRENCIES", "minor_digits"]
 

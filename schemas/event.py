@@ -1,4 +1,4 @@
-"""The event contract, version 1: CloudEvents 1.0 in JSON whose `data` is one interaction with a brand."""
+"""Defines the event contract, version 1: CloudEvents 1.0 in JSON whose `data` is one interaction with a brand."""
 
 from typing import Annotated, Any, Literal, NotRequired, Required
 
@@ -15,13 +15,18 @@ from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
 from schemas.currency import CURRENCIES
+from schemas.leap_seconds import with_leap_second
 
 __all__ = [
+    "JSON_TYPE",
+    "LINK",
     "MAX_AHEAD_S",
+    "MAX_AMOUNT",
     "MAX_EVENT_BYTES",
     "MAX_HANDLES",
     "MAX_NAME",
     "MAX_PROPERTIES_BYTES",
+    "UNLINK",
     "EventV1",
     "InteractionV1",
     "event_json_schema",
@@ -32,14 +37,22 @@ MAX_EVENT_BYTES = 32_768  # one event, as JSON (Segment's own limit)
 MAX_PROPERTIES_BYTES = 8_192  # `properties`, as JSON
 MAX_HANDLES = 8  # all kinds together; 28 links at the most
 MAX_NAME = 256  # characters of an id, a source, a handle value and other names
+LINK, UNLINK = "identity.link", "identity.unlink"  # types that say that handles are one person, or are not
 MAX_AHEAD_S = 86_400  # event time ahead of our clock; beyond it the sender's clock is wrong
+
+# The largest amount, in rupiah or dong some fifty million euros; up there a double tells apart thousandths.
+MAX_AMOUNT = 1e12
+# A media type of JSON, as CloudEvents has it: subtype json or a suffix +json, in any case, with parameters or without.
+JSON_TYPE = r"^[^\s/;]+/([^\s/;]+\+)?[Jj][Ss][Oo][Nn][ \t]*(;.*)?$"
 
 _TIME = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
 _rfc3339 = core_schema.chain_schema(
     # Without the pattern, "1700000000" would pass as seconds since 1970.
     [
         core_schema.str_schema(pattern=_TIME, max_length=40),
-        core_schema.datetime_schema(tz_constraint="aware", strict=False),
+        core_schema.no_info_wrap_validator_function(
+            with_leap_second, core_schema.datetime_schema(tz_constraint="aware", strict=False)
+        ),
     ]
 )
 
@@ -94,8 +107,8 @@ class InteractionV1(TypedDict):
         Annotated[
             float,
             Field(
-                ge=-1e10,
-                le=1e10,
+                ge=-MAX_AMOUNT,
+                le=MAX_AMOUNT,
                 allow_inf_nan=False,
                 description="Money, in `currency`; kept to 4 decimals.",
             ),
@@ -131,11 +144,14 @@ class InteractionV1(TypedDict):
 
 
 class EventV1(TypedDict):
-    """A CloudEvents 1.0 envelope. Extension attributes are allowed and not kept."""
+    """A CloudEvents 1.0 envelope. Extension attributes are allowed and not kept; an optional attribute may be null, unset.
+
+    `data` may come as `data_base64`, which the edge decodes before it looks at the event.
+    """
 
     __pydantic_config__ = ConfigDict(extra="ignore", strict=True)  # type: ignore[misc]
 
-    specversion: NotRequired[Literal["1.0"]]
+    specversion: NotRequired[Literal["1.0"] | None]
     id: Required[
         Annotated[Name, Field(description="Unique within source; the same id again is the same event.")]
     ]
@@ -144,9 +160,14 @@ class EventV1(TypedDict):
     time: Required[
         Annotated[Time, Field(description="When it happened, RFC 3339 with an offset; 1900 or later.")]
     ]
-    subject: NotRequired[Name]
-    datacontenttype: NotRequired[Literal["application/json"]]
-    dataschema: NotRequired[Name]
+    subject: NotRequired[Name | None]
+    datacontenttype: NotRequired[
+        Annotated[
+            Annotated[str, StringConstraints(pattern=JSON_TYPE, max_length=MAX_NAME)] | None,
+            Field(description="A media type of JSON; application/json without it."),
+        ]
+    ]
+    dataschema: NotRequired[Name | None]
     data: Required[InteractionV1]
 
 
@@ -159,4 +180,13 @@ def event_json_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "Interaction event, version 1"
     schema["$defs"]["InteractionV1"]["dependentRequired"] = {"amount": ["currency"]}
+    schema["properties"]["data_base64"] = {
+        "type": ["string", "null"],
+        "contentEncoding": "base64",
+        "contentMediaType": "application/json",
+        "description": "`data` as JSON in base64, in its place.",
+    }
+    schema["required"].remove("data")
+    encoded = {"properties": {"data_base64": {"type": "string"}}, "required": ["data_base64"]}
+    schema["oneOf"] = [{"required": ["data"], "not": encoded}, encoded | {"not": {"required": ["data"]}}]
     return schema

@@ -1,4 +1,4 @@
-"""The contracts as files for others to validate with: generated from the code, committed, never edited by hand."""
+"""Writes the contracts as files that others validate with: generated from the code, committed, never edited by hand."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ __all__ = ["artefacts", "write"]
 def artefacts() -> dict[str, str]:
     """Return the text of every generated file by its path below `schemas/`."""
     return {
-        "apath.v1.schema.json": _text(model_json_schema()),
+        "apath.v2.schema.json": _text(model_json_schema()),
         "asyncapi.json": _text(asyncapi()),
         "event.v1.schema.json": _text(event_json_schema()),
     }

@@ -1,4 +1,4 @@
-"""The mapping of Segment's calls: read from TOML, every mistake told with the key it stands under."""
+"""Parses the mapping of Segment's calls (TOML) and reports each mistake with its key."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.currency import CURRENCIES
-from schemas.explain import parsed
+from schemas.toml_errors import parsed
 
 __all__ = ["MappingError", "Path", "SegmentMapping", "default_mapping", "parse_mapping", "snake"]
 
@@ -21,7 +21,7 @@ _LONGEST = 59  # characters of a verb, so that area and verb fit into a type
 
 
 class MappingError(ValueError):
-    """A mapping that cannot be used; the message names each key, its value and what is allowed."""
+    """An error in a mapping; the message names each key, its value and what is allowed."""
 
 
 def snake(name: str) -> str:
@@ -90,6 +90,10 @@ class _Fields(_Table):
     cause: Paths = []
 
 
+class _EventsAbout(_Table):
+    product: Paths = []
+
+
 class _Defaults(_Table):
     currency: Annotated[str, AfterValidator(_is_currency)] = ""
 
@@ -106,6 +110,7 @@ class _File(_Table):
     libraries: _Libraries = _Libraries()
     handles: _Handles = _Handles()
     fields: _Fields = _Fields()
+    events_about: _EventsAbout = _EventsAbout()
     defaults: _Defaults = _Defaults()
     keep: dict[Word, Paths] = {}
     personal: _Personal = _Personal()
@@ -113,7 +118,10 @@ class _File(_Table):
 
 @dataclass(frozen=True, slots=True)
 class SegmentMapping:
-    """A mapping, ready to be used: paths are split, names of track events are in snake case."""
+    """A parsed mapping: paths are split, names of track events are in snake case.
+
+    `product_of_event` are paths of a product in track events whose name says that they are about one.
+    """
 
     calls: Mapping[str, str]
     events: Mapping[str, str]
@@ -121,6 +129,7 @@ class SegmentMapping:
     mobile: tuple[str, ...]
     handles: Mapping[str, tuple[Path, ...]]
     fields: Mapping[str, tuple[Path, ...]]
+    product_of_event: tuple[Path, ...]
     currency: str
     keep: Mapping[str, tuple[Path, ...]]
     personal: frozenset[str]
@@ -142,6 +151,7 @@ def parse_mapping(text: str, *, name: str = "mapping") -> SegmentMapping:
         mobile=tuple(word.lower() for word in file.libraries.mobile),
         handles=_split(file.handles.model_dump()),
         fields=_split(file.fields.model_dump()),
+        product_of_event=_split(file.events_about.model_dump()).get("product", ()),
         currency=file.defaults.currency,
         keep=_split(file.keep),
         personal=frozenset(snake(key) for key in file.personal.keys),

@@ -1,4 +1,4 @@
-"""The Kafka topics, as `topics.toml` declares them."""
+"""Reads the declarations of the Kafka topics from `topics.toml`."""
 
 import tomllib
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ ALERTS = "alerts"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: `partitions` is None where it has as many as the deployment was given."""
+    """A declared topic: `partitions` is None where the deployment sets their number."""
 
     name: str
     about: str

@@ -1,4 +1,4 @@
-"""The mapping of a webhook: TOML whose values are JMESPath, every mistake told with the key it stands under.
+"""Parses the mapping of a webhook, TOML with JMESPath values, and reports each mistake with its key.
 
 A mapping says what to look for; it holds no code, no template and no secret. JMESPath (https://jmespath.org) has no
 loops, no names of ours and no side effects; expressions are short, compiled when they are loaded, and name only
@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.explain import parsed
+from schemas.toml_errors import parsed
 
 __all__ = [
     "SCHEMES",
@@ -39,7 +39,7 @@ _LONGEST = 1_024  # characters of an expression
 
 
 class WebhookError(ValueError):
-    """A mapping that cannot be used; the message names each key, its value and what is allowed."""
+    """An error in a mapping; the message names each key, its value and what is allowed."""
 
 
 class Expression:
@@ -104,6 +104,8 @@ Values = Annotated[list[Compiled], BeforeValidator(_listed), Field(min_length=1,
 Type = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", max_length=64)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
+Reason = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
@@ -160,6 +162,7 @@ class _Event(_Table):
     type: Type
     when: Compiled
     each: Compiled | None = None
+    unless: dict[Reason, Compiled] = {}
     id: Compiled
     time: Compiled
     handles: _Handles
@@ -176,11 +179,12 @@ class _File(_Table):
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """One kind of event that a webhook can bring."""
+    """A kind of event that a webhook can bring; it is passed over where one of `unless` holds, for the reason that it has."""
 
     type: str
     when: Expression
     each: Expression | None
+    unless: Mapping[str, Expression]
     id: Expression
     time: Expression
     handles: Mapping[str, tuple[Expression, ...]]
@@ -190,7 +194,7 @@ class WebhookEvent:
 
 @dataclass(frozen=True, slots=True)
 class WebhookMapping:
-    """How one provider's webhook is read: the form field that holds its JSON ("" for none), its signature, its events."""
+    """The mapping of one provider's webhook: the form field with its JSON ("" for none), its signature, its events."""
 
     name: str
     form_field: str
@@ -199,7 +203,7 @@ class WebhookMapping:
 
 
 def parse_webhook(text: str, *, name: str) -> WebhookMapping:
-    """Read a mapping file, TOML as `deploy/adapters.md` documents it; `name` is the webhook's, as in its address.
+    """Read a mapping file, TOML as `deploy/docs/guide/adapters.md` documents it; `name` is the webhook's, as in its address.
 
     Raises
     ------
@@ -216,6 +220,7 @@ def _to_event(event: _Event) -> WebhookEvent:
         event.type,
         event.when,
         event.each,
+        event.unless,
         event.id,
         event.time,
         {kind: tuple(values) for kind, values in event.handles if values},

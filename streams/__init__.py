@@ -1,1 +1,1 @@
-"""The shells around the domain: edge, log, processors, store, embedded runtime and command line."""
+"""Holds the shells around the domain: edge, log, processors, store, embedded runtime and command line."""

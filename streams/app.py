@@ -1,4 +1,4 @@
-"""The Faust app: `faust -A streams.app worker`, or `journey worker`. Agents put records into lanes; lanes do the work.
+"""Defines the Faust app (`faust -A streams.app worker`, or `journey worker`), whose agents feed the partition tasks.
 
 Streams are read with `noack`: a record is acknowledged when every table has its batch and everything that follows
 from it was sent. Topics exist beforehand; there are no Faust tables: ClickHouse is the state.
@@ -18,33 +18,36 @@ from faust.types import TP
 
 from journey.model import Model
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
-from streams import models
+from streams.apath import in_force as models
 from streams.clock import system_clock
-from streams.faults import arm_by, boundary
-from streams.handle_keys import in_force
-from streams.kafka.errors import BrokerError
-from streams.kafka.topics import log_ends, partition_count
-from streams.opening import open_server
-from streams.ports import StoreError
+from streams.faults import arm_by, kill_point
+from streams.fencing.fence import asking
+from streams.fencing.store import ServerStore
+from streams.handles.key import in_force, register
+from streams.kafka.deleted_records import LostRecords
+from streams.kafka.errors import BrokerError, TopicError
+from streams.kafka.partition_counts import shared_count
+from streams.kafka.topics import log_ends
+from streams.log.lag import LogSpan
+from streams.log.messages import Message, Outgoing
+from streams.log.packed import headers_of, packed_us_of
 from streams.settings import KafkaSettings, Settings, SettingsError
+from streams.store.open_server import open_server
+from streams.store.port import StoreError
 from streams.telemetry import logs
-from streams.telemetry.meter import Meter
-from streams.telemetry.packed import headers_of, packed_us_of
-from streams.telemetry.store import MeasuredStore
-from streams.telemetry.worker import WorkerTelemetry
-from streams.workers.fence import asking
+from streams.workers.faust_transport import App, FaustProcess
 from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
-from streams.workers.lane import Lane, Processor, Received, SendError
-from streams.workers.messages import Message, Outgoing
-from streams.workers.ports import LogSpan
-from streams.workers.store import ServerStore
-from streams.workers.transport import App
+from streams.workers.partition_task import TOPICS, PartitionTask, Processor, Received, SendError
+from streams.workers.telemetry.measured_store import MeasuredStore
+from streams.workers.telemetry.meter import Meter
+from streams.workers.telemetry.worker import WorkerTelemetry
 
 __all__ = ["app"]
 
 _LARGEST_RECORD = 4_194_304
+_METADATA_MS = 20_000  # until partitions are seen that a topic was given meanwhile
 
 settings = Settings.read()
 if not settings.kafka.servers:
@@ -84,7 +87,9 @@ app = App(
     broker_max_poll_records=500,
     consumer_max_fetch_size=_LARGEST_RECORD,
     consumer_auto_offset_reset="earliest",
+    consumer_metadata_max_age_ms=_METADATA_MS,
     producer_acks=-1,
+    producer_metadata_max_age_ms=_METADATA_MS,
     producer_max_request_size=_LARGEST_RECORD,
     store="memory://",
     datadir=_scratch.name,
@@ -97,8 +102,10 @@ app = App(
     web_enabled=False,
     worker_redirect_stdouts=False,
     logging_config=logs.config(settings),
+    Worker=FaustProcess,
 )
-_telemetry = WorkerTelemetry(settings)
+app.lost = LostRecords(settings.kafka.prefix)
+_telemetry = WorkerTelemetry(settings, lost=app.lost)
 
 
 def _topic(name: str) -> Any:
@@ -110,13 +117,19 @@ _interactions, _map, _links, _evidence = (
 )
 
 
-def _store(meter: Meter) -> ServerStore:
-    """Return a connection of its own, for one lane's thread."""
+def _partitions() -> int:
+    """Return how many partitions every topic between workers has. Raises StoreError where they differ."""
     try:
-        count = partition_count(settings.kafka)
+        return shared_count(settings.kafka)
+    except TopicError as error:
+        raise StoreError(str(error), reason=TOPICS) from error
     except BrokerError as error:
         raise StoreError(str(error)) from error
-    return MeasuredStore(open_server(settings), count, meter)
+
+
+def _store(meter: Meter) -> ServerStore:
+    """Return a connection of its own, for one task's thread."""
+    return MeasuredStore(open_server(settings), _partitions(), meter)
 
 
 def _model(store: ServerStore) -> Model:
@@ -141,8 +154,16 @@ def _make_intake(store: ServerStore) -> IntakeWorker:
         partitions=store.partitions,
         window_us=window_us,
         log=_log_ends,
-        handle_key=in_force(store.store),
+        handle_key=_handle_key(store),
     )
+
+
+def _handle_key(store: ServerStore) -> str:
+    """Return the fingerprint of the active key; where there is none, activate ours, if any."""
+    name = in_force(store.store)
+    if name or settings.handle_key is None:
+        return name
+    return register(store.store, settings.handle_key, system_clock(), settings.brands).fingerprint
 
 
 def _make_identity(store: ServerStore) -> IdentityWorker:
@@ -164,12 +185,28 @@ def _made(make: Callable[[ServerStore], Processor], meter: Meter) -> Processor:
             raise
 
 
+async def _look_up(producer: Any, outgoing: Sequence[Outgoing]) -> None:
+    """Have the producer ask for partitions that it does not know yet, since topics were grown: it would fail an assertion."""
+    client = producer._ensure_producer().client  # noqa: SLF001 - Faust has no other way to it
+    wanted = {(_name(out.topic), out.partition) for out in outgoing}
+
+    def unknown() -> list[str]:
+        known = {name: client.cluster.partitions_for_topic(name) for name, _ in wanted}
+        return [f"{name} {number}" for name, number in wanted if known[name] and number not in known[name]]
+
+    if unknown():
+        await client.force_metadata_update()
+        if lacking := unknown():
+            raise SendError(f"Kafka does not know of {', '.join(sorted(lacking))} yet")
+
+
 async def _send(outgoing: Sequence[Outgoing], packed_us: int) -> None:
     """Send messages and return when Kafka has acknowledged all of them."""
     producer = await app.maybe_start_producer()
     headers = headers_of(packed_us)
     try:
-        with boundary("worker.send"):
+        await _look_up(producer, outgoing)
+        with kill_point("worker.send"):
             futures = [
                 await producer.send(_name(out.topic), out.key, out.value, out.partition, None, headers)
                 for out in outgoing
@@ -179,16 +216,17 @@ async def _send(outgoing: Sequence[Outgoing], packed_us: int) -> None:
         raise SendError(f"cannot send: {error}") from error
 
 
-def _watched_lane(name: str, make: Callable[[ServerStore], Processor], *topics: str) -> Lane:
-    """Return a lane that reads these topics, watched."""
+def _watched_lane(name: str, make: Callable[[ServerStore], Processor], *topics: str) -> PartitionTask:
+    """Return a partition task that reads these topics, with its meter and monitor."""
     meter = _telemetry.meter(name)
-    lane = Lane(
+    lane = PartitionTask(
         name,
         meter.making(lambda: _made(make, meter)),
         meter.sending(_send),
         clock=system_clock,
         batch_s=settings.worker.batch_s,
         patience_s=2 * settings.worker.session_s,
+        count=_partitions,
     )
     _telemetry.watch(lane, meter, topics)
     return lane
@@ -201,9 +239,24 @@ _lanes = {
 }
 
 
-async def _pump(stream: Any, topic: str, lane: Lane) -> None:
+async def _see_gap(message: Any) -> None:
+    """Note what Kafka deleted before this record, if that is why the ones before it did not come."""
+    place = TP(message.topic, message.partition)
+    try:
+        first = (await app.consumer.earliest_offsets(place))[place]
+    except KafkaError as error:
+        logging.getLogger(__name__).warning(
+            "cannot see whether records before %s were lost: %s", place, error
+        )
+        first = 0
+    app.lost.gap(*place, message.offset, first)
+
+
+async def _pump(stream: Any, topic: str, lane: PartitionTask) -> None:
     async for event in stream.noack().events():
         message = event.message
+        if app.lost.skipped(message.topic, message.partition, message.offset):
+            await _see_gap(message)
         packed_us = packed_us_of(message.headers)
         record = Message(topic, message.partition, message.offset + 1, message.value or b"", packed_us)
         await lane.put(Received(record, event.ack))
@@ -211,25 +264,25 @@ async def _pump(stream: Any, topic: str, lane: Lane) -> None:
 
 @app.agent(_interactions)
 async def intake(stream: Any) -> None:
-    """Take frames."""
+    """Put frames into the task of intake."""
     await _pump(stream, INTERACTIONS, _lanes[INTERACTIONS])
 
 
 @app.agent(_map)
 async def moves(stream: Any) -> None:
-    """Take what identity says of the handles whose frames come to the same worker."""
+    """Put what identity reports of handles into the task of intake, which has their frames."""
     await _pump(stream, IDENTITY_MAP, _lanes[INTERACTIONS])
 
 
 @app.agent(_links)
 async def identity(stream: Any) -> None:
-    """Take links."""
+    """Put links into the task of identity."""
     await _pump(stream, LINKS, _lanes[LINKS])
 
 
 @app.agent(_evidence)
 async def journey(stream: Any) -> None:
-    """Take the evidence of handles."""
+    """Put the evidence of handles into the task of journey."""
     await _pump(stream, EVIDENCE, _lanes[EVIDENCE])
 
 

@@ -1,10 +1,22 @@
-"""The one place that reads the clock."""
+"""Reads the clock, as the only module that does, and converts times to and from microseconds."""
 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
-__all__ = ["EPOCH", "Clock", "duration", "exact", "from_us", "system_clock", "to_us"]
+__all__ = [
+    "EPOCH",
+    "Clock",
+    "aware",
+    "duration",
+    "exact",
+    "from_us",
+    "in_zone",
+    "is_zone",
+    "system_clock",
+    "to_us",
+]
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,6 +44,24 @@ def to_us(at: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
+def in_zone(at_us: int, zone: str) -> datetime:
+    """Return an instant in a time zone.
+
+    >>> f"{in_zone(1_750_000_000_000_000, 'Europe/Paris'):%H:%M %Z}"
+    '17:06 CEST'
+    """
+    return from_us(at_us).astimezone(ZoneInfo(zone))
+
+
+def is_zone(name: str) -> bool:
+    """Return whether a text names a time zone."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):  # of a name that is a path, or a folder
+        return False
+    return True
+
+
 def exact(at: datetime) -> str:
     """Return an instant for a parameter of a query: of a datetime ClickHouse's client cuts the microseconds off.
 
@@ -51,3 +81,8 @@ def duration(seconds: float) -> str:
         if abs(seconds) >= unit:
             return f"{seconds / unit:.1f} {name}"
     return f"{seconds:.0f} s"
+
+
+def aware(at: datetime) -> datetime:
+    """Return an instant with its zone: the store's client leaves UTC out."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

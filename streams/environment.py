@@ -1,4 +1,4 @@
-"""The only place that reads the environment: which variables there are, and each read as what it stands for.
+"""Reads and validates environment variables, as the only module that reads the environment.
 
 Every function raises SettingsError where a value is not allowed.
 """
@@ -8,6 +8,8 @@ import re
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+
+from journey.errors import UserError
 
 __all__ = [
     "ENVIRONMENT",
@@ -22,6 +24,7 @@ __all__ = [
     "networks",
     "path",
     "port",
+    "put",
     "rate",
     "seconds",
     "text",
@@ -52,6 +55,8 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_TOPIC_PREFIX": "put before the name of every topic and consumer group, to share a Kafka cluster",
     "JOURNEY_WEB_HOST": "address of a worker's or gateway's /health, /ready and /metrics (127.0.0.1)",
     "JOURNEY_WEB_PORT": "port of them (6066; 0 is any free one)",
+    "JOURNEY_WEB_NAMES": "names by which other machines ask for them, separated by commas: besides addresses, and names of private "
+    "networks, such as worker or worker.example.internal",
     "JOURNEY_COLLECTOR_HOST": "address on which events are taken over HTTP (127.0.0.1); another one than loopback needs "
     "a certificate, or proxies in front that end TLS",
     "JOURNEY_COLLECTOR_PORT": "port of it (8080; 0 is any free one)",
@@ -80,15 +85,20 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_LOG": "text (default) or json: how workers and the gateway log",
     "JOURNEY_HANDLE_KEY": "64 hex digits: the key that handles are hashed with; else the file handle.key is made. After journey "
     "keys rotate, its successors too, with spaces between",
+    "JOURNEY_BRANDS": "separate (default of a new store): a handle is somebody else with each brand; or shared: who is one "
+    "person with one brand is so with all. A store keeps what it began with (deploy/docs/guide/privacy.md)",
+    "JOURNEY_PHONE_REGION": "country of national phone numbers, by its two letters, and of single brands: FR or FR, nova=DE; "
+    "without one they are compared as they are. The same wherever events come in (deploy/docs/guide/events.md)",
+    "JOURNEY_HANDLE_KEY_FILE": "the same from a file, such as a secret that is mounted; only one of the two may be set",
     "JOURNEY_DURABLE": "1: survive power cuts too (fsync of each frame and insert), not only crashes of the process",
-    "JOURNEY_ID_WINDOW_DAYS": "days of event time for which ids are remembered; older repeats are looked up (7)",
-    "JOURNEY_ALERTS": "TOML file of receivers of alerts, and of rules (deploy/alerting.md); none are told without",
+    "JOURNEY_ID_WINDOW_DAYS": "days after their arrival for which ids are remembered with their place in the log, up to four million; repeats of others are looked up (7)",
+    "JOURNEY_ALERTS": "TOML file of receivers of alerts, and of rules (deploy/docs/guide/alerts-on-advocacy.md); none are told without",
     "JOURNEY_FAULT": "POINT or POINT:N, for tests: kill the process at a named write boundary",
 }
 
 
-class SettingsError(ValueError):
-    """A setting that cannot be used; the message names it, its value and what is allowed."""
+class SettingsError(UserError, ValueError):
+    """An error in a setting; the message names it, its value and what is allowed."""
 
 
 def given() -> dict[str, str]:
@@ -99,6 +109,11 @@ def given() -> dict[str, str]:
 def text(variable: str, default: str = "") -> str:
     """Return a variable as it is."""
     return os.environ.get(variable, default)
+
+
+def put(variable: str, value: str) -> None:
+    """Set a variable for this process, for an option of a command that has the same meaning."""
+    os.environ[variable] = value
 
 
 def port(variable: str, default: int) -> int:
@@ -124,7 +139,7 @@ def is_loopback(host: str) -> bool:
 
 
 def networks(variable: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Return networks, told with commas between."""
+    """Return networks, separated by commas."""
     parts = [part.strip() for part in text(variable).split(",") if part.strip()]
     try:
         return tuple(ip_network(part) for part in parts)

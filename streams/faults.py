@@ -1,36 +1,67 @@
-"""Named points before and after every write, at which a test can kill the process. Free of cost when unarmed."""
+"""Names kill points before and after every write, at which a test can kill the process; free of cost when unarmed."""
 
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["BOUNDARIES", "arm", "arm_by", "boundary", "points"]
+__all__ = ["BOUNDARIES", "arm", "arm_by", "kill_point", "points"]
 
-# Every write that the engine makes stands in a `with boundary(...)` of one of these names; a test walks the code.
+# Every write that the engine makes stands in a `with kill_point(...)` of one of these names; a test walks the code.
 BOUNDARIES: tuple[str, ...] = (
     "key.write",
     "key.book",
+    "rules.book",
     "rekey.fill",
     "rekey.replace",
     "rekey.clear",
+    "rebuild.create",
+    "rebuild.fill",
+    "rebuild.switch",
+    "rebuild.clear",
+    "rebuild.books",
     "keys.open",
     "keys.write",
+    "keys.aside",
+    "definition.aside",
+    "definition.version",
+    "whole.mark",
     "log.open",
     "log.skip",
     "log.append",
     "log.commit",
     "log.scrub",
+    "log.salvage",
+    "log.replace",
+    "log.aside",
     "migration.open",
     "migration.apply",
     "migration.book",
     "store.open",
     "store.durable",
+    "store.damage",
     "store.merges",
     "model.write",
     "model.evidence",
     "model.activate",
     "sql.insert",
+    "beside.statement",
+    "backup.image",
+    "backup.freeze",
+    "backup.discard",
+    "backup.clear",
+    "backup.copy",
+    "backup.manifest",
+    "backup.rename",
+    "backup.note",
+    "export.rename",
+    "restore.begin",
+    "restore.clear",
+    "restore.finish",
+    "scratch.make",
+    "scratch.fill",
+    "scratch.empty",
+    "scratch.drop",
     "insert.interactions",
     "insert.identity_links",
     "insert.identity_map",
@@ -38,6 +69,7 @@ BOUNDARIES: tuple[str, ...] = (
     "insert.minute_counts",
     "insert.stage_changes",
     "insert.dead_letters",
+    "insert.conflicts",
     "insert.deliveries",
     "insert.dead_letter_replays",
     "erasure.begin",
@@ -81,7 +113,7 @@ def points() -> tuple[str, ...]:
 
 
 def arm(point: str, hits: int = 1, *, stop: bool = False) -> None:
-    """Kill this process (SIGKILL) when it comes to `point` for the `hits`-th time; or stop it (SIGSTOP).
+    """Kill this process (SIGKILL) when it reaches `point` for the `hits`-th time; or stop it (SIGSTOP).
 
     Raises
     ------
@@ -101,7 +133,7 @@ def arm_by(setting: str) -> None:
 
 
 @contextmanager
-def boundary(name: str) -> Iterator[None]:
+def kill_point(name: str) -> Iterator[None]:
     """Mark the one write inside as a place where the process may die just before and just after."""
     if _armed:
         _strike(f"{name}.before")

@@ -1,4 +1,4 @@
-"""The Twitter series of the Numenta benchmark and its scorer, which lie beside the repository: ../shared, or JOURNEY_SHARED."""
+"""Series of the Numenta benchmark and its scorer, which lie beside the repository: ../shared, or JOURNEY_SHARED."""
 
 import csv
 import importlib.util
@@ -9,12 +9,14 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["NAMES", "SCORER", "path", "points", "series", "total"]
+__all__ = ["NAMES", "OTHERS", "SCORER", "path", "points", "series", "total", "windows"]
 
 SHARED = Path(os.environ.get("JOURNEY_SHARED") or Path(__file__).parents[2] / "shared")
 SERIES = SHARED / "data" / "nab"
+_OTHER = SHARED / "data" / "nab-other"  # counts of other kinds: requests, passengers, occupancy
 SCORER = SHARED / "tools" / "nab_score.py"
 NAMES = ("AAPL", "CRM", "FB", "KO", "PFE") if SERIES.exists() and SCORER.exists() else ()
+OTHERS = tuple(sorted(path.stem for path in _OTHER.glob("*.csv"))) if SCORER.exists() else ()
 
 Rows = list[tuple[float, float, tuple[int, int] | None]]
 
@@ -30,7 +32,13 @@ def scorer() -> ModuleType:
 
 def path(name: str) -> Path:
     """Return the file of a series."""
-    return SERIES / f"Twitter_volume_{name}.csv"
+    return _OTHER / f"{name}.csv" if name in OTHERS else SERIES / f"Twitter_volume_{name}.csv"
+
+
+@cache
+def windows(name: str) -> list[list[str]]:
+    """Return the labelled windows of a series, begin and end of each."""
+    return json.loads((path(name).parent / "windows.json").read_text())[path(name).name]
 
 
 @cache
@@ -44,8 +52,7 @@ def series(name: str) -> tuple[list[str], list[float]]:
 def points(name: str, scores: Sequence[float]) -> Rows:
     """Return what the scorer makes of the scores of a series."""
     times, _ = series(name)
-    windows = json.loads((SERIES / "windows.json").read_text())[path(name).name]
-    return scorer().points([scorer().parse(time) for time in times], scores, windows)
+    return scorer().points([scorer().parse(time) for time in times], scores, windows(name))
 
 
 def total(rows: Sequence[Rows], threshold: float) -> float:

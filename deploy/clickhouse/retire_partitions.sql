@@ -1,6 +1,6 @@
--- For a topic `interactions` that was made anew: its offsets begin at 0 again, while the tables have higher ones of the
+-- For a topic `interactions` that was recreated: its offsets begin at 0 again, while the tables have higher ones of the
 -- topic before. This moves the numbers of the old partitions out of the way, {shift} higher; rows stay, and events of
--- them are still recognised when they come again. Every worker must be stopped. See deploy/runbook.md.
+-- them are still recognised when they come again. Every worker must be stopped. See deploy/docs/operate/runbook.md.
 --
 --   clickhouse-client --database journey --max_table_size_to_drop 0 --param_shift 10000 --queries-file retire_partitions.sql
 --
@@ -10,7 +10,7 @@
 ALTER TABLE interactions UPDATE _partition = _partition + {shift:UInt16} WHERE _partition < 10000
 SETTINGS mutations_sync = 2;
 
--- Where the partition is part of the key, rows are written anew.
+-- Where the partition is part of the key, the rows are rewritten.
 
 DROP TABLE IF EXISTS retiring SYNC;
 CREATE TABLE retiring AS identity_links;
@@ -36,6 +36,11 @@ DROP TABLE retiring SYNC;
 CREATE TABLE retiring AS dead_letter_replays;
 INSERT INTO retiring SELECT * REPLACE (letter_partition + if(letter_partition < 10000, {shift:UInt16}, 0) AS letter_partition) FROM dead_letter_replays;
 EXCHANGE TABLES retiring AND dead_letter_replays;
+DROP TABLE retiring SYNC;
+
+CREATE TABLE retiring AS conflicts;
+INSERT INTO retiring SELECT * REPLACE (_partition + if(_partition < 10000, {shift:UInt16}, 0) AS _partition) FROM conflicts;
+EXCHANGE TABLES retiring AND conflicts;
 DROP TABLE retiring SYNC;
 
 -- Last, since workers go by it: until now they refuse to start.

@@ -19,7 +19,7 @@ def _():
     import clickhouse_connect
     import marimo as mo
 
-    from streams.cookbook import recipe, recipes
+    from streams.analysis.cookbook import recipe, recipes
 
     return clickhouse_connect, mo, os, recipe, recipes
 

@@ -1,4 +1,4 @@
-"""Alerts on advocacy: from counts of distinct customers to one alert for one event in the world, pure.
+"""Turns counts of distinct customers into alerts on advocacy: one alert for each real-world event; no I/O.
 
 `BrandWatch` runs a detector for the brand and each scope (channel, place, product, content) of one direction; `advance`
 turns what they say into the life of an alert: opened, grown, resolved, reopened. `follow` does so for a figure and a rule.

@@ -1,4 +1,4 @@
-"""The life of an alert: one for one event in the world, whatever scopes see it and however often."""
+"""Opens, grows, resolves and reopens alerts: one for each real-world event, however many scopes show the spike."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Literal
 
 from journey.alerts.policy import AlertPolicy
 from journey.alerts.scope import BRAND, NARROWEST_FIRST, Scope
-from journey.alerts.watch import BrandWatch, Sight
+from journey.alerts.watch import NEVER_US, BrandWatch, Sight
 
 __all__ = ["SEVERITIES", "Alert", "Change", "Look", "acknowledged", "advance", "narrowest"]
 
@@ -20,7 +20,7 @@ People = Callable[[Scope, int], int]
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert as it stands. `direction` is for or against; `people` are distinct customers since `since_us`.
+    """An alert in its current state. `direction` is for or against; `people` are distinct customers since `since_us`.
 
     Of a rule (scope ``rule``, a label), `direction` is its name, `people` the figure and `expected` the limit.
     """
@@ -45,7 +45,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of an alert, and when."""
+    """A change of an alert's state, with its time."""
 
     what: What
     alert: Alert
@@ -54,7 +54,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is seen of a brand in one direction at an instant; `people` counts distinct customers of a scope since a time."""
+    """The counts of a brand in one direction at an instant; `people` counts distinct customers of a scope since a time."""
 
     brand: str
     direction: str
@@ -65,16 +65,16 @@ class Look:
 
 
 def advance(alert: Alert | None, look: Look, policy: AlertPolicy) -> tuple[Alert | None, Change | None]:
-    """Return the latest alert of a brand and direction after a look, and the change to tell, if any.
+    """Return the latest alert of a brand and direction after a look, and the change to report, if any.
 
-    Between changes an alert keeps the figures that were told last; only `last_hot_us` moves.
+    Between changes an alert keeps the figures of its last change; only `last_hot_us` moves.
     """
     hot = max((sight.at_us for sight in look.sights), default=None)
     if alert is None or not alert.open:
         change = _raise(alert, look, hot, policy)
         return (alert if change is None else change.alert), change
     change = _go_on(alert, look, hot, policy)
-    kept = replace(alert, last_hot_us=max(alert.last_hot_us, hot or 0))
+    kept = replace(alert, last_hot_us=_latest(alert, hot))
     return (kept if change is None else change.alert), change
 
 
@@ -87,7 +87,7 @@ def _raise(alert: Alert | None, look: Look, hot: int | None, policy: AlertPolicy
         return None
     if alert is not None and hot <= alert.last_hot_us + _us(policy.cooldown):
         return _again(alert, look, hot, policy)
-    told = 0 if alert is None else alert.last_hot_us
+    told = NEVER_US if alert is None else alert.last_hot_us
     begun = [s for s in look.sights if s.began_us > told and look.now_us - s.at_us <= _us(policy.news)]
     return _opened(look, begun, hot, policy) if begun else None
 
@@ -122,7 +122,7 @@ def _opened(look: Look, begun: Sequence[Sight], hot: int, policy: AlertPolicy) -
 
 
 def _go_on(alert: Alert, look: Look, hot: int | None, policy: AlertPolicy) -> Change | None:
-    last = max(alert.last_hot_us, hot or 0)
+    last = _latest(alert, hot)
     if look.now_us - last > _us(policy.calm):
         now = _counted(replace(alert, open=False), look, last, policy)
         return Change("resolved", now, look.now_us)
@@ -132,8 +132,12 @@ def _go_on(alert: Alert, look: Look, hot: int | None, policy: AlertPolicy) -> Ch
     return Change("grew", now, look.now_us) if _grew(alert, now.people, now.severity, policy) else None
 
 
+def _latest(alert: Alert, hot: int | None) -> int:
+    return alert.last_hot_us if hot is None else max(alert.last_hot_us, hot)
+
+
 def _may_have_grown(alert: Alert, look: Look, policy: AlertPolicy) -> bool:
-    """Tell whether it is worth to ask for the people: the tally has each of them at least once."""
+    """Return whether to query the number of people: the tally has each of them at least once."""
     tallies = [look.watch.tally(scope, alert.since_us) for scope in {BRAND, alert.scope}]
     return any(
         _grew(alert, people, policy.severity(people, expected), policy) for people, expected in tallies
@@ -164,7 +168,7 @@ def _counted(alert: Alert, look: Look, hot: int, policy: AlertPolicy) -> Alert:
 def narrowest(look: Look, since_us: int, hot: Sequence[Scope], policy: AlertPolicy) -> Scope:
     """Return the narrowest scope that has nearly all people above the expected; of scopes alike, that with most.
 
-    Where the brand as a whole shows nothing, it is the narrowest scope that stands out.
+    Where the brand as a whole shows nothing, it is the narrowest scope that is alarming.
     """
     whole = _above(look, BRAND, since_us)
     order = NARROWEST_FIRST.index

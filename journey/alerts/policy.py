@@ -1,4 +1,4 @@
-"""What alerts are set to."""
+"""Holds the settings of alerts: rate of false alarms, least number of people, calm, cooldown, severities."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,10 +27,10 @@ class AlertPolicy:
     """A minute is closed so long after its end; until then its count may change in both directions."""
 
     calm: timedelta = timedelta(minutes=30)
-    """An alert is resolved after so long without a minute that stands out."""
+    """An alert is resolved after so long without an alarming minute."""
 
     cooldown: timedelta = timedelta(hours=1)
-    """So long after its last minute that stood out, a resolved alert is reopened instead of a new one opened."""
+    """So long after its last alarming minute, a resolved alert is reopened instead of a new one opened."""
 
     news: timedelta = timedelta(hours=1)
     """What began longer ago, when the watcher was away, is not raised any more."""

@@ -1,4 +1,4 @@
-"""Stage alerts: a figure that crosses its limit, or changes too much, has the life of an alert."""
+"""Opens and resolves stage alerts: a figure that crosses its limit, or changes too much, raises an alert."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ _LEAST_EXCESS = 0.1  # of the limit; what is beyond it by less is counted as so 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a figure must not do: be above or below a value, rise or fall by a share of what it was.
+    """The limit of a figure: a value that it must stay below or above, or a share by which it may rise or fall.
 
     >>> Limit("falls_by", 0.25).of(200.0)
     150.0
@@ -69,7 +69,7 @@ class Figure:
 
 
 def follow(alert: Alert | None, seen: Figure, rule: Rule) -> tuple[Alert | None, Change | None]:
-    """Return the latest alert of a series after a look at its figure, and the change to tell, if any.
+    """Return the latest alert of a series after a look at its figure, and the change to report, if any.
 
     A figure or limit that is not known changes nothing.
     """

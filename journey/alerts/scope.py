@@ -1,4 +1,4 @@
-"""Where a spike is: the whole brand, or one channel, place, product or content."""
+"""Names the scope of a spike: the whole brand, or one channel, place, product or content."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What count to expect in a bucket: a level that fades, times a rhythm of the day and of the week."""
+"""Predicts the count of a bucket: a level that decays, times factors for the hour of the day and of the week."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from journey.spikes.policy import Policy
 __all__ = ["Baseline"]
 
 _HOUR_S = 3600
+_US = 1_000_000
 _DAY, _WEEK = 24, 168
 _ENOUGH_S = 1200  # seconds of an hour that must have been seen for it to count as a visit
 _PSEUDO = 2.0  # counts added to both sides of an hour's ratio
@@ -19,7 +20,7 @@ _GROSS = 10.0  # a count enters the daily sums up to so many times the expected
 
 
 class Baseline:
-    """Gamma-Poisson rate with forgetting, and factors per hour of the day and of the week. State, 1 kB.
+    """A Gamma-Poisson rate with forgetting, and factors per hour of the day and of the week. State, 1 kB.
 
     The rate is Σ count / Σ factor, both faded; counts are cut at a few standard deviations first. A factor is the mean
     logarithm of (count / level) over the last visits of its hour, shrunk towards none by how few they were. Hours
@@ -71,6 +72,49 @@ class Baseline:
         fade = self._fast if self.shifted else self._fade
         numbers[0] = numbers[0] * fade + kept
         numbers[1] = numbers[1] * fade + numbers[3]
+
+    def learn_zeros(self, at_us: int, width_us: int, buckets: int) -> tuple[list[float], list[bool]]:
+        """Take buckets without a count, as `expected` and `learn` do for each.
+
+        Returns what was to be expected in each, and whether the level was `shifted` after it. One bucket at least was learned
+        before.
+        """
+        expected: list[float] = []
+        shifted: list[bool] = []
+        while buckets:
+            hour = at_us / _US // _HOUR_S
+            if hour != self._numbers[2]:
+                self._turn(hour)
+            here = min(buckets, -((at_us - (int(hour) + 1) * _HOUR_S * _US) // width_us))
+            self._learn_zeros(here, expected, shifted)
+            at_us, buckets = at_us + here * width_us, buckets - here
+        return expected, shifted
+
+    def _learn_zeros(self, buckets: int, expected: list[float], shifted: list[bool]) -> None:
+        """Take so many buckets of this hour."""
+        rate, exposure, hour, factor, counts, levels, seen, day, day_expected = self._numbers
+        fade, fast, ahead, ratio = self._fade, self._fast, self._ahead, self._policy.shift_ratio
+        # What is expected falls from bucket to bucket of an hour, so that a day's sum of it stays below this.
+        may_shift = max(day, day_expected + buckets * rate / exposure * factor) > _GROSS / 2
+        for _ in range(buckets):
+            level = rate / exposure
+            mean = level * factor
+            levels += level
+            day *= ahead
+            day_expected = day_expected * ahead + mean
+            faded = fade
+            if may_shift:
+                new = day > ratio * day_expected + _GROSS or day_expected > ratio * day + _GROSS
+                faded = fast if new else fade
+                shifted.append(new)
+            rate *= faded
+            exposure = exposure * faded + factor
+            expected.append(mean)
+        if not may_shift:
+            shifted.extend([False] * buckets)
+        self._numbers[:] = array(
+            "d", [rate, exposure, hour, factor, counts, levels, seen + buckets, day, day_expected]
+        )
 
     @property
     def shifted(self) -> bool:

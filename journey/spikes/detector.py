@@ -1,4 +1,4 @@
-"""The detector of one series: counts of buckets in, expectation, probability and score out."""
+"""Scores the counts of one series, bucket by bucket: expected count, probability and spike score of each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from typing import Protocol
 
 from journey.spikes.baseline import Baseline
 from journey.spikes.event import Event
+from journey.spikes.habit import Habit
 from journey.spikes.policy import Policy
 from journey.spikes.surprise import Surprise, usual
-from journey.spikes.tail import Tails
+from journey.spikes.tail import LEAST_QUANTILE, Tails
 
 __all__ = ["THRESHOLD", "Detector", "Reading", "SeriesError", "check"]
 
@@ -30,12 +31,12 @@ class _Part(Protocol):
 
 
 class SeriesError(ValueError):
-    """A bucket that does not continue its series; the message says why."""
+    """An error of a bucket that does not continue its series; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one bucket says."""
+    """The result for one bucket: expectation, probability, score and alarm."""
 
     at_us: int
     count: float
@@ -75,16 +76,17 @@ class Detector:
         self._width_s = width.total_seconds()
         self.spans = (width, *(span for span in self.policy.scales if span > width))
         self._baseline = Baseline(self.policy, self._width_s)
-        self._event = Event(self.policy)
+        self._event, self._habit = Event(self.policy), Habit(self.policy)
         self._surprises = [
             Surprise(span.total_seconds(), self._width_s, self.policy.dispersion) for span in self.spans
         ]
         self._tails = Tails(self.policy, self._width_s, len(self.spans))
         self._last_us: int | None = None
-        self._rows = 0
+        self._first_us = self._rows = 0
         looks = _MONTH_DAYS * min(self.policy.looks_per_day, _DAY_S / self._width_s)
         self._allowed = log10(looks / self.policy.alarms_per_month)
-        self._warm_rows = self.policy.warm_up.total_seconds() / self._width_s
+        self._warm_rows = _DAY_S / self._width_s
+        self._warm_s = self.policy.warm_up.total_seconds()
 
     def feed(self, at_us: int, count: float) -> Reading:
         """Take the next bucket, by its start in microseconds since 1970, and return what it says.
@@ -103,8 +105,34 @@ class Detector:
         self._last_us, self._rows = at_us, self._rows + 1
         return self._reading(at_us, count, expected, evidences)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether buckets without a count would all score 0 from here on, so that `feed_zeros` may take them."""
+        return self._rows > 0 and all(surprise.at_most(LEAST_QUANTILE) for surprise in self._surprises)
+
+    def feed_zeros(self, at_us: int, buckets: int) -> list[float]:
+        """Take buckets without a count, one after the other from `at_us` on, and return what was expected in each.
+
+        The state is then, to the bit, what `feed` makes of them one by one, at a tenth of the time. Raises SeriesError as
+        `check` does, and where the series is not quiet: `feed` says what such buckets score.
+        """
+        check(at_us, 0, self._last_us)
+        if not self.is_quiet:
+            raise SeriesError("a series that is not quiet")
+        if buckets <= 0:
+            return []
+        self._pass(at_us)
+        width_us = int(self.width / timedelta(microseconds=1))
+        expected, shifted = self._baseline.learn_zeros(at_us, width_us, buckets)
+        for surprise in self._surprises:
+            surprise.add_zeros(expected)
+        self._tails.learn_quiet(shifted, self._rows)
+        self._last_us, self._rows = at_us + (buckets - 1) * width_us, self._rows + buckets
+        return expected
+
     def _pass(self, at_us: int) -> None:
         if self._last_us is None:
+            self._first_us = at_us
             return
         missing = round((at_us - self._last_us) / _US / self._width_s) - 1
         if missing > 0:
@@ -112,12 +140,10 @@ class Detector:
                 surprise.skip(missing)
 
     def _reading(self, at_us: int, count: float, expected: float | None, evidences: list[float]) -> Reading:
-        evidence = min(sum(evidences) / len(evidences), _HIGHEST)
-        warm = self._rows > self._warm_rows
-        score = 1 / (1 + 10 ** (self._allowed - evidence)) if warm and evidence > 0 else 0.0
-        alarm, at_s = False, at_us / _US
+        evidence, at_s = min(sum(evidences) / len(evidences), _HIGHEST), at_us / _US
+        score, alarm = self._score(at_s, evidence), False
         if score >= THRESHOLD:
-            alarm = self._event.take(at_s, evidence)
+            alarm = self._event.take(at_s)
         if not alarm:
             score = min(score, _HELD)
         return Reading(
@@ -131,6 +157,18 @@ class Detector:
             under_way=self._event.under_way(at_s),
         )
 
+    def _score(self, at_s: float, evidence: float) -> float:
+        """Return the score of a bucket, whatever was before it but for what the series makes a habit of."""
+        if evidence <= 0 or self._rows <= self._warm_rows or at_s - self._first_us / _US < self._warm_s:
+            return 0.0
+        score = 1 / (1 + 10 ** (self._allowed - evidence))
+        if score >= THRESHOLD:
+            habit = self._habit.usual(at_s)
+            self._habit.learn(at_s, evidence)
+            if evidence < habit * self.policy.habit_rarer:
+                return min(score, _HELD)
+        return score
+
     def usual(self, expected: float, span: timedelta) -> tuple[float, float]:
         """Return between which counts over a span the series mostly stays, where `expected` is to be expected.
 
@@ -143,6 +181,7 @@ class Detector:
     def snapshot(self) -> list[float]:
         """Return the state as plain numbers, always as many for the same width and policy."""
         return [
+            float(self._first_us),
             float(self._last_us or 0),
             float(self._rows),
             *chain.from_iterable(part.numbers() for part in self._parts()),
@@ -152,10 +191,11 @@ class Detector:
         """Go on from a snapshot of a detector of the same width and policy; raises SeriesError for another's."""
         if len(numbers) != len(self.snapshot()):
             raise SeriesError(f"{len(numbers)} numbers: must be {len(self.snapshot())}, from the same policy")
-        self._last_us, self._rows = (int(numbers[0]) if numbers[1] else None), int(numbers[1])
-        left = numbers[2:]
+        first, last, rows = map(int, numbers[:3])
+        self._first_us, self._last_us, self._rows = first, last if rows else None, rows
+        left = numbers[3:]
         for part in self._parts():
             left = part.restore(left)
 
     def _parts(self) -> tuple[_Part, ...]:
-        return (self._baseline, self._event, *self._surprises, self._tails)
+        return (self._baseline, self._event, self._habit, *self._surprises, self._tails)

@@ -1,4 +1,4 @@
-"""One alarm an event: which buckets begin one, and which belong to the one that is under way."""
+"""Groups alarming buckets into events: decides which bucket begins one, and which belongs to the current one."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -7,29 +7,26 @@ from journey.spikes.policy import Policy
 
 __all__ = ["Event"]
 
-_RARER = 1.0  # decades
 _LONG_AGO_S = -1e15  # a number that JSON has too
 
 
 class Event:
-    """When surprise was last alarming, and how much at most since the event began."""
+    """The time of the last alarming bucket: an event is over once its series has been at rest."""
 
-    __slots__ = ("_lull_s", "_numbers", "_quiet_s")
+    __slots__ = ("_numbers", "_rest_s")
 
     def __init__(self, policy: Policy) -> None:
-        self._quiet_s, self._lull_s = policy.quiet.total_seconds(), policy.lull.total_seconds()
-        self._numbers = array("d", [_LONG_AGO_S, 0.0])
+        self._rest_s = policy.rest.total_seconds()
+        self._numbers = array("d", [_LONG_AGO_S])
 
     def under_way(self, at_s: float) -> bool:
-        """Tell whether an event is not over yet."""
-        return at_s - self._numbers[0] <= self._quiet_s
+        """Return whether an event is not over yet."""
+        return at_s - self._numbers[0] <= self._rest_s
 
-    def take(self, at_s: float, evidence: float) -> bool:
+    def take(self, at_s: float) -> bool:
         """Take an alarming bucket; return whether it begins an event."""
-        last, peak = self._numbers
-        lull = at_s - last > self._lull_s
-        begins = not self.under_way(at_s) or (lull and evidence > peak + _RARER)
-        self._numbers[0], self._numbers[1] = at_s, evidence if begins else max(peak, evidence)
+        begins = not self.under_way(at_s)
+        self._numbers[0] = at_s
         return begins
 
     def numbers(self) -> Iterator[float]:
@@ -38,5 +35,5 @@ class Event:
 
     def restore(self, numbers: Sequence[float]) -> Sequence[float]:
         """Take the state back from `numbers`; return those that are left."""
-        self._numbers[:] = array("d", numbers[:2])
-        return numbers[2:]
+        self._numbers[:] = array("d", numbers[:1])
+        return numbers[1:]

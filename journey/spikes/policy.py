@@ -1,4 +1,4 @@
-"""What a spike detector is set to: one knob for users, and constants with their reasons."""
+"""Holds the settings of a spike detector: one knob for users, and constants with their reasons."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,7 +31,7 @@ class Policy:
     rhythm_visits: int = 16
     """Visits of an hour of the day, or of the week, that its factor remembers."""
 
-    day_shrinkage: float = 10.0
+    day_shrinkage: float = 3.0
     """Visits after which half of what was seen at an hour of the day is believed."""
 
     week_shrinkage: float = 6.0
@@ -51,23 +51,29 @@ class Policy:
     """Age at which a surprise weighs 1/e in quantile and tail."""
 
     tail_prior: float = 20.0
-    """Exceedances that the prior scale of the tail stands for."""
+    """Exceedances whose weight the prior scale of the tail has."""
 
     excess_cap: float = 6.0
     """An exceedance counts up to so many mean exceedances, so that one great burst does not deafen."""
 
     looks_per_day: float = 40.0
     """Looks at a series in a day that may each be a false alarm. The spans, which overlap, see something new every half hour
-    or so; simulated quiet series hold `alarms_per_month` with this number (deploy/spikes.md)."""
+    or so; simulated quiet series hold `alarms_per_month` with this number (deploy/docs/guide/spikes.md)."""
 
-    warm_up: timedelta = _DAY
-    """Observed time before the first alarm: a day's rhythm has to be seen once."""
+    warm_up: timedelta = 2 * _DAY
+    """Time before the first alarm, of which half must have been observed: what came on one day alone may be its rhythm."""
 
-    quiet: timedelta = _DAY
-    """An event is over after so long without surprise: a day, since one that comes back with the day is the same."""
+    rest: timedelta = timedelta(hours=6)
+    """An event is over after so long without surprise: bursts in the mornings of two days are two."""
 
-    lull: timedelta = timedelta(hours=1)
-    """After so long without surprise, a burst ten times as rare as all of an open event is one of its own."""
+    habit_memory: timedelta = timedelta(days=14)
+    """Age at which a burst weighs 1/e in the habits of its hour: two weeks, so that working days of both weigh."""
+
+    habit_times: float = 2.0
+    """Bursts at about one hour of the day, faded, from which on they are the habit of that hour."""
+
+    habit_rarer: float = 1.5
+    """So many times the decades of the habit of its hour a burst must have."""
 
     def __post_init__(self) -> None:
         """Refuse what no detector can work with."""

@@ -1,4 +1,4 @@
-"""A series whose bucket width nobody told: it is seen from the first buckets, online."""
+"""Scores a series whose bucket width may be unknown: the first buckets show the width, online."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -12,10 +12,10 @@ _FIRST = 12  # buckets until the shortest step between them is taken for the wid
 
 
 class Series:
-    """Feeds a detector, once the width is known. State, of fixed size.
+    """Feeds a detector once the bucket width is known. State, of fixed size.
 
-    The first buckets, if no width is told, are kept until there are twelve and score 0; the detector then starts with all
-    of them, so that what follows is scored as if the width had been told.
+    The first buckets, if no width is given, are kept until there are twelve and score 0; the detector then starts with all
+    of them, so that what follows is scored as if the width had been given.
     """
 
     def __init__(self, width: timedelta | None = None, policy: Policy | None = None) -> None:

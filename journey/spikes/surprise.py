@@ -1,4 +1,4 @@
-"""How far recent counts stand above what was expected, over one span of time."""
+"""Measures how far recent counts exceed the expected ones over one span of time, in standard deviations."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from math import asinh, sinh, sqrt
 __all__ = ["Surprise", "usual"]
 
 _ANSCOMBE = 0.375
+_ROUNDING = 1e-6
 
 
 def usual(expected: float, surprise: float, dispersion: float) -> tuple[float, float]:
@@ -22,7 +23,7 @@ def usual(expected: float, surprise: float, dispersion: float) -> tuple[float, f
 
 
 class Surprise:
-    """Difference of recent counts and their expectation, both fading over `span_s`, on a scale of even noise.
+    """The difference of recent counts and their expectation, both fading over `span_s`, on a scale of even noise.
 
     The scale is Anscombe's for negative-binomial counts, 2√r · asinh √((x + ⅜) / (r − ¾)) (Anscombe 1948): a standard
     deviation of a Poisson count is 1 where counts are small, and a ratio counts alike where they are large.
@@ -50,6 +51,20 @@ class Surprise:
         fade = self._fade**buckets
         self._numbers[0] *= fade
         self._numbers[1] *= fade
+
+    def at_most(self, surprise: float) -> bool:
+        """Return whether no bucket without a count can exceed this surprise, whatever count is expected."""
+        none = asinh(sqrt(_ANSCOMBE / self._size))
+        most = self._size * sinh(none + surprise / self._unit) ** 2 - _ANSCOMBE
+        return self._numbers[0] * self._fade < most - _ROUNDING
+
+    def add_zeros(self, expected: Sequence[float]) -> None:
+        """Add buckets without a count, as `add` does for each, without returning their surprise."""
+        fade, (counts, means) = self._fade, self._numbers
+        for mean in expected:
+            counts *= fade
+            means = means * fade + mean
+        self._numbers[0], self._numbers[1] = counts, means
 
     def numbers(self) -> Iterator[float]:
         """Yield the state."""

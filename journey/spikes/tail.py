@@ -1,4 +1,4 @@
-"""How rare a surprise is for its series: the tail of past surprises, fitted online."""
+"""Estimates how rare a surprise is for its series: fits the tail of past surprises online."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from math import log, log10
 
 from journey.spikes.policy import Policy
 
-__all__ = ["Tail", "Tails"]
+__all__ = ["LEAST_QUANTILE", "Tail", "Tails"]
 
 _DAY_S = 86_400
 _KEPT = 2  # copies, a day apart
@@ -15,12 +15,12 @@ _START_S, _START_ROWS = 15_000, 50  # at the start, steps are as if so much had 
 _STEP = 0.375  # of the quantile, per weight of an observation; the density there is about a third of its tail
 _QUANTILE, _EXCESS = 2.0, 1.0  # before anything was seen, in standard deviations of a Poisson count
 # Of a Poisson count, about: after a month of nothing, one is no alarm.
-_LEAST_QUANTILE, _LEAST_EXCESS = 1.5, 0.3
+LEAST_QUANTILE, _LEAST_EXCESS = 1.5, 0.3
 _LN10 = log(10)
 
 
 class Tail:
-    """Peaks over a threshold: a high quantile, found by stochastic approximation, and the mean excess above it.
+    """A peaks-over-threshold model: a high quantile by stochastic approximation, and the mean excess above it.
 
     Surprise is about logarithmic in large counts, so an exponential tail of it is a power law of counts and the mean
     excess is Hill's estimate (Hill 1975; online peaks over threshold as in Siffer et al. 2017, SPOT).
@@ -46,18 +46,29 @@ class Tail:
         return self._numbers[0]
 
     def learn(self, surprise: float, rows: float) -> None:
-        """Take one surprise; `rows` were taken before it."""
+        """Update the tail with one surprise; `rows` is how many came before it."""
         numbers, policy = self._numbers, self._policy
         excess = surprise - numbers[0]
         step = max(self._forget, 1 / (rows + self._start)) * _STEP / policy.tail
         if excess <= 0:
-            numbers[0] = max(_LEAST_QUANTILE, numbers[0] - step * policy.tail)
+            numbers[0] = max(LEAST_QUANTILE, numbers[0] - step * policy.tail)
             return
         numbers[0] += step * (1 - policy.tail)
         numbers[2] += 1
         capped = min(excess, policy.excess_cap * numbers[1])
         mean = numbers[1] + max(self._forget_excess, 1 / numbers[2]) * (capped - numbers[1])
         numbers[1] = max(_LEAST_EXCESS, mean)
+
+    def learn_quiet(self, rows: int, more: int) -> None:
+        """Update the tail with `more` surprises not above LEAST_QUANTILE, as `learn` does; `rows` came before them."""
+        share, forget, start = self._policy.tail, self._forget, self._start
+        quantile = self._numbers[0]
+        for row in range(rows, rows + more):
+            if quantile <= LEAST_QUANTILE:  # where it stays
+                break
+            step = max(forget, 1 / (row + start)) * _STEP / share
+            quantile = max(LEAST_QUANTILE, quantile - step * share)
+        self._numbers[0] = quantile
 
     def numbers(self) -> Iterator[float]:
         """Yield the state."""
@@ -70,7 +81,7 @@ class Tail:
 
 
 class Tails:
-    """The tails of all spans, and what they were a day or two ago.
+    """The tails of all spans, and their state a day or two ago.
 
     A new level is surprising bucket after bucket and would be learned as a tail so heavy that nothing is rare for weeks. So
     once the baseline knows it for a new level, the tails are what they were before, and learn nothing until the level
@@ -86,7 +97,7 @@ class Tails:
         self._shifted = array("d", [0.0])
 
     def learn(self, surprises: Sequence[float], rows: int, *, shifted: bool) -> None:
-        """Take the surprises of a bucket; `rows` were taken before it."""
+        """Update the tails with the surprises of a bucket; `rows` is how many came before it."""
         if shifted:
             if not self._shifted[0]:
                 self._back()
@@ -96,6 +107,26 @@ class Tails:
             if rows % self._day_rows == 0:
                 self._keep()
         self._shifted[0] = float(shifted)
+
+    def learn_quiet(self, shifted: Sequence[bool], rows: int) -> None:
+        """Take the surprises of as many buckets as `shifted` has, none above LEAST_QUANTILE, as `learn` does."""
+        at, end = 0, len(shifted)
+        while at < end:
+            if shifted[at]:
+                if not self._shifted[0]:
+                    self._back()
+                upto = shifted.index(False, at) if False in shifted[at:] else end
+            else:
+                day = at + -(rows + at) % self._day_rows + 1  # after the bucket with which a copy is kept
+                upto = min(day, end)
+                if True in shifted[at:upto]:
+                    upto = shifted.index(True, at)
+                for tail in self.each:
+                    tail.learn_quiet(rows + at, upto - at)
+                if (rows + upto - 1) % self._day_rows == 0:
+                    self._keep()
+            self._shifted[0] = float(shifted[at])
+            at = upto
 
     def _now(self) -> list[float]:
         return [number for tail in self.each for number in tail.numbers()]

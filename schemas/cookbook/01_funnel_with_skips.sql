@@ -2,7 +2,7 @@
 -- parts: metrics
 -- brand = lumiere
 -- at = 2026-11-17
--- A customer went past a stage when the first stage she held at that height or above was a higher one.
+-- A customer went past a stage when the first stage that they held at that height or above was a higher one.
 WITH paths AS
 (
     SELECT customer, arraySort(x -> x.1, groupArray((at, CAST(to_stage, 'Int8')))) AS path

@@ -6,7 +6,7 @@
 WITH
     met AS
     (
-        SELECT customer, min(time) AS first_at, argMin(channel, (time, event)) AS first_channel
+        SELECT customer, min(time) AS first_at, argMin(channel, (time, source, id)) AS first_channel
         FROM touchpoints
         WHERE brand = {brand:String} AND time <= {at:DateTime64(6, 'UTC')}
         GROUP BY customer

@@ -7,7 +7,7 @@
 WITH
     touches AS
     (
-        SELECT customer, event, time, revenue,
+        SELECT customer, source, id, time, revenue,
             multiIf(
                 cause != '' OR type IN ('social.share', 'social.user_content', 'social.comment', 'web.review', 'community.post', 'community.answer'), 'earned',
                 channel = 'social' AND campaign != '', 'paid',
@@ -18,7 +18,7 @@ WITH
     buyers AS (SELECT customer, min(time) AS bought_at FROM touches WHERE revenue > 0 GROUP BY customer),
     ways AS
     (
-        SELECT customer, argMin(medium, (time, event)) AS first_medium, argMax(medium, (time, event)) AS last_medium
+        SELECT customer, argMin(medium, (time, source, id)) AS first_medium, argMax(medium, (time, source, id)) AS last_medium
         FROM touches
         INNER JOIN buyers USING (customer)
         WHERE time < bought_at

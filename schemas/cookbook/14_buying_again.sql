@@ -9,7 +9,7 @@ WITH orders AS
         lagInFrame(time) OVER path AS before_at
     FROM touchpoints
     WHERE brand = {brand:String} AND revenue > 0 AND time <= {at:DateTime64(6, 'UTC')}
-    WINDOW path AS (PARTITION BY customer ORDER BY time, event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    WINDOW path AS (PARTITION BY customer ORDER BY time, source, id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
 SELECT
     before AS bought_first_in,

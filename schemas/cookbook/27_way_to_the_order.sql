@@ -5,7 +5,7 @@
 -- First orders. Channels in the order of their first touch; support before a first order is a question before buying.
 WITH firsts AS
 (
-    SELECT customer, min(time) AS bought_at, argMin(channel, (time, event)) AS bought_in
+    SELECT customer, min(time) AS bought_at, argMin(channel, (time, source, id)) AS bought_in
     FROM touchpoints
     WHERE brand = {brand:String} AND revenue > 0 AND time <= {at:DateTime64(6, 'UTC')}
     GROUP BY customer

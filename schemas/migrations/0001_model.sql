@@ -1,7 +1,7 @@
--- The A-Path models that were ever applied or tried. Rows are facts about a model's content, which its hash names,
--- so writing one twice says nothing new.
+-- Every A-Path model that was ever applied or tried. A model is named by the hash of its content and its rows follow
+-- from that content, so writing a model twice changes nothing.
 
--- One row for each time a model came into force; the one with the highest sequence is in force.
+-- One row for each time a model came into force; the model with the highest sequence is in force.
 CREATE TABLE models
 (
     model        String                         COMMENT 'Hash of the model file''s content',
@@ -15,7 +15,7 @@ CREATE TABLE models
 ENGINE = MergeTree ORDER BY sequence
 COMMENT 'A-Path models by the order in which they came into force';
 
--- Small; read whole. ORDER BY keeps a model's rows together.
+-- This table is small and is read whole. ORDER BY keeps the rows of a model together.
 CREATE TABLE model_stages
 (
     model       LowCardinality(String)          COMMENT 'Hash of the model',
@@ -27,7 +27,8 @@ CREATE TABLE model_stages
 ENGINE = ReplacingMergeTree ORDER BY (model, position)
 COMMENT 'Half-life and threshold of each stage, by model';
 
--- Small; read whole. A rule is its own key, so that a repeated insert is merged away.
+-- This table is small and is read whole. (model, rule) is the sorting key, so that ReplacingMergeTree removes repeated
+-- inserts.
 CREATE TABLE model_weights
 (
     model         LowCardinality(String)        COMMENT 'Hash of the model',

@@ -1,11 +1,12 @@
--- What the engine writes. Every row carries the partition and offset of the log that it came from. A batch of the
--- log is one atomic insert per table, and max(_offset) of a partition is that table's watermark: rows at or below
--- it are never written again. None of these tables has a PARTITION BY, since an insert is atomic within one table
--- partition only.
+-- The engine writes these tables. Every row carries the partition and offset of the log that it came from. The engine
+-- writes a batch of the log as one atomic insert per table, so max(_offset) of a partition is the table's watermark:
+-- rows at or below it are never written again. None of these tables has a PARTITION BY, since ClickHouse inserts
+-- atomically only within one partition of a table.
 
--- The facts, one row per event. ORDER BY serves a brand's period first and one handle's line within a day; the
--- day also bounds the look-up of ids that are older than the remembered window. Repeats: an event whose id was
--- seen is not written (the id index), nor is a batch at or below the watermark.
+-- Interactions are the facts, one row per event. ORDER BY serves queries for a period of a brand first, then those for
+-- one handle within a day; brand and day also narrow the look-up of ids that are older than the window that the engine
+-- remembers. Two checks keep repeats out: the engine does not write an event whose id it has seen (the id index), and
+-- does not write a batch at or below the watermark.
 CREATE TABLE interactions
 (
     event      UInt128                          COMMENT 'Key of the event: hash of source, id and primary handle; unique',
@@ -35,8 +36,9 @@ CREATE TABLE interactions
 ENGINE = MergeTree ORDER BY (brand, toDate32(time), handle, time)
 COMMENT 'Every interaction, once';
 
--- Deltas per batch. ORDER BY is the key that is summed; the partition is part of it, so that a watermark can be
--- read after any merge. Sums, minima and maxima commute: order and cut of batches do not matter.
+-- Evidence is kept as deltas: each batch adds rows. ORDER BY is the key that is summed by; the partition is part of
+-- it, so that the watermark can still be read after a merge. Sums, minima and maxima commute, so neither the order of
+-- batches nor where they were cut changes the result.
 CREATE TABLE evidence
 (
     model           LowCardinality(String)                          COMMENT 'Hash of the model that weighed it',
@@ -62,7 +64,8 @@ CREATE TABLE evidence
 ENGINE = AggregatingMergeTree ORDER BY (model, brand, handle, _partition)
 COMMENT 'What is known of each handle and brand, as sums: a customer is the sum over its handles';
 
--- Deltas per batch, as evidence. The channel is looked up by the view touches_by_minute, since the model decides it.
+-- Counts are deltas per batch, as in evidence. The view touches_by_minute looks up the channel of each type, since the
+-- model in force decides it.
 CREATE TABLE minute_counts
 (
     brand      LowCardinality(String)                COMMENT 'Brand',
@@ -75,8 +78,9 @@ CREATE TABLE minute_counts
 ENGINE = AggregatingMergeTree ORDER BY (brand, minute, type, _partition)
 COMMENT 'Interactions per brand, minute and type; read it through touches_by_minute';
 
--- Deltas per batch, as evidence: who said that two handles are one person, how often, from when to when. A
--- withdrawal and a restoration are facts too, so the set does not depend on order.
+-- Links are deltas per batch, as in evidence: which source said that two handles are one person, how often, and from
+-- when to when. Withdrawals and restorations are stored as facts too, so the set of links does not depend on the order
+-- of events.
 CREATE TABLE identity_links
 (
     left_handle  UInt64                                               COMMENT 'Smaller handle id of the pair',
@@ -95,7 +99,7 @@ CREATE TABLE identity_links
 ENGINE = AggregatingMergeTree ORDER BY (left_handle, right_handle, left_kind, right_kind, source, _partition)
 COMMENT 'Evidence that two handles are one person';
 
--- The current answer of identity, a function of identity_links: the newest version of each handle counts.
+-- Which customer each handle belongs to now. It follows from identity_links; the newest version of each handle counts.
 CREATE TABLE identity_map
 (
     handle     UInt64                           COMMENT 'Handle',
@@ -109,8 +113,8 @@ CREATE TABLE identity_map
 ENGINE = ReplacingMergeTree(version) ORDER BY handle
 COMMENT 'Handle to customer, every version; read it through customers';
 
--- Announcements, at most one a customer and batch; each starts where the last one ended. The exact path in event
--- time is the view stage_history.
+-- Announcements of changes of stage: at most one per customer and batch, each starting from the stage that the last
+-- one announced. The view stage_history has the exact path in event time.
 CREATE TABLE stage_changes
 (
     brand        LowCardinality(String)         COMMENT 'Brand',
@@ -128,7 +132,8 @@ CREATE TABLE stage_changes
 ENGINE = MergeTree ORDER BY (brand, customer, sequence)
 COMMENT 'Moves along the A-Path as they were announced';
 
--- What could not be taken, each with its reason and its bytes; handle values are hashed. A row is one delivery.
+-- Events that were refused, each with its reason and its bytes, in which handle values are hashed. One row is one
+-- delivery.
 CREATE TABLE dead_letters
 (
     reason     LowCardinality(String)           COMMENT 'Code of the reason',
@@ -145,7 +150,7 @@ CREATE TABLE dead_letters
 ENGINE = MergeTree ORDER BY (reason, _partition, _offset, _index)
 COMMENT 'Events that were refused';
 
--- Written when a dead letter has passed through the edge again.
+-- A row is written when a dead letter has passed through the edge again.
 CREATE TABLE dead_letter_replays
 (
     letter_partition UInt16                     COMMENT '_partition of the dead letter',
@@ -156,7 +161,7 @@ CREATE TABLE dead_letter_replays
 ENGINE = ReplacingMergeTree ORDER BY (letter_partition, letter_offset, letter_index)
 COMMENT 'Dead letters that were replayed';
 
--- The books: one row a frame. received = stored + duplicates + dead_letters, always.
+-- Reconciliation, one row per frame: received = stored + duplicates + dead_letters, always.
 CREATE TABLE deliveries
 (
     topic        LowCardinality(String)         COMMENT 'File or topic it came from',
@@ -171,7 +176,7 @@ CREATE TABLE deliveries
 ENGINE = MergeTree ORDER BY (_partition, _offset)
 COMMENT 'What became of every event that came in';
 
--- Written by people: INSERT again to change a target; the newest row of a key counts.
+-- People write targets. To change one, INSERT it again: the newest row of a key counts.
 CREATE TABLE targets
 (
     brand     LowCardinality(String)            COMMENT 'Brand',

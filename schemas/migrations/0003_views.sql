@@ -1,6 +1,7 @@
--- What analysts read. Every view looks the customer up at query time, so identity found late (or withdrawn) holds
--- for all of history. A stage is held while its score is at least its threshold, to 1e-9 relative:
---   lapse = 2025-01-01 + half-life * log2(E / (threshold * (1 - 1e-9))), E as the table evidence has it.
+-- Views for analysts. Every view looks up the customer at query time, so a link of handles that is found late, or
+-- withdrawn, applies to all of history. A customer holds a stage while the stage's score is at least its threshold, to
+-- a relative 1e-9:
+--   lapse = 2025-01-01 + half-life * log2(E / (threshold * (1 - 1e-9))), with E as in the table evidence.
 
 CREATE VIEW model_in_force
 AS SELECT
@@ -27,8 +28,8 @@ FROM identity_map
 GROUP BY handle
 COMMENT 'Which customer each handle belongs to. A customer is named by the smallest of its handles';
 
--- What a type says (channel, sign) is asked with functions from string to string, here and below: ClickHouse asks those once
--- a type (LowCardinality) and not once a row.
+-- Here and below, functions from string to string look up what a type implies (channel, sign of revenue): ClickHouse
+-- evaluates those once per type (LowCardinality) instead of once per row.
 CREATE VIEW touchpoints
 AS WITH
     (SELECT channels FROM model_in_force) AS channel_of,
@@ -47,8 +48,9 @@ SELECT
     i.device AS device,
     i.amount AS amount,
     i.currency AS currency,
-    i.amount * transform(i.type, mapKeys(sign_of), mapValues(sign_of),
-        transform(concat('*.', substringIndex(i.type, '.', -1)), mapKeys(sign_of), mapValues(sign_of), toInt8(0))) AS revenue,
+    if((transform(i.type, mapKeys(sign_of), mapValues(sign_of),
+        transform(concat('*.', substringIndex(i.type, '.', -1)), mapKeys(sign_of), mapValues(sign_of), toInt8(0))) AS counted) < 0,
+        abs(i.amount), i.amount) * counted AS revenue,
     i.rating AS rating,
     i.sentiment AS sentiment,
     i.cause AS cause,
@@ -76,7 +78,7 @@ FROM minute_counts
 GROUP BY brand, minute, type
 COMMENT 'Interactions per brand, minute of event time, channel and type';
 
--- `grown` is what the rule adds to E, the sum that the table evidence keeps: weight * 2^((time - 2025-01-01) / half-life).
+-- `grown` is what the rule adds to E, the sum in the table evidence: weight * 2^((time - 2025-01-01) / half-life).
 CREATE VIEW touch_evidence
 AS SELECT
     i.event AS event,
@@ -105,15 +107,19 @@ INNER JOIN
         r.sentiment_min AS sentiment_min,
         r.sentiment_max AS sentiment_max,
         r.amount_min AS amount_min,
-        r.amount_max AS amount_max
+        r.amount_max AS amount_max,
+        r.mood AS mood,
+        r.negative_sentiment AS negative_sentiment,
+        r.negative_rating AS negative_rating
     FROM (SELECT DISTINCT type FROM interactions WHERE NOT startsWith(type, 'identity.')) AS t
-    CROSS JOIN (SELECT stage, rule, weight, rating_min, rating_max, sentiment_min, sentiment_max, amount_min, amount_max, type AS pattern FROM model_weights FINAL WHERE model = {model:String} AND weight != 0) AS r
+    CROSS JOIN (SELECT stage, rule, weight, rating_min, rating_max, sentiment_min, sentiment_max, amount_min, amount_max, mood, negative_sentiment, negative_rating, type AS pattern FROM model_weights FINAL WHERE model = {model:String} AND weight != 0) AS r
     INNER JOIN (SELECT stage, position, half_life_s FROM model_stages FINAL WHERE model = {model:String}) AS s ON s.stage = r.stage
     WHERE r.pattern = t.type OR r.pattern = concat('*.', splitByChar('.', t.type)[2])
 ) AS w ON w.type = i.type
 WHERE (w.rating_min IS NULL OR i.rating >= w.rating_min) AND (w.rating_max IS NULL OR i.rating <= w.rating_max)
     AND (w.sentiment_min IS NULL OR i.sentiment >= w.sentiment_min) AND (w.sentiment_max IS NULL OR i.sentiment <= w.sentiment_max)
     AND (w.amount_min IS NULL OR toFloat64(i.amount) >= w.amount_min) AND (w.amount_max IS NULL OR toFloat64(i.amount) <= w.amount_max)
+    AND (w.mood = '' OR (w.mood = 'negative') = (ifNull(i.sentiment <= w.negative_sentiment, false) OR ifNull(i.rating <= w.negative_rating, false)))
 COMMENT 'touch_evidence(model = hash): each interaction with each rule of that model that counts it';
 
 CREATE VIEW evidence_recomputed
@@ -129,12 +135,20 @@ FROM touch_evidence(model = {model:String})
 GROUP BY brand, handle
 COMMENT 'evidence_recomputed(model = hash): the sums of the table evidence, from interactions alone';
 
+-- A touch dated ahead counts only from its own time on. For handles that have such touches the view therefore
+-- recomputes the sums from the touches up to now; there are few, since touches are dated ahead by a day at most. The
+-- instant `now_at` is a scalar subquery, so that it has one value everywhere in the query. The last day that a
+-- DateTime64 can hold is 2299-12-31, and a later lapse is shown as that day. Revenue leaves out currencies whose sum
+-- is 0.
 CREATE VIEW standings
 AS WITH
     (SELECT model FROM model_in_force) AS model_now,
     (SELECT half_lives FROM model_in_force) AS half_lives,
     (SELECT thresholds FROM model_in_force) AS thresholds,
-    toUnixTimestamp64Micro(now64(6)) AS now_us
+    (SELECT channels FROM model_in_force) AS channel_of,
+    (SELECT revenue FROM model_in_force) AS sign_of,
+    assumeNotNull((SELECT now64(6))) AS now_at,
+    toUnixTimestamp64Micro(now_at) AS now_us
 SELECT
     brand,
     customer,
@@ -159,10 +173,10 @@ FROM
         c.customer AS customer,
         [sum(e.attention), sum(e.attraction), sum(e.affinity), sum(e.audience), sum(e.advocacy)] AS sums,
         arrayMap(
-            (s, h, t) -> if(ifNull(s, 0) > 0, toInt64(1735689600000000 + floor(h * 1000000 * log2(assumeNotNull(s) / (t * (1 - 1e-9))))), toInt64(-9223372036854775807)),
+            (s, h, t) -> if(ifNull(s, 0) > 0, toInt64(least(1735689600000000 + floor(h * 1000000 * log2(assumeNotNull(s) / (t * (1 - 1e-9)))), toFloat64(10413791999000000))), toInt64(-9223372036854775807)),
             sums, half_lives, thresholds) AS lapses_us,
-        min(CAST(e.first_seen, 'DateTime64(6, \'UTC\')')) AS first_seen,
-        max(CAST(e.last_seen, 'DateTime64(6, \'UTC\')')) AS last_seen,
+        min(e.first_seen) AS first_seen,
+        max(e.last_seen) AS last_seen,
         sum(e.touches_social) AS touches_social,
         sum(e.touches_web) AS touches_web,
         sum(e.touches_store) AS touches_store,
@@ -170,22 +184,73 @@ FROM
         sum(e.touches_direct) AS touches_direct,
         sum(e.touches_other) AS touches_other,
         touches_social + touches_web + touches_store + touches_support + touches_direct + touches_other AS touches,
-        sumMap(e.revenue) AS revenue
-    FROM evidence AS e
+        mapFilter((k, v) -> v != 0, sumMap(e.revenue)) AS revenue
+    FROM
+    (
+        SELECT
+            brand, handle, attention, attraction, affinity, audience, advocacy,
+            CAST(first_seen, 'DateTime64(6, \'UTC\')') AS first_seen, CAST(last_seen, 'DateTime64(6, \'UTC\')') AS last_seen,
+            touches_social, touches_web, touches_store, touches_support, touches_direct, touches_other, revenue
+        FROM evidence
+        WHERE model = model_now AND (brand, handle) NOT IN (SELECT brand, handle FROM interactions WHERE time > now_at AND NOT startsWith(type, 'identity.'))
+        UNION ALL
+        SELECT
+            t.brand AS brand, t.handle AS handle, t.grown[1] AS attention, t.grown[2] AS attraction, t.grown[3] AS affinity, t.grown[4] AS audience, t.grown[5] AS advocacy,
+            t.time AS first_seen, t.time AS last_seen,
+            toUInt64(t.channel = 'social') AS touches_social, toUInt64(t.channel = 'web') AS touches_web, toUInt64(t.channel = 'store') AS touches_store,
+            toUInt64(t.channel = 'support') AS touches_support, toUInt64(t.channel = 'direct') AS touches_direct, toUInt64(t.channel = 'other') AS touches_other,
+            if(ifNull(t.money, 0) = 0, map(), map(toString(t.currency), CAST(ifNull(t.money, 0), 'Decimal(38, 4)'))) AS revenue
+        FROM
+        (
+            WITH
+                (
+                    SELECT groupArray((r.position, r.half_life_s, r.type, r.weight, r.rating_min, r.rating_max, r.sentiment_min, r.sentiment_max, r.amount_min, r.amount_max,
+                        r.mood, r.negative_sentiment, r.negative_rating))
+                    FROM
+                    (
+                        SELECT s.position AS position, s.half_life_s AS half_life_s, toString(w.type) AS type, w.weight AS weight, w.rating_min AS rating_min, w.rating_max AS rating_max,
+                            w.sentiment_min AS sentiment_min, w.sentiment_max AS sentiment_max, w.amount_min AS amount_min, w.amount_max AS amount_max,
+                            w.mood AS mood, w.negative_sentiment AS negative_sentiment, w.negative_rating AS negative_rating
+                        FROM (SELECT * FROM model_weights FINAL WHERE model = (SELECT model FROM model_in_force) AND weight != 0) AS w
+                        INNER JOIN (SELECT stage, position, half_life_s FROM model_stages FINAL WHERE model = (SELECT model FROM model_in_force)) AS s ON s.stage = w.stage
+                    ) AS r
+                ) AS rules,
+                substringIndex(type, '.', -1) AS verb,
+                arrayFilter(r -> (r.3 = toString(type) OR r.3 = concat('*.', verb))
+                    AND (r.5 IS NULL OR ifNull(rating >= r.5, false)) AND (r.6 IS NULL OR ifNull(rating <= r.6, false))
+                    AND (r.7 IS NULL OR ifNull(sentiment >= r.7, false)) AND (r.8 IS NULL OR ifNull(sentiment <= r.8, false))
+                    AND (r.9 IS NULL OR ifNull(toFloat64(amount) >= r.9, false)) AND (r.10 IS NULL OR ifNull(toFloat64(amount) <= r.10, false))
+                    AND (r.11 = '' OR (r.11 = 'negative') = (ifNull(sentiment <= r.12, false) OR ifNull(rating <= r.13, false))), rules) AS hits
+            SELECT
+                brand, handle, time, currency,
+                arrayMap(p -> if(arrayExists(r -> r.1 = p, hits),
+                    arraySum(r -> if(r.1 = p, r.4 * exp2((toUnixTimestamp64Micro(time) - 1735689600000000) / (r.2 * 1000000)), 0.), hits), NULL), [1, 2, 3, 4, 5]) AS grown,
+                transform(substringIndex(type, '.', 1), mapKeys(channel_of), mapValues(channel_of), 'other') AS channel,
+                if((transform(type, mapKeys(sign_of), mapValues(sign_of),
+                    transform(concat('*.', verb), mapKeys(sign_of), mapValues(sign_of), toInt8(0))) AS counted) < 0, abs(amount), amount) * counted AS money
+            FROM interactions
+            WHERE (brand, handle) IN (SELECT brand, handle FROM interactions WHERE time > now_at AND NOT startsWith(type, 'identity.'))
+                AND time <= now_at AND NOT startsWith(type, 'identity.')
+        ) AS t
+    ) AS e
     INNER JOIN customers AS c ON c.handle = e.handle
-    WHERE e.model = model_now
     GROUP BY e.brand, c.customer
 )
 COMMENT 'Where every customer stands now, from the sums; the quick part of journeys';
 
--- Every customer's path by any model: interactions up to `until`, and lapses before `now`. One row per change of stage.
--- Interactions of the same microsecond count together, whatever their order; an instant at which two stages lapse at
--- once is one change. A lapse is dated with the last microsecond of the old stage. The running sums are RANGE windows,
--- since those take in all rows of one time.
+-- The path of every customer by any model, from interactions up to `until` and lapses before `now`: one row per change
+-- of stage. Interactions of the same microsecond count together, whatever their order. Two stages that lapse at the
+-- same instant are one change. A lapse is dated with the last microsecond of the old stage. The running sums are RANGE
+-- windows, since those include all rows of the same time; only one row of each time is passed on, because the next
+-- window would order rows of the same time arbitrarily. A sum based on 2025-01-01 leaves the range of a float for
+-- times more than a thousand half-lives earlier, so time is cut into eras of 900 of the shortest half-life, each with
+-- a base of its own; interactions of an earlier era count in later eras too. With half-lives of a month, all times
+-- from 1951 on are one era.
 CREATE VIEW stage_steps
 AS WITH
     (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, half_life_s)))) FROM model_stages FINAL WHERE model = {model:String}) AS half_lives,
     (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, threshold)))) FROM model_stages FINAL WHERE model = {model:String}) AS thresholds,
+    assumeNotNull((SELECT toInt64(min(half_life_s) * 900000000) FROM model_stages FINAL WHERE model = {model:String})) AS era_us,
     toUnixTimestamp64Micro({now:DateTime64(6, 'UTC')}) AS now_us
 SELECT
     brand,
@@ -202,28 +267,30 @@ FROM
         customer,
         types,
         arrayJoin(arrayFilter(s -> s.2 != s.3, arrayConcat(
-            [(time_us, before, here, 0)],
+            if(time_us >= begin_us, [(time_us, before, here, 0)], []),
             arrayMap(
                 l -> (l, multiIf(l5 >= l, 5, l4 >= l, 4, l3 >= l, 3, l2 >= l, 2, 1), multiIf(l5 > l, 5, l4 > l, 4, l3 > l, 3, l2 > l, 2, l1 > l, 1, 0), 1),
-                arrayDistinct(arrayFilter(l -> l >= time_us AND l < until_us, [l1, l2, l3, l4, l5])))))) AS step
+                arrayDistinct(arrayFilter(l -> l >= greatest(time_us, begin_us) AND l < until_us, [l1, l2, l3, l4, l5])))))) AS step
     FROM
     (
         SELECT
             *,
-            lagInFrame(after, 1, 0) OVER (PARTITION BY brand, customer ORDER BY time_us ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
+            lagInFrame(after, 1, 0) OVER (PARTITION BY brand, customer, era ORDER BY time_us ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
         FROM
         (
             SELECT
                 brand,
                 customer,
+                era,
                 time_us,
                 types,
-                greatest(least(next_us, now_us), time_us) AS until_us,
-                if(e1 > 0, toInt64(1735689600000000 + floor(half_lives[1] * 1000000 * log2(e1 / (thresholds[1] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l1,
-                if(e2 > 0, toInt64(1735689600000000 + floor(half_lives[2] * 1000000 * log2(e2 / (thresholds[2] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l2,
-                if(e3 > 0, toInt64(1735689600000000 + floor(half_lives[3] * 1000000 * log2(e3 / (thresholds[3] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l3,
-                if(e4 > 0, toInt64(1735689600000000 + floor(half_lives[4] * 1000000 * log2(e4 / (thresholds[4] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l4,
-                if(e5 > 0, toInt64(1735689600000000 + floor(half_lives[5] * 1000000 * log2(e5 / (thresholds[5] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l5,
+                begin_us,
+                greatest(least(next_us, now_us, end_us), time_us) AS until_us,
+                if(e1 > 0, toInt64(base_us + floor(half_lives[1] * 1000000 * log2(e1 / (thresholds[1] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l1,
+                if(e2 > 0, toInt64(base_us + floor(half_lives[2] * 1000000 * log2(e2 / (thresholds[2] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l2,
+                if(e3 > 0, toInt64(base_us + floor(half_lives[3] * 1000000 * log2(e3 / (thresholds[3] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l3,
+                if(e4 > 0, toInt64(base_us + floor(half_lives[4] * 1000000 * log2(e4 / (thresholds[4] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l4,
+                if(e5 > 0, toInt64(base_us + floor(half_lives[5] * 1000000 * log2(e5 / (thresholds[5] * (1 - 1e-9))))), toInt64(-9223372036854775807)) AS l5,
                 multiIf(l5 >= time_us, 5, l4 >= time_us, 4, l3 >= time_us, 3, l2 >= time_us, 2, l1 >= time_us, 1, 0) AS here,
                 multiIf(l5 >= until_us, 5, l4 >= until_us, 4, l3 >= until_us, 3, l2 >= until_us, 2, l1 >= until_us, 1, 0) AS after
             FROM
@@ -231,9 +298,13 @@ FROM
                 SELECT
                     brand,
                     customer,
+                    era,
                     time_us,
-                    groupUniqArray(type) OVER (PARTITION BY brand, customer ORDER BY time_us RANGE BETWEEN CURRENT ROW AND CURRENT ROW) AS types,
-                    leadInFrame(time_us, 1, toInt64(9223372036854775807)) OVER (PARTITION BY brand, customer ORDER BY time_us ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS next_us,
+                    1735689600000000 + era * era_us AS base_us,
+                    base_us - era_us AS begin_us,
+                    if(era = 0, toInt64(9223372036854775807), base_us) AS end_us,
+                    groupUniqArray(type) OVER (PARTITION BY brand, customer, era ORDER BY time_us RANGE BETWEEN CURRENT ROW AND CURRENT ROW) AS types,
+                    leadInFrame(time_us, 1, toInt64(9223372036854775807)) OVER (PARTITION BY brand, customer, era ORDER BY time_us ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS next_us,
                     sumIf(grown, position = 1) OVER past AS e1,
                     sumIf(grown, position = 2) OVER past AS e2,
                     sumIf(grown, position = 3) OVER past AS e3,
@@ -247,21 +318,23 @@ FROM
                         toUnixTimestamp64Micro(v.time) AS time_us,
                         v.type AS type,
                         v.position AS position,
-                        v.grown AS grown
+                        arrayJoin(range(least(toInt64(floor((time_us - 1735689600000000) / era_us)) + 1, toInt64(0)), toInt64(1))) AS era,
+                        v.weight * exp2((time_us - 1735689600000000 - era * era_us) / (v.half_life_s * 1000000)) AS grown
                     FROM touch_evidence(model = {model:String}) AS v
                     INNER JOIN customers AS c ON c.handle = v.handle
                     WHERE v.time <= {until:DateTime64(6, 'UTC')}
                 )
-                WINDOW past AS (PARTITION BY brand, customer ORDER BY time_us RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+                WINDOW past AS (PARTITION BY brand, customer, era ORDER BY time_us RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
             )
+            WHERE next_us != time_us
         )
     )
     WHERE here != before OR after != here
 )
 COMMENT 'stage_steps(model = hash, until = time, now = time): each change of stage by that model, by interactions until then and by lapses before now';
 
--- All interactions count: one that is dated a little ahead counts from then on, as it does in the sums.
+-- A touch dated ahead counts from its own time on, as in standings.
 CREATE VIEW stage_history
 AS SELECT *
-FROM stage_steps(model = (SELECT model FROM model_in_force), until = '2299-12-31 00:00:00', now = (SELECT now64(6)))
+FROM stage_steps(model = (SELECT model FROM model_in_force), until = (SELECT now64(6)), now = (SELECT now64(6)))
 COMMENT 'The exact path of every customer in event time: each change of stage, by an interaction or by lapse';

@@ -1,18 +1,19 @@
--- What analysts ask. A customer is counted once per brand, however many handles it has, a touch once per
--- interaction. Customers are looked up at query time, so identity found late holds for all of history here too.
--- Views with arguments are called like functions: SELECT * FROM journeys_at(at = '2026-11-01 00:00:00').
+-- Views for analysts' questions. A customer counts once per brand, however many handles they have; a touch counts once
+-- per interaction. Every view looks up customers at query time, so a link of handles that is found late applies to all
+-- of history here too. Call a view with arguments like a function:
+--   SELECT * FROM journeys_at(at = '2026-11-01 00:00:00')
 
--- The path of stage_history for any model, as far as it was known at an instant: interactions up to `at`, and lapses
--- before it.
+-- The path of stage_history by any model, as far as it was known at an instant: from interactions up to `at`, and
+-- lapses before it.
 CREATE VIEW stage_history_under
 AS SELECT *
 FROM stage_steps(model = {model:String}, until = {at:DateTime64(6, 'UTC')}, now = {at:DateTime64(6, 'UTC')})
 COMMENT 'stage_history_under(model = hash, at = time): the path of every customer by that model, as known at that time';
 
--- Customers: one row per brand and customer with at least one interaction. Scores are NULL without evidence, never
--- 0.0. `since` is NULL for who never had a stage, and the lapse for who has none any more. A filter on brand or
--- customer reaches the evidence and the interactions below. Whoever needs no `since` and no `handles` reads standings:
--- the joins are made even when their columns are not read.
+-- One row per brand and customer with at least one interaction. A score without evidence is NULL, never 0.0. `since`
+-- is NULL for a customer who never had a stage, and the instant of the lapse for a customer who has none any more.
+-- ClickHouse pushes a filter on brand or customer down to the evidence and interactions. A query that needs neither
+-- `since` nor `handles` reads standings instead: the joins here run even when their columns are not read.
 CREATE VIEW journeys
 AS SELECT
     s.brand AS brand,
@@ -43,9 +44,10 @@ LEFT JOIN (SELECT customer, arraySort(groupArray(handle)) AS handles FROM custom
     ON k.customer = s.customer
 COMMENT 'Every customer of every brand: stage, scores now, since when, until when, what it did';
 
--- Customers, from interactions up to `at` alone, by any model: what a model that is tried would have said. As journeys,
--- without `since`. Channel and revenue are those of the model in force. Who has touches and no evidence has no stage;
--- who is known only by identity events is no customer. Handles are those known now: identity has no past.
+-- Customers by any model, from interactions up to `at` alone: what a model under trial would have said. The columns
+-- are those of journeys, without `since`. Channel and revenue are those of the model in force. A customer with touches
+-- and no evidence has no stage; somebody known only by identity events is no customer. Handles are those known now,
+-- since identity keeps no past.
 CREATE VIEW standing_under
 AS WITH
     (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, half_life_s)))) FROM model_stages FINAL WHERE model = {model:String}) AS half_lives,
@@ -61,8 +63,8 @@ SELECT
     e.affinity AS affinity,
     e.audience AS audience,
     e.advocacy AS advocacy,
-    if(position > 0, fromUnixTimestamp64Micro(toInt64(toUnixTimestamp64Micro({at:DateTime64(6, 'UTC')})
-        + floor(half_lives[position] * 1000000 * log2([e.attention, e.attraction, e.affinity, e.audience, e.advocacy][position] / (thresholds[position] * (1 - 1e-9))))), 'UTC'), NULL) AS lapses_at,
+    if(position > 0, fromUnixTimestamp64Micro(toInt64(least(toUnixTimestamp64Micro({at:DateTime64(6, 'UTC')})
+        + floor(half_lives[position] * 1000000 * log2([e.attention, e.attraction, e.affinity, e.audience, e.advocacy][position] / (thresholds[position] * (1 - 1e-9)))), toFloat64(10413791999000000))), 'UTC'), NULL) AS lapses_at,
     t.first_seen AS first_seen,
     t.last_seen AS last_seen,
     t.touches AS touches,
@@ -88,7 +90,7 @@ FROM
         countIf(channel = 'support') AS touches_support,
         countIf(channel = 'direct') AS touches_direct,
         countIf(channel = 'other') AS touches_other,
-        sumMapIf(map(currency, CAST(ifNull(revenue, 0), 'Decimal(38, 4)')), ifNull(revenue, 0) != 0) AS revenue
+        mapFilter((k, v) -> v != 0, sumMapIf(map(currency, CAST(ifNull(revenue, 0), 'Decimal(38, 4)')), ifNull(revenue, 0) != 0)) AS revenue
     FROM (SELECT brand, customer, time, channel, toString(currency) AS currency, revenue FROM touchpoints WHERE time <= {at:DateTime64(6, 'UTC')})
     GROUP BY brand, customer
 ) AS t
@@ -119,7 +121,7 @@ LEFT JOIN (SELECT customer, arraySort(groupArray(handle)) AS handles FROM custom
     ON k.customer = t.customer
 COMMENT 'standing_under(model = hash, at = time): every customer as that model would have it at that time';
 
--- Customers, as journeys would have shown them at `at` with the model that is in force now and the identity known now.
+-- Customers as journeys would have shown them at `at`, with the model in force now and the identity known now.
 CREATE VIEW journeys_at
 AS SELECT
     s.brand AS brand,
@@ -152,8 +154,8 @@ LEFT JOIN
 ) AS h ON h.brand = s.brand AND h.customer = s.customer
 COMMENT 'journeys_at(at = time): journeys as they were at that time, by the model in force now';
 
--- Customers now, each at its one stage. Every brand that has customers lists all six stages, with 0 where nobody
--- stands; the shares of a brand add up to 1.
+-- Customers now, each at one stage. Every brand that has customers lists all six stages, with 0 for a stage without
+-- customers; the shares of a brand add up to 1.
 CREATE VIEW stage_population
 AS SELECT
     brand,
@@ -170,8 +172,9 @@ FROM
 ARRAY JOIN numbers AS number, CAST(range(6), 'Array(UInt8)') AS place
 COMMENT 'How many customers stand at each stage now, per brand';
 
--- Touches: each one that follows another touch of the same customer and brand, by time, at the same time by event.
--- So a customer with n touches counts n - 1 times. Staying on a channel counts as well.
+-- Touches that follow another touch of the same customer and brand, in the order of time and, at the same time, of
+-- source and id. So a customer with n touches counts n - 1 times. Two touches in a row on the same channel count as
+-- well.
 CREATE VIEW channel_switches
 AS SELECT
     brand,
@@ -194,16 +197,16 @@ FROM
         toUnixTimestamp64Micro(time) - lagInFrame(toUnixTimestamp64Micro(time), 1, 0) OVER path AS gap_us,
         lagInFrame(channel, 1, '') OVER path AS from_channel
     FROM touchpoints
-    WINDOW path AS (PARTITION BY brand, customer ORDER BY time, event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    WINDOW path AS (PARTITION BY brand, customer ORDER BY time, source, id, event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
 WHERE from_channel != ''
 GROUP BY brand, from_channel, to_channel
 COMMENT 'From which channel customers go to which, and how long it takes them';
 
--- Purchases: each counts once, with the latest look before it by the same customer at the same product of the brand,
--- at most `window_days` earlier; of looks at the same time the one with the highest event. A look is a touch in a store
--- that names the product and carries no revenue, bought online is revenue above 0 in any channel but the store. Touches
--- that name no product count nowhere. `place` is the store of the look; empty when it named none.
+-- Each purchase counts once, with the customer's latest look at the same product of the brand before it, at most
+-- `window_days` earlier; of looks at the same time, the last by source and id. A look is a touch in a store that names
+-- the product and carries no revenue. A purchase is a touch with revenue above 0 on any channel but the store. Touches
+-- that name no product do not count. `place` is the store of the look, empty when the look named none.
 CREATE VIEW showrooming
 AS SELECT
     brand,
@@ -231,7 +234,7 @@ FROM
     ) AS bought
     ASOF INNER JOIN
     (
-        SELECT brand, customer, product, time, argMax(place, event) AS place
+        SELECT brand, customer, product, time, argMax(place, (source, id, event)) AS place
         FROM touchpoints
         WHERE product != '' AND channel = 'store' AND ifNull(revenue, 0) = 0
         GROUP BY brand, customer, product, time
@@ -242,8 +245,9 @@ WHERE waited_us <= {window_days:UInt32} * 86400000000
 GROUP BY brand, place, product
 COMMENT 'showrooming(window_days = n): looked at in a store, bought online within n days';
 
--- Purchases: the reverse of showrooming. A look is a touch on the web, a social network, in a mail or with support that
--- names the product and carries no revenue, bought is revenue above 0 in a store. `place` is the store of the purchase.
+-- The reverse of showrooming. A look is a touch on the web, on a social network, in a mail or with support that names
+-- the product and carries no revenue. A purchase is a touch with revenue above 0 in a store. `place` is the store of
+-- the purchase.
 CREATE VIEW webrooming
 AS SELECT
     brand,
@@ -281,9 +285,10 @@ WHERE waited_us <= {window_days:UInt32} * 86400000000
 GROUP BY brand, place, product
 COMMENT 'webrooming(window_days = n): looked at online, bought in a store within n days';
 
--- Touches on content that nobody engaged with for `days` days, and that is at least that old. Engagement is a touch
--- of a type to which the model in force gives a positive weight for a stage above attention (whatever the conditions of
--- the rule), or one that brings revenue. Without any, last_engagement is NULL and all touches came since.
+-- Content that is at least `days` days old and that nobody engaged with for `days` days, with its touches. A touch
+-- engages when the model in force gives its type a positive weight for a stage above attention (whatever the
+-- conditions of the rule), or when it brings revenue. Without any engagement, last_engagement is NULL and
+-- touches_since_engagement counts all touches.
 CREATE VIEW zombies
 AS WITH
     (
@@ -328,8 +333,8 @@ FROM
 )
 COMMENT 'zombies(days = n): content without engagement for n days';
 
--- Customers who stand at the stage of the target now or at a higher one, and who have at least one touch on its channel,
--- or any at all where the channel is empty. Of a key the newest row of targets counts. A target of 0 is reached.
+-- Customers who are at the target's stage now, or at a higher one, and who have at least one touch on its channel; an
+-- empty channel stands for any. The newest row of targets counts for each key. A target of 0 is reached.
 CREATE VIEW target_progress
 AS SELECT
     t.brand AS brand,
@@ -360,8 +365,9 @@ LEFT JOIN
 GROUP BY t.brand, t.stage, t.channel, t.due
 COMMENT 'Targets, and how far each is reached now';
 
--- Touches of types that the model in force does not know: no rule names the type, exactly or as *.verb, and it is not
--- listed as neutral. Such touches are stored and counted, and give no evidence. Identity events are no touches.
+-- Touches of types that the model in force does not know: no rule names the type, exactly or as *.verb, and the model
+-- does not list it as neutral. Such touches are stored and counted, and give no evidence. Identity events are no
+-- touches.
 CREATE VIEW unmapped_types
 AS WITH
     (SELECT groupUniqArray(toString(type)) FROM model_weights FINAL WHERE model = (SELECT model FROM model_in_force)) AS known,

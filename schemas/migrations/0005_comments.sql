@@ -1,5 +1,5 @@
--- What each column of a view says. Views that take arguments have no columns until they are called; the comments above
--- them and on them say what they give. A view that is made anew loses these comments.
+-- Comments on the columns of views. A view that takes arguments has no columns until it is called; the comment above
+-- it and its own COMMENT describe its result. A view that is recreated loses these comments.
 
 ALTER TABLE model_in_force
     COMMENT COLUMN model      'Hash of the model',

@@ -1,7 +1,8 @@
--- Who may write for a partition. A worker that is given one enters the next generation, and every insert that it makes
--- keeps nothing once a newer generation is there: a former owner that was paused, or cut off, can add no rows any more.
--- Two workers may enter the same generation at once; of those, the one with the highest token owns the partition. A row
--- is one taking; ORDER BY finds the newest of a partition. Few rows, and none is ever changed.
+-- Which worker may write for a partition. A worker that is assigned a partition enters the next generation. Inserts of
+-- an older generation keep no rows once a newer one exists, so a former owner that was paused or cut off can add
+-- nothing any more. Two workers may enter the same generation at once; of those, the one with the highest token owns
+-- the partition. Each row records that a worker took a partition; ORDER BY finds the newest. The table has few rows,
+-- and none is ever changed.
 CREATE TABLE fences
 (
     topic      LowCardinality(String)           COMMENT 'Topic whose partition was taken',

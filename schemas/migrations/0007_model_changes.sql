@@ -1,7 +1,8 @@
--- How far a change of the A-Path model has come, where workers share the partitions. A change begins with one row of
--- state "begun"; then each partition's owner says "abandoned" (what an earlier change had prepared there is let go of)
--- and "prepared" (its part of history stands in evidence under the new model, and everything after the offset is
--- written under both). When all are prepared, one row in models puts it in force. Few rows; ORDER BY finds a change.
+-- Progress of a change of the A-Path model, where workers share the partitions. A change begins with one row of state
+-- "begun". Then the owner of each partition writes "abandoned" (it has discarded what an earlier change had prepared
+-- there) and "prepared" (evidence has the partition's history under the new model too, and everything after the offset
+-- is written under both models). When all partitions are prepared, one row in models puts the new model in force. The
+-- table has few rows; ORDER BY finds a change.
 CREATE TABLE model_changes
 (
     change      String                           COMMENT 'Names the change; of those begun, the highest sequence counts',

@@ -1,5 +1,6 @@
--- Who may write over HTTP, and what: one row for each state of a key. Repeats are harmless: of the rows with one digest
--- the highest version holds, which ReplacingMergeTree keeps and readers choose. Few rows; ORDER BY is what is looked up.
+-- Who may write over HTTP, and what: one row for each state of a key. Repeated rows are harmless: of the rows with one
+-- digest the highest version holds, which ReplacingMergeTree keeps and readers choose. The table has few rows and is
+-- looked up by digest.
 CREATE TABLE write_keys
 (
     digest     String                COMMENT 'SHA-256 of the secret, in hex; the secret is kept nowhere',

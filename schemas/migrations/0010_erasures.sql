@@ -1,6 +1,7 @@
--- What was taken out of the tables, by people: customers that were forgotten, dead letters that were dropped. The books
--- hold with them: stored = interactions + events here, refused = dead_letters + dead_letters here. A row is written
--- before anything is deleted, once; it names nobody. Few rows; ORDER BY reads them as they came.
+-- What people removed from the tables: customers who were forgotten, dead letters that were dropped. Reconciliation
+-- includes these rows: stored = interactions + events here, refused = dead_letters + dead_letters here. Each row is
+-- written once, before anything is deleted, and names nobody. The table has few rows; ORDER BY reads them in the order
+-- of time.
 CREATE TABLE erasures
 (
     receipt      String                      COMMENT 'Random; names the erasure',
@@ -17,8 +18,9 @@ CREATE TABLE erasures
 ENGINE = MergeTree ORDER BY (at, receipt)
 COMMENT 'Receipts of what was erased';
 
--- The handles of an erasure that is under way: it is finished from here, whoever was killed meanwhile. They are deleted
--- with it. Statements that erase read them here, so that no log of statements names anybody.
+-- The handles of an erasure that is under way. An erasure whose process was killed is finished from these rows, and
+-- they are deleted with it. Statements that erase read the handles from here, so that no log of statements names
+-- anybody.
 CREATE TABLE erasing
 (
     receipt      String                      COMMENT 'Names the erasure',
@@ -30,8 +32,9 @@ CREATE TABLE erasing
 ENGINE = MergeTree ORDER BY (receipt, handle)
 COMMENT 'Erasures under way; empty otherwise';
 
--- How far an erasure has come where workers share the partitions: each partition's owner says from where it leaves the
--- handles out ("forget"), and from where it takes them again, as those of somebody new ("forgotten"). Few rows.
+-- Progress of an erasure where workers share the partitions. The owner of each partition writes the offset from which
+-- it leaves the handles out ("forget"), and the offset from which it accepts them again, as handles of somebody new
+-- ("forgotten"). The table has few rows.
 CREATE TABLE erasure_steps
 (
     receipt      String                      COMMENT 'Names the erasure',

@@ -1,4 +1,5 @@
--- Dead letters that are being deleted: they go by this list, wherever a command is killed. Empty otherwise.
+-- Dead letters that are being deleted. A command that is killed while it deletes is finished from this list; the list
+-- is empty otherwise.
 CREATE TABLE dead_letter_drops
 (
     receipt          String                     COMMENT 'Names the erasure in erasures',

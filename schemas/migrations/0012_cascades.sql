@@ -1,29 +1,34 @@
--- Word of mouth: who brought whom, from `cause` of the interactions alone. These are views, not tables: a tree is a
--- function of the set of interactions, so that order, repeats, late causes, erasures and identity found late need no
--- care, and nothing can drift. Only events that name a cause, and those that are named, are followed up.
+-- Word of mouth: who brought whom, from the column `cause` of interactions alone. These are views, not tables. A tree
+-- is a function of the set of interactions, so order, repeats, late causes, erasures and identity found late need no
+-- code of their own, and nothing can drift. The views follow only events that name a cause, and events that are named
+-- as one.
 --
--- An event's cause is looked for within its brand: the id of an event, else the property `share_code` of one. Where
--- several have it, the earliest counts. A link that its names and times do not bear out is kept, with its state, and
--- joins nothing. No cycle can be left by that: "older" is by (time, event), and an effect that is older than its cause,
--- for clocks differ, counts only where what brought the cause is older than the effect. Going up, each such step is
--- followed by one that more than makes up for it.
+-- The cause of an event is looked for within its brand: first among ids of events, then in the property `share_code`.
+-- Where several events match, the earliest counts; at the same time, the first by source and id. Order never depends
+-- on a hash of them, since another handle key would change the hash. A link that its names and times do not support is
+-- kept with its state, and joins nothing.
+--
+-- No cycle remains. An effect joins a cause that is older or of the same time. Clocks differ, so an effect may be
+-- older than its cause; such a link counts only where the event that brought the cause is no younger than the effect.
+-- So the way up through the causes never leads to a later time, and a cycle can only consist of events of the same
+-- time; the first of those, by source and id, starts the cascade.
 
--- What causes name, and what brought that in turn. The ids alone are a smaller set to look through than those by brand,
--- and leave little for it.
+-- Events that others name as their cause, each with the cause that it names itself. The condition on ids alone comes
+-- first: its set is smaller than that of (brand, id), and it leaves few rows to the second condition.
 CREATE VIEW cascade_causes
-AS SELECT brand, named, found.1 AS event, found.2 AS time, found.3 AS cause, found.4 AS handle
+AS SELECT brand, named, found.1 AS event, found.2 AS time, found.3 AS cause, found.4 AS handle, found.5 AS source, found.6 AS id
 FROM
 (
-    SELECT brand, named, argMin((event, time, cause, handle), (is_code, time, event)) AS found
+    SELECT brand, named, argMin((event, time, cause, handle, source, id), (is_code, time, source, id, event)) AS found
     FROM
     (
-        SELECT brand, id AS named, 0 AS is_code, event, time, cause, handle
+        SELECT brand, id AS named, 0 AS is_code, event, time, cause, handle, toString(source) AS source, id
         FROM interactions
         WHERE id IN (SELECT cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.'))
             AND (brand, id) IN (SELECT brand, cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.'))
             AND NOT startsWith(type, 'identity.')
         UNION ALL
-        SELECT brand, JSONExtractString(properties, 'share_code') AS named, 1 AS is_code, event, time, cause, handle
+        SELECT brand, JSONExtractString(properties, 'share_code') AS named, 1 AS is_code, event, time, cause, handle, toString(source) AS source, id
         FROM interactions
         WHERE position(properties, 'share_code') > 0 AND named != '' AND NOT startsWith(type, 'identity.')
     )
@@ -31,64 +36,112 @@ FROM
 )
 COMMENT 'Events that are named as a cause, by id or share code';
 
--- `lead_us` is by how much the effect is older than its cause; up to 5 minutes are put down to clocks. A cause that
--- nobody has sent is a node too, so that those it brought stand together: its key is a hash of brand and name.
--- Every event tells what brought it at its own key, and asks at that of its cause what brought that: a grouping in the
--- place of a second join, since a view that is named twice is also read twice.
+-- `lead_us` is by how much the effect is older than its cause; up to 5 minutes are attributed to clocks. A cause that
+-- was never received is a node too, so that the events it brought stay together; its key is a hash of brand and name.
+-- Every event writes two rows: one at its own key that tells what brought it, and one at the key of its cause that
+-- asks what brought the cause. GROUP BY then answers, in place of a second join: ClickHouse reads a view twice when a
+-- query names it twice.
+-- Chains of events of the same time are walked in rounds that double the distance, as in cascade_spine. An event whose
+-- walk returns to the event itself, and meets none that precedes it by source and id, is the first of a cycle.
 CREATE VIEW cascade_edges
-AS SELECT
-    brand,
-    edge.1 AS event,
-    edge.2 AS time,
-    edge.3 AS type,
-    edge.4 AS handle,
-    edge.5 AS cause,
-    if(edge.6 = 0, reinterpretAsUInt128(MD5(concat(brand, '\0', cause))), edge.6) AS parent,
-    edge.8 AS parent_handle,
-    edge.7 - toUnixTimestamp64Micro(time) AS lead_us,
-    above.2 - edge.7 AS cause_lead_us,
-    multiIf(
-        edge.6 = 0, 'missing',
-        edge.6 = event, 'self',
-        lead_us > 300000000, 'early',
-        (edge.7, edge.6) < (toUnixTimestamp64Micro(time), event), 'joined',
-        above.1 = 0 OR above.1 = edge.6 OR cause_lead_us > 300000000 OR (above.2, above.1) < (toUnixTimestamp64Micro(time), event), 'joined',
-        'disordered') AS state,
-    CAST(state IN ('joined', 'missing'), 'Bool') AS counts
-FROM
+AS WITH RECURSIVE walked AS
 (
     SELECT
         brand,
-        told.1 AS at,
-        groupArrayIf((event, time, type, handle, cause, cause_event, cause_us, cause_handle), told.2) AS edges,
-        anyIf((cause_event, cause_us), NOT told.2) AS above
+        edge.1 AS event,
+        toUnixTimestamp64Micro(edge.2) AS time_us,
+        if(edge.6 = 0, reinterpretAsUInt128(MD5(concat(brand, '\0', edge.5))), edge.6) AS parent,
+        edge.7 - time_us AS lead_us,
+        above.2 - edge.7 AS cause_lead_us,
+        multiIf(
+            edge.6 = 0, 'missing',
+            edge.6 = edge.1, 'self',
+            lead_us > 300000000, 'early',
+            lead_us <= 0, 'joined',
+            above.1 = 0 OR above.1 = edge.6 OR cause_lead_us > 300000000 OR above.2 <= time_us, 'joined',
+            'disordered') AS state,
+        multiIf(
+            state != 'joined', (toUInt128(0), '', ''),
+            lead_us = 0, (edge.6, edge.9, edge.10),
+            lead_us > 0 AND above.1 != 0 AND above.1 != edge.6 AND above.2 = time_us, (above.1, above.3, above.4),
+            (toUInt128(0), '', '')) AS beside,
+        [(edge.2, toString(edge.3), edge.4, edge.5, parent, edge.8, lead_us, cause_lead_us, state, edge.11, edge.12)] AS told,
+        beside.1 AS apex,
+        (beside.2, beside.3, beside.1) AS first,
+        toUInt8(0) AS round,
+        toUInt8(apex != 0) AS is_open
     FROM
     (
         SELECT
-            e.brand AS brand,
-            e.event AS event,
-            e.time AS time,
-            e.type AS type,
-            e.handle AS handle,
-            e.cause AS cause,
-            c.event AS cause_event,
-            toUnixTimestamp64Micro(c.time) AS cause_us,
-            c.handle AS cause_handle,
-            arrayJoin([(event, false), (if(cause_event = 0, event, cause_event), true)]) AS told
-        FROM (SELECT brand, event, time, type, handle, cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.')) AS e
-        LEFT JOIN (SELECT brand, named, event, time, handle FROM cascade_causes) AS c ON c.brand = e.brand AND c.named = e.cause
+            brand,
+            ask.1 AS at,
+            groupArrayIf((event, time, type, handle, cause, cause_event, cause_us, cause_handle, cause_source, cause_id, source, id), ask.2) AS edges,
+            anyIf((cause_event, cause_us, cause_source, cause_id), NOT ask.2) AS above
+        FROM
+        (
+            SELECT
+                e.brand AS brand,
+                e.event AS event,
+                e.time AS time,
+                e.type AS type,
+                e.handle AS handle,
+                e.cause AS cause,
+                e.source AS source,
+                e.id AS id,
+                c.event AS cause_event,
+                toUnixTimestamp64Micro(c.time) AS cause_us,
+                c.handle AS cause_handle,
+                c.source AS cause_source,
+                c.id AS cause_id,
+                arrayJoin([(event, false), (if(cause_event = 0, event, cause_event), true)]) AS ask
+            FROM (SELECT brand, event, time, type, handle, cause, toString(source) AS source, id FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.')) AS e
+            LEFT JOIN (SELECT brand, named, event, time, handle, source, id FROM cascade_causes) AS c ON c.brand = e.brand AND c.named = e.cause
+        )
+        GROUP BY brand, at
     )
-    GROUP BY brand, at
+    ARRAY JOIN edges AS edge
+    UNION ALL
+    SELECT
+        brand, ask.1, toInt64(0), toUInt128(0), toInt64(0), toInt64(0), '', (toUInt128(0), '', ''),
+        CAST([], 'Array(Tuple(DateTime64(6, \'UTC\'), String, UInt64, String, UInt128, UInt64, Int64, Int64, String, String, String))'),
+        further, if(ask.2 < first_there, ask.2, first_there), toUInt8(ask.3 + 1), toUInt8(bitShiftLeft(toUInt64(1), ask.3 + 1) < count() OVER ())
+    FROM
+    (
+        SELECT brand, tell.1 AS at, groupArrayIf((tell.2, first, round), tell.2 != 0) AS asked, anyIf(apex, tell.2 = 0) AS further, anyIf(first, tell.2 = 0) AS first_there
+        FROM (SELECT brand, apex, first, round, arrayJoin([(event, toUInt128(0)), (apex, event)]) AS tell FROM walked WHERE is_open AND round < 24)
+        GROUP BY brand, at
+    )
+    ARRAY JOIN asked AS ask
+    WHERE further != 0
 )
-ARRAY JOIN edges AS edge
+SELECT
+    brand,
+    event,
+    edge.1 AS time,
+    edge.2 AS type,
+    edge.3 AS handle,
+    edge.4 AS cause,
+    edge.5 AS parent,
+    edge.6 AS parent_handle,
+    edge.7 AS lead_us,
+    edge.8 AS cause_lead_us,
+    if(last = (edge.10, edge.11, event), 'disordered', edge.9) AS state,
+    CAST(state IN ('joined', 'missing'), 'Bool') AS counts
+FROM
+(
+    SELECT brand, event, argMin(told, round)[1] AS edge, argMax(first, round) AS last
+    FROM walked
+    GROUP BY brand, event
+)
 COMMENT 'Every interaction that names a cause, and whether that holds: joined, missing, self, early or disordered';
 
--- Each round doubles how far every node has looked up, so that 17 rounds find the root of a chain of 131,072; of a
--- longer one, the ancestor that many generations up; a round that finds nothing new is the last. Only nodes that brought
--- something are walked, and only in memory: interactions are read for the first round alone. In a round every node tells
--- at its own key how far it has looked, and asks that at the key of its apex: a join of the rounds with themselves would
--- have ClickHouse 26 work out the first round once for each side. A view of its own, with the recursion read once: it
--- answers wrongly where a view reads it in two branches of a UNION.
+-- Each round doubles how far every node has looked up, so 17 rounds find the root of a chain of 131,072 events; for a
+-- longer chain, the result is the ancestor that many generations up. A round that finds nothing new is the last. Only
+-- nodes that brought something are walked, and only in memory: interactions are read for the first round alone. In
+-- each round every node writes two rows: one at its own key, with how far it has looked, and one at the key of its
+-- apex (the highest ancestor found so far), which asks how far that has looked. If the rounds were joined with
+-- themselves, ClickHouse 26 would compute the first round once for each side. The recursion is a view of its own and
+-- is read once: ClickHouse gives wrong results where a view reads a recursion in two branches of a UNION.
 CREATE VIEW cascade_spine
 AS WITH RECURSIVE climbed AS
 (
@@ -137,7 +190,8 @@ FROM
 ARRAY JOIN places AS place
 COMMENT 'Every event of every cascade, with its root and generation; the root is generation 0';
 
--- Everything that belongs to a cascade, with who did it. The start of a cascade whose cause nobody has sent has no row.
+-- Every touch that belongs to a cascade, with its customer. The start of a cascade has no row when its event was never
+-- received.
 CREATE VIEW cascade_touches
 AS SELECT
     n.brand AS brand,
@@ -160,8 +214,8 @@ FROM touchpoints AS t
 INNER JOIN cascade_nodes AS n ON n.event = t.event
 COMMENT 'Touches of every cascade with generation and customer: start here for a tree';
 
--- A customer is reached by the first touch after the start, and counted in that touch's generation alone. Whoever
--- started the cascade is not reached by it.
+-- A cascade reaches a customer with their first touch after the start, and the customer counts in the generation of
+-- that touch alone. The cascade does not reach the customer who started it.
 CREATE VIEW cascade_parts
 AS SELECT
     brand,
@@ -233,7 +287,7 @@ FROM
         arrayMax(mapValues(sumMapIf(map(p.generation, toUInt64(1)), NOT starts))) AS breadth,
         countIf(NOT starts) AS reached,
         countIf(NOT starts AND bought) AS converted,
-        sumMap(p.revenue) AS worth,
+        mapFilter((k, v) -> v != 0, sumMap(p.revenue)) AS worth,
         arraySort(arrayMap(at -> dateDiff('microsecond', assumeNotNull(started_at), at) / 1000000,
             if(started_at IS NULL, [], groupArrayIf(assumeNotNull(p.reached_at), NOT starts)))) AS waits_s
     FROM cascade_parts AS p
@@ -249,7 +303,7 @@ AS SELECT
     count() AS customers,
     countIf(bought) AS converted,
     converted / customers AS conversion,
-    sumMap(revenue) AS revenue,
+    mapFilter((k, v) -> v != 0, sumMap(revenue)) AS revenue,
     min(reached_at) AS first_at,
     quantileExactOrNull(dateDiff('microsecond', started_at, reached_at) / 1000000) AS median_reach_s
 FROM cascade_customers
@@ -257,8 +311,8 @@ WHERE NOT starts
 GROUP BY brand, root, generation
 COMMENT 'Customers of a cascade by the generation in which they were reached first: how many, how many bought, how soon';
 
--- Each round doubles the distance again, as in cascade_spine; 5 rounds reach 32 generations. That is as far as influence
--- is counted, so that a chain of n events gives 33 n pairs and not n * n.
+-- Each round doubles the distance, as in cascade_spine; 5 rounds reach 32 generations. Influence is counted no
+-- further, so that a chain of n events gives 33 n pairs and not n * n.
 CREATE VIEW cascade_ancestors
 AS WITH RECURSIVE climbed AS
 (
@@ -296,8 +350,8 @@ FROM climbed
 GROUP BY event, ancestor
 COMMENT 'Events that brought others, with everything that brought them, up to 32 generations back; itself at distance 0';
 
--- What followed from all that a customer did, within 32 generations, each touch once; what she did herself afterwards
--- is not her influence.
+-- What followed from all that a customer did, within 32 generations; each touch counts once. The customer's own later
+-- touches do not count as their influence.
 CREATE VIEW influencers
 AS SELECT
     brand,
@@ -353,10 +407,12 @@ COMMENT 'Customers by what followed from what they did, not by followers: whom t
 ALTER TABLE cascade_causes
     COMMENT COLUMN brand 'Brand',
     COMMENT COLUMN named 'What names it: an id, or a share code',
-    COMMENT COLUMN event 'Key of the event that has it; of several the earliest',
+    COMMENT COLUMN event 'Key of the event that has it; of several the earliest, by source and id at one time',
     COMMENT COLUMN time  'When that event happened',
     COMMENT COLUMN cause 'What it names as its own cause; empty without one',
-    COMMENT COLUMN handle 'Primary handle of that event';
+    COMMENT COLUMN handle 'Primary handle of that event',
+    COMMENT COLUMN source 'Producer of that event',
+    COMMENT COLUMN id     'Id that the producer gave to it';
 
 ALTER TABLE cascade_edges
     COMMENT COLUMN brand         'Brand',
@@ -369,7 +425,7 @@ ALTER TABLE cascade_edges
     COMMENT COLUMN parent_handle 'Primary handle of that event; 0 where nobody has sent one',
     COMMENT COLUMN lead_us       'Microseconds by which it is older than its cause; negative as a rule',
     COMMENT COLUMN cause_lead_us 'The same of its cause and what that names',
-    COMMENT COLUMN state         'joined; missing (no such event so far); self; early (older than its cause by over 5 minutes, so forged or misdated); disordered (older by less, and so is the cause of its cause)',
+    COMMENT COLUMN state         'joined; missing (no such event so far); self; early (older than its cause by over 5 minutes, so forged or misdated); disordered (older by less, and so is the cause of its cause, or first of a cycle at one time)',
     COMMENT COLUMN counts        'Whether it is in a cascade: joined or missing';
 
 ALTER TABLE cascade_spine
@@ -408,27 +464,27 @@ ALTER TABLE cascade_parts
     COMMENT COLUMN brand      'Brand',
     COMMENT COLUMN root       'Key of the start of the cascade',
     COMMENT COLUMN customer   'Customer: the smallest handle id of those that are one person',
-    COMMENT COLUMN starts     'Whether the start is hers',
-    COMMENT COLUMN started    'When she started it; NULL where she did not',
-    COMMENT COLUMN generation 'Generation of her earliest touch after the start; 0 if there is none',
+    COMMENT COLUMN starts     'Whether the customer started it',
+    COMMENT COLUMN started    'When the customer started it; NULL where they did not',
+    COMMENT COLUMN generation 'Generation of the earliest touch of the customer after the start; 0 if there is none',
     COMMENT COLUMN reached_at 'Time of that touch; NULL if there is none',
-    COMMENT COLUMN touches    'Her touches in it, without the start',
+    COMMENT COLUMN touches    'Touches of the customer in it, without the start',
     COMMENT COLUMN bought     'Whether one of them brought revenue',
     COMMENT COLUMN revenue    'Revenue of those touches by currency, refunds taken off',
-    COMMENT COLUMN start      'Id, type and content of the start; empty where it is not hers',
-    COMMENT COLUMN cause      'What her touches of the first generation name as their cause; NULL without one',
-    COMMENT COLUMN deepest    'Latest generation that she has a touch in',
-    COMMENT COLUMN last_at    'Her latest touch in it';
+    COMMENT COLUMN start      'Id, type and content of the start; empty where somebody else started it',
+    COMMENT COLUMN cause      'What touches of the customer in the first generation name as their cause; NULL without one',
+    COMMENT COLUMN deepest    'Latest generation with a touch of the customer',
+    COMMENT COLUMN last_at    'Latest touch of the customer in it';
 
 ALTER TABLE cascade_customers
     COMMENT COLUMN brand      'Brand',
     COMMENT COLUMN root       'Key of the start of the cascade',
     COMMENT COLUMN customer   'Customer: the smallest handle id of those that are one person',
-    COMMENT COLUMN starts     'Whether the start is hers; then she is not counted as reached',
-    COMMENT COLUMN generation 'Generation of her earliest touch after the start; 0 if there is none',
+    COMMENT COLUMN starts     'Whether the customer started it; then they are not counted as reached',
+    COMMENT COLUMN generation 'Generation of the earliest touch of the customer after the start; 0 if there is none',
     COMMENT COLUMN reached_at 'Time of that touch; NULL if there is none',
     COMMENT COLUMN started_at 'When the cascade started; NULL where nobody has sent the start',
-    COMMENT COLUMN touches    'Her touches in it, without the start',
+    COMMENT COLUMN touches    'Touches of the customer in it, without the start',
     COMMENT COLUMN bought     'Whether one of them brought revenue',
     COMMENT COLUMN revenue    'Revenue of those touches by currency, refunds taken off';
 
@@ -473,10 +529,10 @@ ALTER TABLE influencers
     COMMENT COLUMN brand     'Brand',
     COMMENT COLUMN customer  'Customer: the smallest handle id of those that are one person',
     COMMENT COLUMN rank      'Rank in the brand by customers brought, then by those of them who bought; ties share one',
-    COMMENT COLUMN causes    'What she did that brought others',
+    COMMENT COLUMN causes    'What the customer did that brought others',
     COMMENT COLUMN touches   'Touches of others that followed from it, within 32 generations',
     COMMENT COLUMN customers 'Other customers who had them',
-    COMMENT COLUMN direct    'Those of them whom she brought herself',
+    COMMENT COLUMN direct    'Those of them whom the customer brought directly',
     COMMENT COLUMN converted 'Those of them whose touches brought revenue',
     COMMENT COLUMN revenue   'Revenue of those touches by currency, refunds taken off',
     COMMENT COLUMN first_at  'Earliest of those touches',

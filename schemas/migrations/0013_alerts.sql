@@ -1,17 +1,19 @@
--- Alerts on spikes of advocacy, and what they are computed from.
+-- Alerts on spikes of advocacy, and the views and columns that they are computed from.
 
--- A second order of the few columns that a look at the last minutes needs, kept by ClickHouse with each part: it is exact
--- whenever `interactions` is, needs no watermark, and follows every deletion. Adds 3 % to an insert's time.
+-- A projection: a second order of the few columns that a query of the last minutes needs, which ClickHouse keeps with
+-- each part. It is exact whenever `interactions` is, needs no watermark, and follows every deletion. It adds 3 % to
+-- the time of an insert.
 ALTER TABLE interactions
     ADD PROJECTION IF NOT EXISTS by_time (SELECT time, brand, type, handle, place, product, content, rating, sentiment, amount ORDER BY time);
 
--- The advocacy touches of a period: interactions to which the model gives weight for the stage Advocacy. `direction` is
--- the sign of that weight, rules that match taken together. A touch that takes back another (social.unshare and the like)
--- is none, and neither is what it takes back: of the same handle, area and content, the latest before it that still
--- stands, so that a share, an Undo and a share again are one. The look-up of customers is kept to the handles at hand.
+-- The advocacy touches of a period: interactions to which the model gives weight for the stage Advocacy. `direction`
+-- is the sign of the weight of all matching rules together. A touch that takes back another (social.unshare and the
+-- like) does not count, and neither does the touch that it takes back: the latest one before it, of the same handle,
+-- area and content, that was not yet taken back. So a share, an Undo and a share again count as one. The look-up of
+-- customers is limited to the handles of the period.
 CREATE VIEW advocacy_touches
 AS WITH
-    (SELECT groupArray((type, weight, rating_min, rating_max, sentiment_min, sentiment_max, amount_min, amount_max)) FROM model_weights FINAL WHERE model = {model:String} AND stage = 'advocacy' AND weight != 0) AS rules,
+    (SELECT groupArray((type, weight, rating_min, rating_max, sentiment_min, sentiment_max, amount_min, amount_max, mood, negative_sentiment, negative_rating)) FROM model_weights FINAL WHERE model = {model:String} AND stage = 'advocacy' AND weight != 0) AS rules,
     arrayMap(r -> r.1, rules) AS patterns,
     arrayMap(_ -> 1, rules) AS yes,
     (SELECT channels FROM model_in_force) AS channel_of,
@@ -44,7 +46,8 @@ FROM
                 arrayFilter(r -> r.1 = toString(type) OR r.1 = concat('*.', verb), rules) AS of_type,
                 arraySum(r -> if((r.3 IS NULL OR rating >= r.3) AND (r.4 IS NULL OR rating <= r.4)
                     AND (r.5 IS NULL OR sentiment >= r.5) AND (r.6 IS NULL OR sentiment <= r.6)
-                    AND (r.7 IS NULL OR toFloat64(amount) >= r.7) AND (r.8 IS NULL OR toFloat64(amount) <= r.8), r.2, 0.), of_type) AS weighed
+                    AND (r.7 IS NULL OR toFloat64(amount) >= r.7) AND (r.8 IS NULL OR toFloat64(amount) <= r.8)
+                    AND (r.9 = '' OR (r.9 = 'negative') = (ifNull(sentiment <= r.10, false) OR ifNull(rating <= r.11, false))), r.2, 0.), of_type) AS weighed
             FROM interactions
             WHERE time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')} AND NOT startsWith(type, 'identity.')
                 AND (undoes OR transform(type, patterns, yes, 0) OR transform(concat('*.', verb), patterns, yes, 0))
@@ -61,9 +64,10 @@ INNER JOIN
 WHERE NOT t.undoes AND t.weighed != 0 AND (t.later IS NULL OR t.later >= t.standing)
 COMMENT 'advocacy_touches(model = hash, since = time, until = time): praise and attacks, each with its customer';
 
--- Distinct customers by minute, direction and scope. A customer counts in a minute when it was not heard in the hour
--- before (same brand, direction and scope): whoever posts fifty times in a row counts once. A function of the set of
--- touches, so repeats and order do not matter. Minutes of the first hour after `since` may count somebody twice.
+-- Distinct customers by minute, direction and scope. A customer counts in a minute when they had no touch in the hour
+-- before (same brand, direction and scope), so a customer who posts fifty times in a row counts once. The counts are a
+-- function of the set of touches, so repeats and order do not matter. The minutes of the first hour after `since` may
+-- count a customer twice.
 CREATE VIEW advocates_by_minute
 AS SELECT brand, direction, kind, value, minute, count() AS people
 FROM
@@ -72,7 +76,7 @@ FROM
         lagInFrame(toNullable(minute), 1) OVER (PARTITION BY brand, direction, kind, value, customer ORDER BY minute ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
     FROM
     (
-        SELECT DISTINCT brand, direction, scope.1 AS kind, scope.2 AS value, customer, toStartOfMinute(toDateTime(time, 'UTC')) AS minute
+        SELECT DISTINCT brand, direction, scope.1 AS kind, scope.2 AS value, customer, fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC') AS minute
         FROM
         (
             SELECT brand, direction, customer, time,
@@ -81,12 +85,12 @@ FROM
         )
     )
 )
-WHERE before IS NULL OR minute - before > 3600
+WHERE before IS NULL OR dateDiff('second', before, minute) > 3600
 GROUP BY brand, direction, kind, value, minute
 COMMENT 'advocates_by_minute(model = hash, since = time, until = time): distinct customers, heard anew in an hour';
 
--- Every change of every alert, once: the newest row of an alert is how it stands. ORDER BY keeps an alert together;
--- a change is written in one insert, whose outcome is read back where it is in doubt.
+-- Every change of every alert, once; the newest row of an alert is its current state. ORDER BY keeps the rows of an
+-- alert together. A change is written in one insert; when the outcome of the insert is in doubt, it is read back.
 CREATE TABLE alerts
 (
     alert        String                         COMMENT 'Id of the alert: one for an event in the world',
@@ -110,7 +114,7 @@ CREATE TABLE alerts
 ENGINE = MergeTree ORDER BY (alert, sequence)
 COMMENT 'Alerts, every change of each';
 
--- Written by people, through the commands: taken up by whoever watches.
+-- People write these rows through the commands; the process that watches applies them.
 CREATE TABLE alert_marks
 (
     mark      LowCardinality(String)            COMMENT 'ack (an alert is taken on) or silence (a scope sends nothing for a while)',
@@ -125,7 +129,7 @@ CREATE TABLE alert_marks
 ENGINE = ReplacingMergeTree ORDER BY (mark, alert, brand, direction, value, set_at)
 COMMENT 'Acknowledgements and silences';
 
--- How far each receiver is. The changes themselves are the outbox: what has no row here is still to be sent.
+-- Progress of each receiver. The table alerts is the outbox: a change that has no row here is still to be sent.
 CREATE TABLE alert_deliveries
 (
     receiver String                             COMMENT 'Name of the receiver in the file',
@@ -138,7 +142,8 @@ CREATE TABLE alert_deliveries
 ENGINE = ReplacingMergeTree(at) ORDER BY (receiver, sequence)
 COMMENT 'Which changes reached which receiver';
 
--- What rules have found: a figure is compared with that of a while before. The same one written again counts once.
+-- Figures that rules have found; a rule compares a figure with an earlier one. A figure that is written twice counts
+-- once.
 CREATE TABLE alert_figures
 (
     rule   LowCardinality(String)               COMMENT 'Name of the rule in the file',

@@ -1,6 +1,7 @@
--- Which key the handles of all tables are hashed with: told by its fingerprint, from which it cannot be found. While
--- tables are filled anew under a successor it is begun; it is ready when all are, and in force once they have taken the
--- place of the old ones. The newest row holds. Few rows; ORDER BY reads them as they came.
+-- Which key the handles of all tables are hashed with. The table names a key by its fingerprint, from which the key
+-- cannot be computed. A successor is "begun" while tables are filled again under it, "ready" when all are filled, and
+-- "in force" once they have replaced the old ones. The newest row holds. The table has few rows; ORDER BY reads them
+-- in the order of time.
 CREATE TABLE handle_keys
 (
     fingerprint String                       COMMENT 'Of the key with all its successors: the id that it makes of a handle nobody has',

@@ -1,28 +1,28 @@
--- What a figure counts, one by one: whoever reads a sum can list the customers behind it, for any period.
+-- The rows behind figures, one by one: a reader of a sum can list the customers behind it, for any period.
 
--- Touches: each with the one before it of the same customer and brand, as in channel_switches. The touch before may
--- be older than a period that is asked for. Paths are sorted one by one, in two thirds of the time that a window takes,
--- which sorts all of them at once.
+-- Each touch with the touch before it, of the same customer and brand, as in channel_switches. The touch before may be
+-- older than the period of a query. Each customer's path is sorted by itself, which takes two thirds of the time of a
+-- window function, since that sorts all paths at once.
 CREATE VIEW channel_steps
 AS SELECT
     brand,
     customer,
     step.2.1 AS time,
-    step.2.2 AS event,
-    step.1.3 AS from_channel,
-    step.2.3 AS to_channel,
-    step.2.4 AS place,
+    step.2.4 AS event,
+    step.1.5 AS from_channel,
+    step.2.5 AS to_channel,
+    step.2.6 AS place,
     (toUnixTimestamp64Micro(step.2.1) - toUnixTimestamp64Micro(step.1.1)) / 1000000 AS gap_s
 FROM
 (
-    SELECT brand, customer, arraySort(groupArray((time, event, channel, place))) AS path
+    SELECT brand, customer, arraySort(groupArray((time, source, id, event, channel, place))) AS path
     FROM touchpoints
     GROUP BY brand, customer
 )
 ARRAY JOIN arrayZip(arrayPopBack(path), arrayPopFront(path)) AS step
 COMMENT 'Every touch that follows another of the same customer, with the channel of both';
 
--- Purchases: those that showrooming and webrooming count, by the same rules, each with its customer and its look.
+-- The purchases that showrooming and webrooming count, by the same rules, each with its customer and its look.
 CREATE VIEW looked_then_bought
 AS SELECT
     bought.brand AS brand,
@@ -43,7 +43,7 @@ FROM
 ) AS bought
 ASOF INNER JOIN
 (
-    SELECT brand, customer, product, time, if(channel = 'store', 1, 2) AS way, argMax(place, event) AS place
+    SELECT brand, customer, product, time, if(channel = 'store', 1, 2) AS way, argMax(place, (source, id, event)) AS place
     FROM touchpoints
     WHERE product != '' AND channel IN ('store', 'web', 'social', 'direct', 'support') AND ifNull(revenue, 0) = 0
     GROUP BY brand, customer, product, time, way
@@ -52,8 +52,8 @@ ON seen.brand = bought.brand AND seen.customer = bought.customer AND seen.produc
 WHERE toUnixTimestamp64Micro(bought.time) - toUnixTimestamp64Micro(seen.time) <= {window_days:UInt32} * 86400000000
 COMMENT 'looked_then_bought(window_days = n): purchases within n days of a look at the product on the other side of the counter';
 
--- Touches: those on content, with whether they engage, as zombies has it: a type to which the model in force gives a
--- positive weight for a stage above attention, or one that brings revenue.
+-- Touches on content, and whether each engages, as in zombies: the model in force gives its type a positive weight for
+-- a stage above attention, or it brings revenue.
 CREATE VIEW content_touches
 AS WITH
     (

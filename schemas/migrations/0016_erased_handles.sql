@@ -1,6 +1,6 @@
--- Handles that were erased, by a hash of their id, so that an event of theirs that happened before and is sent again does
--- not bring their history back. Nobody can be found from it without the key of handles. Read whole; rows say the same
--- when they are written twice.
+-- The suppression list: handles that were erased, as a hash of their id. An event that happened before the erasure and
+-- is sent again is not stored, so that it does not bring the history back. Nobody can be found from this table without
+-- the handle key. The table is read whole; writing a row twice changes nothing.
 CREATE TABLE erased_handles
 (
     tombstone UInt64                         COMMENT 'BLAKE2b of the id of the handle',

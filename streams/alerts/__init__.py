@@ -1,1 +1,1 @@
-"""Alerts from stored interactions: counts by SQL, one watcher, a table of changes, and delivery to receivers."""
+"""Raises alerts from stored interactions: counts by SQL, one watcher, a table of changes, delivery to receivers."""

@@ -1,4 +1,4 @@
-"""The tables alerts, alert_marks and alert_deliveries: every change once, in order."""
+"""Reads and writes the tables alerts, alert_marks and alert_deliveries: every change once, in order."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from journey.alerts import Alert, Change, Figure, Scope
-from streams.alerts.signal import Asked, Watched
+from streams.alerts.counts import Queryable, Watched
 
-__all__ = ["Delivered", "Insert", "Ledger", "Mark", "Told"]
+__all__ = ["AlertMark", "Delivered", "Heard", "Insert", "Ledger", "StoredChange"]
 
 Insert = Callable[[str, pa.Table], None]
 _WHEN = pa.timestamp("us", "UTC")
@@ -22,8 +22,8 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A change as it is stored: `sequence` orders all changes, `reason` is what the message says."""
+class StoredChange:
+    """A change as it is stored: `sequence` orders all changes, `reason` is the content of the message."""
 
     sequence: int
     change: Change
@@ -32,8 +32,8 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """What somebody said: ack of an alert, or silence of a scope until an instant; empty is any."""
+class AlertMark:
+    """A mark that somebody set: ack of an alert, or silence of a scope until an instant; empty is any."""
 
     mark: str
     by: str
@@ -45,7 +45,7 @@ class Mark:
     until_us: int = 0
 
     def silences(self, alert: Alert, now_us: int) -> bool:
-        """Tell whether this keeps an alert from receivers now."""
+        """Return whether this mark keeps an alert from receivers now."""
         return (
             self.mark == "silence"
             and now_us < self.until_us
@@ -57,7 +57,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of a change at a receiver: delivered, refused or expired."""
+    """The outcome of a change at a receiver: delivered, refused or expired."""
 
     receiver: str
     sequence: int
@@ -67,33 +67,54 @@ class Delivered:
     at_us: int
 
 
-class Ledger:
-    """Reads with `store`, writes with `insert`, which adds one atomic block or raises StoreError."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The state of an alert in the last change that was sent to receivers."""
 
-    def __init__(self, store: Asked, insert: Insert) -> None:
+    open: bool
+    severity: str
+
+
+class Ledger:
+    """The tables of alerts: reads with `store`, writes with `insert`, which adds one atomic block or raises StoreError."""
+
+    def __init__(self, store: Queryable, insert: Insert) -> None:
         self._store, self._insert = store, insert
+
+    def brands(self) -> list[str]:
+        """Return the brands that have touches, or alerts."""
+        sql = "SELECT DISTINCT toString(brand) AS name FROM (SELECT brand FROM minute_counts UNION ALL SELECT brand FROM alerts) WHERE name != '' ORDER BY name"
+        return [str(row[0]) for row in self._store.query(sql, {})]
 
     def last_sequence(self) -> int:
         """Return the number of the latest change, 0 without any."""
         return int(self._store.query("SELECT max(sequence) FROM alerts", {})[0][0])
 
-    def changes(self, after: int = 0, *, most: int = 10_000) -> list[Told]:
+    def changes(self, after: int = 0, *, most: int = 10_000) -> list[StoredChange]:
         """Return changes after a number, in order, at most `most`."""
         sql = f"SELECT {_COLUMNS} FROM alerts WHERE sequence > {{after:UInt64}} ORDER BY sequence LIMIT {{most:UInt32}}"
-        return [_told(row) for row in self._store.query(sql, {"after": after, "most": most})]
+        return [_stored_change(row) for row in self._store.query(sql, {"after": after, "most": most})]
 
-    def newest(self, alert: str = "") -> list[Told]:
+    def newest(self, alert: str = "") -> list[StoredChange]:
         """Return the latest change of every alert, or of those whose id begins so, by sequence; of spikes and rules."""
         sql = (
             f"SELECT {_COLUMNS} FROM alerts WHERE startsWith(alert, {{alert:String}})"
             " ORDER BY sequence DESC LIMIT 1 BY alert"
         )
-        return [_told(row) for row in reversed(self._store.query(sql, {"alert": alert}))]
+        return [_stored_change(row) for row in reversed(self._store.query(sql, {"alert": alert}))]
 
-    def history(self, alert: str) -> list[Told]:
+    def heard(self) -> dict[str, Heard]:
+        """Return, for each alert of which receivers ever got a change, its state in the last one."""
+        rows = self._store.query(
+            "SELECT alert, argMax(state, sequence), argMax(severity, sequence) FROM alerts WHERE NOT silenced GROUP BY alert",
+            {},
+        )
+        return {str(alert): Heard(state == "open", str(severity)) for alert, state, severity in rows}
+
+    def history(self, alert: str) -> list[StoredChange]:
         """Return every change of one alert."""
         sql = f"SELECT {_COLUMNS} FROM alerts WHERE alert = {{alert:String}} ORDER BY sequence"
-        return [_told(row) for row in self._store.query(sql, {"alert": alert})]
+        return [_stored_change(row) for row in self._store.query(sql, {"alert": alert})]
 
     def latest(self) -> dict[Watched, Alert]:
         """Return the latest alert of each brand and direction; none of rules."""
@@ -126,7 +147,7 @@ class Ledger:
         if rows:
             self._write("alert_figures", rows, when=("at",))
 
-    def add(self, told: Told) -> None:
+    def add(self, told: StoredChange) -> None:
         """Write one change."""
         alert = told.change.alert
         row: dict[str, Any] = {
@@ -139,18 +160,18 @@ class Ledger:
         }  # fmt: skip
         self._write("alerts", [row], when=("at", "since", "last_hot"), wide=("sequence",))
 
-    def marks(self, since_us: int = 0) -> list[Mark]:
-        """Return what was said since an instant, and silences that last longer, in order."""
+    def marks(self, since_us: int = 0) -> list[AlertMark]:
+        """Return the marks that were set since an instant, and silences that last longer, in order."""
         rows = self._store.query(
             "SELECT mark, by, toUnixTimestamp64Micro(set_at), alert, brand, direction, value, toUnixTimestamp64Micro(until) FROM alert_marks FINAL"
             " WHERE toUnixTimestamp64Micro(set_at) >= {since:Int64} OR toUnixTimestamp64Micro(until) >= {since:Int64}"
             " ORDER BY set_at",
             {"since": since_us},
         )
-        return [Mark(*row) for row in rows]
+        return [AlertMark(*row) for row in rows]
 
-    def mark(self, mark: Mark) -> None:
-        """Write what somebody said."""
+    def mark(self, mark: AlertMark) -> None:
+        """Write a mark."""
         row: dict[str, Any] = {
             "mark": mark.mark, "alert": mark.alert, "brand": mark.brand, "direction": mark.direction,
             "value": mark.value, "until": mark.until_us, "by": mark.by, "set_at": mark.set_us,
@@ -189,10 +210,10 @@ class Ledger:
         self._insert(table, made)
 
 
-def _told(row: Sequence[Any]) -> Told:
+def _stored_change(row: Sequence[Any]) -> StoredChange:
     (alert, sequence, what, at, brand, direction, kind, value, state, severity, since, last_hot, people, expected,
      acknowledged, silenced, reason) = row  # fmt: skip
-    return Told(
+    return StoredChange(
         int(sequence),
         Change(
             what,

@@ -1,4 +1,4 @@
-"""Why an alert was raised: who carries it, in figures and examples without personal values."""
+"""Explains why an alert was raised: who carries it, in figures and examples without personal values."""
 
 import logging
 from collections import Counter, defaultdict
@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from journey.alerts import MINUTE_US, Alert, BrandWatch
-from streams.alerts.signal import Signal
-from streams.chain import SCOPES, Touch, Window, leading, touches_of
+from streams.alerts.counts import Signal
+from streams.analysis.share_chain import SCOPES, AdvocacyTouch, Window, leading, touches_of
 from streams.clock import exact, from_us
-from streams.page.literal import literal
-from streams.store import ClickHouse, QueryError
+from streams.store.clickhouse import ClickHouse, QueryError
+from streams.store.sql import literal
 
-__all__ = ["reason"]
+__all__ = ["bare", "reason"]
 
 _SHOWN = 3
 _CURVE = 60  # minutes in the picture
 _CHAIN = 2  # people, of whom one brought the other
-_HURRIED_S, _PATIENT_S = 1, 10
+_HURRIED_S, _PATIENT_S, _MOST_S = 1, 2, 5  # other brands are not looked at meanwhile
 _ASKED, _MOST_ASKED = 2_000, 20_000  # people whose past is asked for: in one query, and in all
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ LEFT JOIN
 def reason(  # noqa: PLR0913 - keywords
     store: ClickHouse,
     signal: Signal,
-    watch: BrandWatch,
+    watch: BrandWatch | None,
     alert: Alert,
     now_us: int,
     *,
@@ -53,8 +53,13 @@ def reason(  # noqa: PLR0913 - keywords
 ) -> Mapping[str, Any]:
     """Return what the message says about an alert: plain JSON values, shares from 0 to 1, times as RFC 3339.
 
-    Who carries it is told of the latest 50,000 touches, what they did before of 20,000 people. The share chain is left out
-    where it is not known soon: in a second at most if `hurried`, else in ten.
+    Who carries it is counted in the latest 50,000 touches, what they did before of 20,000 people. The share chain is left out
+    where it is not known soon: in a second at most if `hurried`, else in two.
+
+    Raises
+    ------
+    QueryError
+        It takes longer than five seconds; `bare` is the reason then.
     """
     window = Window(
         alert.brand,
@@ -63,7 +68,7 @@ def reason(  # noqa: PLR0913 - keywords
         {} if alert.scope.kind == "brand" else {alert.scope.kind: alert.scope.value},
         1 if alert.direction == "for" else -1,
     )
-    touches = touches_of(store, window)
+    touches = touches_of(store, window, most_s=_MOST_S)
     new, before = _before(store, signal.model(), window, sorted({touch.customer for touch in touches}))
     return {
         "carried_by": _carried(touches),
@@ -71,18 +76,25 @@ def reason(  # noqa: PLR0913 - keywords
         "stages_before": before,
         "examples": _examples(touches),
         "cascade": _cascade(store, alert, window, touches, hurried=hurried),
+        **bare(watch, alert, now_us),
+    }
+
+
+def bare(watch: BrandWatch | None, alert: Alert, now_us: int) -> Mapping[str, Any]:
+    """Return of a reason what needs no query: the last hour as `watch` saw it, and the query that shows the rest."""
+    recent = [] if watch is None else watch.recent(alert.scope)[-_CURVE:]
+    return {
         "curve": [
-            [from_us(minute).isoformat(), people, round(expected, 2)]
-            for minute, people, expected in watch.recent(alert.scope)[-_CURVE:]
+            [from_us(minute).isoformat(), people, round(expected, 2)] for minute, people, expected in recent
         ],
         "sql": _link(alert, now_us),
     }
 
 
-def _carried(touches: Sequence[Touch]) -> list[dict[str, Any]]:
-    """Return, of each kind of scope, the one that most people have in common."""
+def _carried(touches: Sequence[AdvocacyTouch]) -> list[dict[str, Any]]:
+    """Return, of each kind of scope, and of what they say is the reason, the one that most people have in common."""
     found = []
-    for kind in SCOPES:
+    for kind in (*SCOPES, "reason"):
         people: dict[str, set[int]] = defaultdict(set)
         for touch in touches:
             if value := getattr(touch, kind):
@@ -93,9 +105,9 @@ def _carried(touches: Sequence[Touch]) -> list[dict[str, Any]]:
     return found
 
 
-def _examples(touches: Sequence[Touch]) -> list[dict[str, str]]:
+def _examples(touches: Sequence[AdvocacyTouch]) -> list[dict[str, str]]:
     """Return the latest touches of as many people."""
-    of_each: dict[int, Touch] = {}
+    of_each: dict[int, AdvocacyTouch] = {}
     for touch in touches:
         of_each.setdefault(touch.customer, touch)
         if len(of_each) == _SHOWN:
@@ -110,7 +122,7 @@ def _examples(touches: Sequence[Touch]) -> list[dict[str, str]]:
 def _before(
     store: ClickHouse, model: str, window: Window, people: Sequence[int]
 ) -> tuple[float | None, dict[str, int]]:
-    """Return the share of those who were not there before, and how many stood at each stage; none is told last."""
+    """Return the share of those who were not there before, and how many were at each stage; no stage comes last."""
     rows = [
         row
         for first in range(0, min(len(people), _MOST_ASKED), _ASKED)
@@ -122,6 +134,7 @@ def _before(
                 "brand": window.brand,
                 "model": model,
             },
+            {"max_execution_time": _MOST_S},
         )
     ]
     if not rows:
@@ -135,7 +148,7 @@ def _before(
 
 
 def _cascade(
-    store: ClickHouse, alert: Alert, window: Window, touches: Sequence[Touch], *, hurried: bool
+    store: ClickHouse, alert: Alert, window: Window, touches: Sequence[AdvocacyTouch], *, hurried: bool
 ) -> Mapping[str, Any] | None:
     """Return the share chain by which most of the people came, without the id of its start, which may name somebody."""
     try:

@@ -1,22 +1,23 @@
-"""What a watcher has seen and done, for whoever asks how it is: written by its thread, read by any."""
+"""Holds the watcher's counters and state, written by the watcher's thread and read by any for health and metrics."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from journey.alerts import Alert
-from streams.alerts.ledger import Told
+from streams.alerts.clocks import steady_s
+from streams.alerts.ledger import StoredChange
 from streams.clock import Clock
 
-__all__ = ["OUTCOMES", "STATES", "AlertState", "Lane"]
+__all__ = ["OUTCOMES", "STATES", "AlertState", "ReceiverState"]
 
 STATES = ("open", "acknowledged", "silenced")
 OUTCOMES = ("delivered", "refused", "expired")
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """How a receiver stands: attempts that failed, changes that wait, and for how long the first of them has."""
+class ReceiverState:
+    """The state of a receiver: attempts that failed, changes that wait, and for how long the first of them has."""
 
     receiver: str
     failed: int
@@ -26,14 +27,15 @@ class Lane:
 
 @dataclass(slots=True)
 class AlertState:
-    """Counters since the start; `open_now` is by brand, direction (or rule), severity and state of STATES.
+    """The counters since the start; `open_now` is by brand, direction (or rule), severity and state of STATES.
 
-    `progress_us` is when the last look ended well, at first the start; `error` is why there has been none since.
+    `progress_us` is when the last look ended well, at first the start, and `progress_s` the same by `steady`, seconds that
+    nobody sets; `error` is why there has been none since. `is_fed` says that all detectors have had their history since the start.
     """
 
     clock: Clock
     rules: Sequence[str] = ()
-    lanes: Callable[[], Iterable[Lane]] = lambda: ()
+    lanes: Callable[[], Iterable[ReceiverState]] = lambda: ()
     progress_us: int = 0
     look_s: float = 0.0
     looks: int = 0
@@ -42,18 +44,21 @@ class AlertState:
     changes: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     deliveries: Counter[tuple[str, str]] = field(default_factory=Counter)
     rule_errors: Counter[str] = field(default_factory=Counter)
+    steady: Callable[[], float] = steady_s
+    progress_s: float = 0.0
+    is_fed: bool = False
 
     def __post_init__(self) -> None:
         """Begin now."""
-        self.progress_us = self.clock()
+        self.progress_us, self.progress_s = self.clock(), self.steady()
 
     @property
     def blind_s(self) -> float:
         """For how long there has been no look."""
-        return max(0, self.clock() - self.progress_us) / 1e6
+        return max(0.0, self.steady() - self.progress_s)
 
     def looked(self, began_us: int, alerts: Iterable[tuple[Alert, bool]]) -> None:
-        """Note a look that ended well, and the alerts as they stand, each with whether it is silenced."""
+        """Note a look that ended well, and the current alerts, each with whether it is silenced."""
         # Those that are open no more stay, at 0, so that a fall is seen.
         standing = Counter(dict.fromkeys(self.open_now, 0))
         standing.update(
@@ -63,9 +68,10 @@ class AlertState:
         )
         self.open_now = standing
         self.progress_us, self.looks, self.error = self.clock(), self.looks + 1, ""
-        self.look_s = (self.progress_us - began_us) / 1e6
+        self.progress_s = self.steady()
+        self.look_s = max(0, self.progress_us - began_us) / 1e6
 
-    def told(self, told: Told) -> None:
+    def count(self, told: StoredChange) -> None:
         """Count a change."""
         alert = told.change.alert
         self.changes[alert.brand, alert.direction, told.change.what] += 1

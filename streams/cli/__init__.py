@@ -1,1 +1,1 @@
-"""The command line: `journey`. Names of commands and options are a public interface."""
+"""Defines the command line `journey`; the names of commands and options are a public interface."""

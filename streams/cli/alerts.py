@@ -1,36 +1,44 @@
-"""Commands on alerts: watch, list, show, ack, silence."""
+"""Defines the commands on alerts: watch, list, show, ack, silence, and the check and test of a file of receivers."""
 
 import getpass
 import logging
 import re
-import signal
-import threading
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from streams.alerts import answers
-from streams.alerts.answers import AlertError
+from streams import environment
+from streams.alerts import actions
+from streams.alerts.actions import AlertError
+from streams.alerts.config import parse, read
 from streams.alerts.ledger import Ledger
-from streams.alerts.opening import watching_of
-from streams.alerts.watching import Watching
-from streams.cli.options import Alerts, Data, Json, UsageError, opened, print_json, say, wide
-from streams.ports import StoreError
-from streams.server import Shell
-from streams.store import QueryError
-from streams.telemetry.alerts import WatcherTelemetry
+from streams.alerts.loop import AlertLoop
+from streams.alerts.setup import watching_of
+from streams.alerts.telemetry import WatcherTelemetry
+from streams.alerts.trial import TrialError, send_test
+from streams.beside.beside import Beside
+from streams.cli.options import Alerts, Data, Json, UsageError, opened, print_json, read_settings, say, wide
+from streams.clock import system_clock
+from streams.engine.shell import Shell
+from streams.process.degraded import Degraded
+from streams.process.shutdown import stopping
+from streams.store.clickhouse import QueryError
+from streams.store.port import StoreError
+from streams.text.printable import visible_line
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_STEP_S, _AWAY_S = 0.2, 5.0
+_STEP_S, _FEED_PAUSE_S, _AWAY_S = 0.2, 0.0, 5.0
 _log = logging.getLogger(__name__)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Of the alert, or how it begins")]
@@ -47,9 +55,10 @@ def list_alerts(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """List alerts as they stand, the newest first: open ones, or with --all every one."""
+    """List alerts in their current state, the newest first: open ones, or with --all every one."""
     with _ledger(data) as (ledger, _):
-        found = answers.listed(ledger, brand, resolved=all_of)
+        actions.check_brand(ledger, brand)
+        found = actions.listed(ledger, brand, resolved=all_of)
     if as_json:
         print_json(found)
         return
@@ -64,13 +73,15 @@ def list_alerts(
 def show(alert: Id, as_json: Json = False, data: Data = None) -> None:
     """Show one alert: its reason, and every change."""
     with _ledger(data) as (ledger, _):
-        found = answers.shown(ledger, alert)
+        found = actions.shown(ledger, alert)
     if as_json:
         print_json(found)
         return
     say(f"[bold]{escape(found['headline'])}[/]")
+    if found["acknowledged_by"]:
+        say(escape(f"  taken on by {found['acknowledged_by']}"))
     for change in found["changes"]:
-        say(escape(f"  {change['at']}  {change['change']:<12}  {change['people']:g}"))
+        say(escape(f"  {_minute(change['at'])}  {change['change']:<12}  {change['people']:g}"))
     for part in found["reason"].get("carried_by", ()):
         say(escape(f"  {part['kind']} {part['value']}: {part['people']}"))
     if sql := found["reason"].get("sql"):
@@ -79,9 +90,9 @@ def show(alert: Id, as_json: Json = False, data: Data = None) -> None:
 
 @app.command("ack")
 def ack(alert: Id, by: By = None, data: Data = None) -> None:
-    """Take an alert on; receivers are told by whoever watches."""
+    """Acknowledge an alert; the watcher notifies the receivers."""
     with _ledger(data) as (ledger, shell):
-        done = answers.ack(ledger, alert, by or getpass.getuser(), shell.clock())
+        done = actions.ack(ledger, alert, by or getpass.getuser(), shell.clock())
     say(escape(f"{done['alert']} is taken on by {done['acknowledged_by']}"))
 
 
@@ -101,7 +112,7 @@ def silence(  # noqa: PLR0913, PLR0917 - options
 ) -> None:
     """Send nothing for a while; alerts are stored all the same."""
     with _ledger(data) as (ledger, shell):
-        done = answers.silence(
+        done = actions.silence(
             ledger,
             by or getpass.getuser(),
             shell.clock(),
@@ -111,40 +122,111 @@ def silence(  # noqa: PLR0913, PLR0917 - options
             value=scope,
             rule=rule,
         )
-    say(escape(f"silent until {done['until']}"))
+    say(escape(f"silent until {_minute(done['until'])}; journey alerts unsilence ends it before"))
+
+
+@app.command("silences")
+def list_silences(as_json: Json = False, data: Data = None) -> None:
+    """List the silences that last now, each with its end and who set it."""
+    with _ledger(data) as (ledger, shell):
+        found = actions.silences(ledger, shell.clock())
+    if as_json:
+        print_json(found)
+        return
+    table = Table("until", "brand", "direction or rule", "scope", "by", box=None)
+    for one in found:
+        of = (one["brand"] or "every brand", one["direction"] or "all", one["value"] or "all")
+        table.add_row(*map(escape, (_minute(one["until"]), *of, one["by"])))
+    wide.print(table if found else "no silence lasts now")
+
+
+@app.command("unsilence")
+def unsilence(
+    brand: Of = "",
+    direction: Annotated[
+        str, typer.Option("--direction", metavar="D", help="Only for, or only against")
+    ] = "",
+    scope: Annotated[str, typer.Option("--scope", metavar="VALUE", help="Only of this scope")] = "",
+    rule: Annotated[str, typer.Option("--rule", metavar="NAME", help="Only of this rule")] = "",
+    data: Data = None,
+) -> None:
+    """End silences before their time: those that were set with these options, or all of them without any."""
+    with _ledger(data) as (ledger, shell):
+        done = actions.unsilence(
+            ledger, shell.clock(), brand=brand, direction=direction, value=scope, rule=rule
+        )
+    say(
+        f"{done} {'silence has' if done == 1 else 'silences have'} ended; receivers learn now what they do not know"
+    )
+
+
+@app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of receivers and rules")],
+) -> None:
+    """Name every mistake in a file of receivers and rules; exit 1 where there is one. No store is opened.
+
+    Queries of rules are tried when the watcher starts.
+    """
+    found, mistakes = parse(file, environment.text)
+    for mistake in mistakes:
+        print(visible_line(mistake), file=sys.stderr)
+    if mistakes:
+        raise typer.Exit(1)
+    say(f"{len(found.receivers)} receivers and {len(found.rules)} rules, no mistake")
+
+
+@app.command("test")
+def send_a_test(
+    receiver: Annotated[str, typer.Argument(metavar="RECEIVER", help="The name of a receiver in the file")],
+    alerts: Alerts = None,
+) -> None:
+    """Send one receiver a message that is marked as a test. No store is opened, and nothing is stored."""
+    settings = read_settings(alerts=alerts)
+    if settings.alerts is None:
+        raise UsageError("which file of receivers? --alerts FILE, or JOURNEY_ALERTS")
+    try:
+        kind = send_test(read(settings.alerts, environment.text), receiver, system_clock)
+    except TrialError as error:
+        raise UsageError(str(error)) from error
+    say(f"{receiver} ({kind}) has taken the test")
 
 
 @app.command("watch")
 def watch(alerts: Alerts = None, data: Data = None) -> None:
-    """Watch for spikes until SIGTERM or Ctrl-C, and tell the receivers of the file.
+    """Watch for spikes until SIGTERM or Ctrl-C, and notify the receivers of the file.
 
     How it is, and metrics, are on JOURNEY_WEB_HOST:JOURNEY_WEB_PORT, as of workers.
     On a server one watcher has the lead: one that is started later takes it, and the one before ends.
     """
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    degraded = Degraded()
     with opened(data, alerts) as shell:
-        watching = watching_of(shell)
-        telemetry = WatcherTelemetry(shell.settings, watching.state)
+        if isinstance(shell, Beside):
+            raise UsageError(
+                "the process that has the data directory open watches for alerts itself: start it as"
+                " journey up --alerts FILE"
+            )
+        watching = watching_of(shell, degraded=degraded)
+        telemetry = WatcherTelemetry(shell.settings, watching.state, degraded)
         try:
-            telemetry.start()
-            while not stopping.is_set():
-                stopping.wait(_step(watching))
+            with stopping.calling(lambda: None):
+                telemetry.start()
+                while not stopping.asked.is_set():
+                    stopping.asked.wait(_step(watching))
         finally:
             telemetry.stop()
             watching.stop()
 
 
-def _step(watching: Watching) -> float:
+def _step(watching: AlertLoop) -> float:
     """Look once; return after how many seconds to look again. A store that is away is waited for."""
     try:
         for told in watching.step() or ():
-            say(escape(answers.plain(told)["headline"]))
+            say(escape(actions.plain(told)["headline"]))
     except (StoreError, QueryError) as error:
         _log.warning("looking again in %d s: %s", _AWAY_S, error)
         return _AWAY_S
-    return _STEP_S
+    return _FEED_PAUSE_S if watching.is_feeding else _STEP_S
 
 
 @contextmanager
@@ -154,6 +236,11 @@ def _ledger(data: Data) -> Iterator[tuple[Ledger, Shell]]:
             yield Ledger(shell.store, shell.store.insert), shell
         except AlertError as error:
             raise UsageError(str(error)) from error
+
+
+def _minute(at: str) -> str:
+    """Return an instant to the minute."""
+    return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M} UTC"
 
 
 def _span(text: str) -> timedelta:

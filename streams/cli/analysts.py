@@ -1,4 +1,4 @@
-"""Commands on a server's users who only read."""
+"""Defines the commands on analysts, a server's read-only users: create and drop."""
 
 import hashlib
 import secrets
@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from streams import analysts
-from streams.cli.options import UsageError, read_settings, say
-from streams.opening import open_server
-from streams.store import ClickHouse, QueryError
+from streams.cli.options import UsageError, read_settings, say, warn_of_limits
+from streams.store import analysts
+from streams.store.clickhouse import ClickHouse, QueryError
+from streams.store.open_server import open_server
 
 __all__ = ["app"]
 
@@ -39,6 +39,7 @@ def create(
         digest = hashlib.sha256(password.encode()).hexdigest()
         statements = analysts.create(name, brand or (), digest, _place(store))
         _run(store, statements, dry_run=dry_run)
+        warn_of_limits(store)
     if dry_run:
         print(f"the password will be: {password}", file=sys.stderr)
     else:

@@ -1,4 +1,4 @@
-"""Commands on word of mouth: the cascades of a brand, and one of them as a tree of who brought whom."""
+"""Defines the commands on word of mouth: list the cascades of a brand, show one as a tree of who brought whom."""
 
 from typing import Annotated, Any
 
@@ -7,9 +7,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from streams.cascades import Branch, listed, tree
-from streams.cli.options import Data, Json, UsageError, opened, print_json, say, wide
+from streams.analysis.cascades import Branch, listed, tree
+from streams.cli.options import Data, Json, UsageError, brand_of, opened, print_json, say, wide
 from streams.clock import duration
+from streams.edge.personal_forms import hidden
+from streams.edge.texts import Hiding
+from streams.text.printable import visible_line
 
 __all__ = ["app"]
 
@@ -29,6 +32,8 @@ def list_(
     """List cascades, those that reached most customers first."""
     with opened(data) as shell:
         rows = listed(shell.store, brand, limit)
+        if brand is not None and not rows:
+            brand_of(shell.store, brand)
     if as_json:
         print_json(rows)
         return
@@ -36,10 +41,12 @@ def list_(
     for name in ("customers", "depth", "breadth", "bought", "revenue", "half in"):
         table.add_column(name, justify="right")
     for row in rows:
-        whose = () if brand else (escape(row["brand"]),)
+        whose = () if brand else (escape(visible_line(row["brand"])),)
         customers, depth, breadth, share, revenue, reach = _figures(row)
         money = escape("\n".join(revenue))  # each currency in a line of its own
-        table.add_row(*whose, escape(row["root_id"]), customers, depth, breadth, share, money, reach)
+        table.add_row(
+            *whose, escape(visible_line(row["root_id"])), customers, depth, breadth, share, money, reach
+        )
     wide.print(table)
 
 
@@ -69,10 +76,14 @@ def show(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Show who brought whom in one cascade, each customer below whoever brought her first."""
+    """Show who brought whom in one cascade, each customer below the one who brought them first."""
     with opened(data) as shell:
+        if hidden(start) != start:  # as the edge keeps it
+            start = Hiding(shell.key).name(start)
         found = listed(shell.store, brand, _FOUND, start)
         if not found:
+            if brand is not None:
+                brand_of(shell.store, brand)
             raise UsageError(f"no cascade starts from {start}; `journey cascades list` shows those there are")
         if len(found) > 1:
             names = ", ".join(f"{row['root']} ({row['brand']})" for row in found)
@@ -87,7 +98,7 @@ def show(
 def _show(row: dict[str, Any], grown: Branch) -> None:
     started = f", {row['started_at']:%Y-%m-%d %H:%M} UTC" if row["started_at"] else ""
     shown = Tree(
-        f"[bold]{escape(row['root_id'])}[/]  {escape(_what(row))}  [dim]{_name(grown)}{started}[/]",
+        f"[bold]{escape(visible_line(row['root_id']))}[/]  {escape(visible_line(_what(row)))}  [dim]{_name(grown)}{started}[/]",
         highlight=False,
     )
     _grow(shown, grown, row)
@@ -102,11 +113,13 @@ def _show(row: dict[str, Any], grown: Branch) -> None:
 
 def _grow(shown: Tree, branch: Branch, row: dict[str, Any]) -> None:
     for child in branch.brought[:_SHOWN]:
-        bought = f"  [green]{escape(', '.join(_money(child.revenue)))}[/]" if child.revenue else ""
+        bought = (
+            f"  [green]{escape(visible_line(', '.join(_money(child.revenue))))}[/]" if child.revenue else ""
+        )
         known = row["started_at"] and child.reached_at
         after = f" after {duration((child.reached_at - row['started_at']).total_seconds())}" if known else ""
         about = " · ".join(filter(None, (child.type, child.content)))
-        _grow(shown.add(f"{_name(child)}  {escape(about)}[dim]{after}[/]{bought}"), child, row)
+        _grow(shown.add(f"{_name(child)}  {escape(visible_line(about))}[dim]{after}[/]{bought}"), child, row)
     if (more := len(branch.brought) - _SHOWN) > 0:
         shown.add(f"[dim]and {more:,} more[/]")
 

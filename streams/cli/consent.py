@@ -1,11 +1,11 @@
-"""The commands consent deny and consent grant: what a customer said holds for later events too."""
+"""Defines the commands consent deny and consent grant, which apply to a customer's later events too."""
 
 import typer
 
-from streams import erasure
-from streams.cli.forget import Handle, Reason, erase, told
-from streams.cli.options import Data, Json, opened, print_json, say
-from streams.cli.read import handle_argument
+from streams.cli.forget import Handle, Reason, erase, summary
+from streams.cli.options import Data, Json, OfBrand, opened, print_json, say
+from streams.erasure import statements
+from streams.handles.named_handles import named
 
 __all__ = ["app"]
 
@@ -13,24 +13,28 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("deny")
-def deny(handle: Handle, reason: Reason = "", data: Data = None, as_json: Json = False) -> None:
-    """Erase a customer, and take nothing of her handles from now on: events that name one are counted, no more."""
+def deny(
+    handle: Handle, brand: OfBrand = None, reason: Reason = "", data: Data = None, as_json: Json = False
+) -> None:
+    """Erase a customer, and keep no event of their handles from now on: events that name one are counted, no more."""
     with opened(data) as shell:
-        _, identifier = handle_argument(handle, shell)
-        receipt, found = erase(shell, identifier, reason, "denied")
+        ids = [each for one in named(handle, shell, brand) for each in one.ids]
+        receipt, found = erase(shell, ids, reason, "denied")
     if as_json:
         print_json({"receipt": receipt, "erased": found})
     else:
-        say(f"receipt {receipt}: nothing is taken any more; erased {told(found)}")
+        say(f"receipt {receipt}: nothing is taken any more; erased {summary(found)}")
 
 
 @app.command("grant")
-def grant(handle: Handle, reason: Reason = "", data: Data = None, as_json: Json = False) -> None:
-    """Take events of a handle again, from now on; of each handle by itself."""
+def grant(
+    handle: Handle, brand: OfBrand = None, reason: Reason = "", data: Data = None, as_json: Json = False
+) -> None:
+    """Store events of a handle again, from now on; of each handle by itself."""
     with opened(data) as shell:
-        _, identifier = handle_argument(handle, shell)
-        was_denied = erasure.is_denied(shell.store, identifier)
-        receipt = erase(shell, identifier, reason, "granted")[0] if was_denied else ""
+        ids = [each for one in named(handle, shell, brand) for each in one.ids]
+        was_denied = statements.is_denied(shell.store, *ids)
+        receipt = erase(shell, ids, reason, "granted")[0] if was_denied else ""
     if as_json:
         print_json({"receipt": receipt, "was_denied": was_denied})
     else:

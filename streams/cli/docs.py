@@ -1,10 +1,12 @@
-"""The command that documents the tables."""
+"""Defines the command docs, which documents the tables and views of a store as an HTML page."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from streams.analysis.catalogue import catalogue
+from streams.analysis.catalogue_page import page
 from streams.cli.options import Data, opened, say
 
 __all__ = ["docs"]
@@ -14,10 +16,7 @@ def docs(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Page to write")] = Path("tables.html"),
     data: Data = None,
 ) -> None:
-    """Write what tables and views say of themselves, and which is made from which, as one page of HTML."""
-    from streams.catalogue import catalogue  # noqa: PLC0415 - for this command only
-    from streams.catalogue_page import page  # noqa: PLC0415
-
+    """Write the comments of tables and views, and which is made from which, as one page of HTML."""
     with opened(data) as shell:
         relations = catalogue(shell.store)
         text = page(relations, title=f"Tables and views of {shell.store.database}")

@@ -1,19 +1,22 @@
-"""The command forget: erase a customer, or say what that would take."""
+"""Defines the command forget: erases a customer, or with --dry-run shows what that would erase."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
-from streams import erasure
-from streams.cli.options import Data, Json, console, opened, print_json, say
-from streams.cli.read import handle_argument
-from streams.erasure import Erased
-from streams.forget import Forgotten, handles_of
-from streams.forget import forget as forgotten
-from streams.server import Server, Shell
+from streams.beside.beside import Beside
+from streams.cli.options import Data, Json, OfBrand, Opened, console, no_brand, opened, print_json, say
+from streams.embedded.forget import forget as forgotten
+from streams.erasure import statements
+from streams.erasure.statements import Erased, Forgotten
+from streams.handles.links import handles_of
+from streams.handles.named_handles import named
+from streams.server.server import Server
 
-__all__ = ["Handle", "Reason", "erase", "forget", "told"]
+__all__ = ["Handle", "Reason", "erase", "forget", "summary"]
 
 Handle = Annotated[
     str,
@@ -24,8 +27,9 @@ Reason = Annotated[
 ]
 
 
-def forget(
+def forget(  # noqa: PLR0913, PLR0917 - options
     handle: Handle,
+    brand: OfBrand = None,
     reason: Reason = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go")] = False,
     data: Data = None,
@@ -33,28 +37,31 @@ def forget(
 ) -> None:
     """Erase a customer, with all handles that are the same person: tables, log, dead letters, state. For ever."""
     with opened(data) as shell:
-        _, identifier = handle_argument(handle, shell)
+        ids = [each for one in named(handle, shell, brand) for each in one.ids]
         if dry_run:
-            receipt, found = "", erasure.count(shell.store, handles_of(shell.store, identifier))
+            receipt, found = "", statements.count(shell.store, handles_of(shell.store, *ids))
         else:
-            receipt, found = erase(shell, identifier, reason)
+            receipt, found = erase(shell, ids, reason)
+        why = no_brand(shell.store, brand) if brand is not None and found.nothing else ""
     if as_json:
         print_json({"receipt": receipt, "erased": found})
     elif found.nothing:
-        say("nothing is known of that handle")
+        say("nothing is known of that handle" + (f"; {escape(brand or '')}: {escape(why)}" if why else ""))
     else:
-        say(f"{'would erase' if dry_run else f'receipt {receipt}: erased'} {told(found)}")
+        say(f"{'would erase' if dry_run else f'receipt {receipt}: erased'} {summary(found)}")
 
 
-def erase(shell: Shell, handle: int, reason: str, consent: str = "") -> Forgotten:
-    """Erase a customer in either shell; `consent` as `streams.forget.forget` has it."""
+def erase(shell: Opened, handles: Sequence[int], reason: str, consent: str = "") -> Forgotten:
+    """Erase the customers of handles in either shell; `consent` as `streams.embedded.forget.forget` has it."""
     if isinstance(shell, Server):
-        return _forget_across(shell, handle, reason, consent)
-    return forgotten(shell, handle, reason, consent)
+        return _forget_across(shell, handles, reason, consent)
+    if isinstance(shell, Beside):
+        return shell.forget(handles, reason, consent)
+    return forgotten(shell, handles, reason, consent)
 
 
-def _forget_across(server: Server, handle: int, reason: str, consent: str) -> Forgotten:
-    from streams.workers.forgetting import forget_across  # noqa: PLC0415 - needs Kafka's client
+def _forget_across(server: Server, handles: Sequence[int], reason: str, consent: str) -> Forgotten:
+    from streams.server.forget import forget_across  # noqa: PLC0415 - needs Kafka's client
 
     with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
         task = progress.add_task("waiting for workers", total=None)
@@ -63,10 +70,10 @@ def _forget_across(server: Server, handle: int, reason: str, consent: str) -> Fo
             said = f"{what}: {done} of {count} partitions" if count else what
             progress.update(task, description=said, completed=done, total=count or None)
 
-        return forget_across(server, handle, reason, tell, consent=consent)
+        return forget_across(server, handles, reason, tell, consent=consent)
 
 
-def told(found: Erased) -> str:
+def summary(found: Erased) -> str:
     """Return what an erasure took, in words."""
     return (
         f"{found.handles:,} handles, {found.events:,} events, {found.links:,} links, {found.announcements:,} changes of "

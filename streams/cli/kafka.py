@@ -1,12 +1,10 @@
-"""Commands on Kafka: topics, publish, gateway. They import its client only when they are given."""
+"""Defines the commands on Kafka: topics, publish, gateway; each imports the Kafka client only when it runs."""
 
 import gc
 import logging
-import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,12 +14,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from streams import faults
 from streams.cli.options import Json, console, print_json, say
 from streams.clock import system_clock
+from streams.inputs.files import lines_of
 from streams.kafka.errors import BrokerError
-from streams.loading import lines_of
+from streams.process.shutdown import stopping
 from streams.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from streams.kafka.files import Published
+    from streams.kafka.publish_files import Published
 
 __all__ = ["app", "gateway", "publish"]
 
@@ -52,7 +51,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make the topics that are missing; those that are there must be as declared."""
-    from streams.kafka.topics import create as made  # noqa: PLC0415
+    from streams.kafka.topics import create as made  # noqa: PLC0415 - the extra kafka
 
     done = made(_settings().kafka, partitions, replication or -1)
     if as_json:
@@ -67,7 +66,7 @@ def create(
 @app.command("list")
 def show(as_json: Json = False) -> None:
     """Show every topic: as declared and as it is."""
-    from streams.kafka.topics import listed  # noqa: PLC0415
+    from streams.kafka.topics import listed  # noqa: PLC0415 - the extra kafka
 
     found = listed(_settings().kafka)
     if as_json:
@@ -111,7 +110,7 @@ def _kept(config: Mapping[str, str]) -> str:
 @app.command("grow")
 def grow(partitions: Partitions, as_json: Json = False) -> None:
     """Add partitions to the large topics. Stop publishers, then gateways and workers once they have read all."""
-    from streams.kafka.topics import grow as grown  # noqa: PLC0415
+    from streams.kafka.topics import grow as grown  # noqa: PLC0415 - the extra kafka
 
     names = grown(_settings().kafka, partitions)
     if as_json:
@@ -134,8 +133,8 @@ def publish(
     as_json: Json = False,
 ) -> None:
     """Send events to Kafka: validated and in frames, as load does. Publishing the same events again adds nothing."""
-    from streams.kafka import files as kafka_files  # noqa: PLC0415
-    from streams.kafka.edges import edge_of  # noqa: PLC0415
+    from streams.kafka import publish_files as kafka_files  # noqa: PLC0415 - the extra kafka
+    from streams.kafka.edge import edge_of  # noqa: PLC0415 - the extra kafka
 
     settings, started_s = _settings(), time.perf_counter()
     gc.set_threshold(_GC_THRESHOLD)
@@ -195,9 +194,9 @@ def _tell(done: "Published", seconds: float, *, as_json: bool) -> None:
 
 def gateway() -> None:
     """Take single events from events.in into frames of interactions, until SIGTERM; run several to share the work."""
-    from streams.kafka.edges import edge_of  # noqa: PLC0415
-    from streams.kafka.gateway import Gateway  # noqa: PLC0415
-    from streams.telemetry.gateway import GatewayTelemetry  # noqa: PLC0415
+    from streams.kafka.edge import edge_of  # noqa: PLC0415 - the extra kafka
+    from streams.kafka.gateway import Gateway  # noqa: PLC0415 - the extra kafka
+    from streams.kafka.gateway_telemetry import GatewayTelemetry  # noqa: PLC0415 - the extra kafka
 
     settings = Settings.read()
     faults.arm_by(settings.fault)
@@ -206,14 +205,10 @@ def gateway() -> None:
     working = Gateway(settings, edge_of(settings), took=telemetry.took)
     telemetry.watch(working.state)
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        working.stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
     try:
-        telemetry.start()
-        working.run()
+        with stopping.calling(working.stop):
+            telemetry.start()
+            working.run()
     except (BrokerError, SettingsError) as error:
         if settings.worker.log != "json":
             raise

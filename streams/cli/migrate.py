@@ -1,16 +1,17 @@
-"""The command that makes the tables of a server, or brings them up to date."""
+"""Defines the command migrate, which creates the tables of a server, or brings them up to date."""
 
 from contextlib import closing
 from typing import Annotated
 
 import typer
 
-from streams import migrations, models
-from streams.cli.options import UsageError, read_settings, say
+from streams.apath import in_force
+from streams.cli.options import UsageError, read_settings, say, warn_of_limits
 from streams.clock import system_clock
-from streams.handle_keys import register
+from streams.handles.key import register
 from streams.settings import Settings
-from streams.store import ClickHouse
+from streams.store import migrations
+from streams.store.clickhouse import ClickHouse
 
 __all__ = ["migrate"]
 
@@ -33,6 +34,7 @@ def migrate(
                 print(f"{statement};\n")
         else:
             _migrate(store, settings)
+        warn_of_limits(store)
 
 
 def _planned(store: ClickHouse) -> list[str]:
@@ -49,9 +51,9 @@ def _migrate(store: ClickHouse, settings: Settings) -> None:
     if settings.durable:
         store.make_durable()
     if settings.handle_key is not None:
-        register(store, settings.handle_key, system_clock())
-    if models.in_force(store.client) is None:
-        model = models.activate_default(store.client, system_clock())
+        register(store, settings.handle_key, system_clock(), settings.brands)
+    if in_force.in_force(store.client) is None:
+        model = in_force.activate_default(store.client, system_clock())
         say(f"model {model.hash} is in force")
     elif not applied:
         say(f"nothing to do: {store.address} is up to date")

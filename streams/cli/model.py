@@ -1,6 +1,5 @@
-"""Commands on the A-Path model: try a changed one, put it in force, show the one in force."""
+"""Defines the commands on the A-Path model: whatif compares a changed one, apply activates it, show prints it."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,19 +10,21 @@ from rich.table import Table
 
 from journey.model import Model
 from journey.stage import Stage
-from schemas.apath import parse_model
-from streams import models
-from streams.cli.options import Data, Json, console, opened, print_json, say
-from streams.loading import InputError
-from streams.remodel import WhatIf, apply, what_if
-from streams.server import Server
+from schemas.apath import default_model_text, parse_model
+from streams.apath import in_force
+from streams.apath.what_if import WhatIf, what_if
+from streams.beside.beside import Beside
+from streams.cli.options import At, Data, Json, brand_of, console, instant, opened, print_json, say
+from streams.embedded.change_model import apply
+from streams.inputs.files import InputError
+from streams.server.server import Server
 
 __all__ = ["app", "whatif"]
 
 app = typer.Typer(no_args_is_help=True)
 File = Annotated[
     Path,
-    typer.Argument(metavar="MODEL.toml", help="A model file; `journey model show` prints the one in force"),
+    typer.Argument(metavar="MODEL.toml", help="A model file; `journey model show` prints the active one"),
 ]
 
 
@@ -38,13 +39,16 @@ def _read(path: Path) -> tuple[Model, str]:
 def whatif(
     file: File,
     brand: Annotated[str, typer.Option("--brand", metavar="B", help="Only this brand")] = "",
+    at: At = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Show population by stage now and under a changed model, and who moves, from all of history; change nothing."""
+    """Show population by stage now, or at an instant, and under a changed model, and who moves; change nothing."""
     then, _ = _read(file)
-    with opened(data) as shell:
-        found = what_if(shell.store, shell.model, then, brand, datetime.now(UTC))
+    with opened(data, is_steady=True) as shell:
+        if brand:
+            brand_of(shell.store, brand)
+        found = what_if(shell.store, shell.model, then, brand, instant(at, shell))
     if as_json:
         print_json(found)
     else:
@@ -76,12 +80,14 @@ def _show(found: WhatIf, name: str) -> None:
 
 @app.command("apply")
 def apply_model(file: File, data: Data = None, as_json: Json = False) -> None:
-    """Recompute all evidence under a changed model, then switch in one step; interrupted, the old model stands."""
+    """Activate a changed model atomically, once all evidence is recomputed; if interrupted, the current one stays active."""
     model, text = _read(file)
     with opened(data) as shell:
         before, changed = shell.model.hash, None
         if isinstance(shell, Server):
             _apply_across(shell, model, text)
+        elif isinstance(shell, Beside):
+            changed = shell.apply(text, str(file))
         else:
             changed = apply(shell, model, text).stage_changes
     if as_json:
@@ -99,7 +105,7 @@ def apply_model(file: File, data: Data = None, as_json: Json = False) -> None:
 
 
 def _apply_across(server: Server, model: Model, text: str) -> None:
-    from streams.workers.change import change_model  # noqa: PLC0415 - needs Kafka's client
+    from streams.server.change_model import change_model  # noqa: PLC0415 - needs Kafka's client
 
     with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
         task = progress.add_task("waiting for workers", total=None)
@@ -114,8 +120,17 @@ def _apply_across(server: Server, model: Model, text: str) -> None:
 
 
 @app.command("show")
-def show(data: Data = None) -> None:
-    """Print the model file that is in force."""
+def show(
+    *,
+    bundled: Annotated[
+        bool, typer.Option("--bundled", help="The default that comes with this program, active or not")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Print the active model file, or the bundled one."""
+    if bundled:
+        print(default_model_text(), end="")
+        return
     with opened(data) as shell:
-        found = models.in_force(shell.store.client)
+        found = in_force.in_force(shell.store.client)
     print(found.toml if found else "", end="")

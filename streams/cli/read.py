@@ -1,4 +1,4 @@
-"""Commands that answer: sql, stages, explain, verify."""
+"""Defines the commands that query the store: sql, stages, explain, verify."""
 
 import sys
 from datetime import datetime
@@ -8,25 +8,34 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from journey.handle import NOBODY
 from journey.stage import Stage
-from streams.cli.options import At, Brand, Data, Json, console, instant, opened, print_json, say
-from streams.edge.naming import Naming
-from streams.edge.redact import HASHED
-from streams.explain import Explanation, StageExplanation
-from streams.explain import explain as explained
-from streams.links import HandleError, parse_handle
-from streams.page.asking import brands
-from streams.server import Shell
-from streams.verify import Check
-from streams.verify import verify as checks
+from streams.analysis.brands import brands
+from streams.analysis.explain import Explanation, StageExplanation
+from streams.analysis.explain import explain as explained
+from streams.analysis.verify import Check, mended_by
+from streams.analysis.verify import verify as checks
+from streams.cli.options import (
+    At,
+    Brand,
+    Data,
+    Json,
+    brand_of,
+    console,
+    instant,
+    opened,
+    print_json,
+    progress,
+    say,
+)
+from streams.cli.terminal import writer
+from streams.handles.named_handles import HandleError, named, stored
+from streams.text.printable import visible_line
 
-__all__ = ["explain", "handle_argument", "sql", "stages", "verify"]
+__all__ = ["explain", "sql", "stages", "verify"]
 
 _SHOWN = 6  # interactions listed a stage
 _BAR = 30
 _OTHERS = 10  # brands named where one has no customers
-_NO_KEY = bytes(32)
 
 
 def sql(
@@ -38,7 +47,8 @@ def sql(
 ) -> None:
     """Run SQL on the store: tables and views explain themselves (SHOW TABLES; DESCRIBE journeys)."""
     with opened(data) as shell:
-        sys.stdout.buffer.write(shell.store.raw(query.strip().rstrip(";"), output))
+        shell.doubt()
+        writer(output).write(shell.store.raw(query.strip().rstrip(";"), output))
         sys.stdout.flush()
 
 
@@ -58,7 +68,7 @@ def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False
         print_json({"brand": brand, "at": moment, "stages": rows})
         return
     total = sum(row["customers"] for row in rows)
-    say(f"{escape(brand)} at {_time(moment)}: {total:,} customers")
+    say(f"{escape(visible_line(brand))} at {_time(moment)}: {total:,} customers")
     table = Table(box=None)
     for name, justify in (("stage", "left"), ("customers", "right"), ("share", "right"), ("", "left")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
@@ -67,13 +77,7 @@ def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False
         table.add_row(row["stage"], f"{row['customers']:,}", f"{share:.1%}", "█" * round(_BAR * share))
     console.print(table)
     if others:
-        say("brands with customers: " + escape(", ".join(others)), style="dim")
-
-
-def handle_argument(text: str, shell: Shell) -> tuple[str, int]:
-    """Return (kind, id) of a KIND:VALUE argument; hashed values are understood too, and need no key."""
-    key = _NO_KEY if HASHED.fullmatch(text.partition(":")[2]) else shell.key
-    return parse_handle(text, Naming(key, NOBODY | shell.model.identity.nobody, trusted=True))
+        say("brands with customers: " + escape(visible_line(", ".join(others))), style="dim")
 
 
 def explain(
@@ -85,12 +89,14 @@ def explain(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Why a customer stands where she stands: the interactions behind each score, lapses, and what would lift her."""
+    """Explain why a customer is at their stage: the interactions behind each score, lapses, and what would lift them."""
     with opened(data) as shell:
-        _, identifier = handle_argument(handle, shell)
-        found = explained(shell.store, shell.model, brand, identifier, instant(at, shell))
-    if found is None:
-        raise HandleError(f"nothing is known of {handle}")
+        (one,) = named(handle, shell, brand)
+        found = explained(shell.store, shell.model, brand, stored(shell.store, one), instant(at, shell))
+        if found is None or not found.touches:
+            brand_of(shell.store, brand)
+        if found is None:
+            raise HandleError(f"nothing is known of {handle}")
     if as_json:
         print_json(found)
     else:
@@ -101,7 +107,7 @@ def _show(handle: str, found: Explanation) -> None:
     known = ", ".join(f"{row['kind']} #{row['handle']:016x}" for row in found.handles)
     lapse = f", until {_time(found.lapses_at)}" if found.lapses_at else ""
     say(
-        f"[bold]{escape(handle)}[/] with {escape(found.brand)} at {_time(found.at)}: "
+        f"[bold]{escape(visible_line(handle))}[/] with {escape(visible_line(found.brand))} at {_time(found.at)}: "
         f"[bold]{found.stage}[/]{lapse}\n{found.touches:,} touches; known by {known}"
     )
     for stage in reversed(found.stages):
@@ -114,40 +120,56 @@ def _show_stage(stage: StageExplanation) -> None:
     colour = "green" if stage.held else "dim"
     say(f"\n[bold]{stage.stage}[/]  {score}  [{colour}]{state}[/]  half-life {stage.half_life_days:g} d")
     for c in stage.contributions[:_SHOWN]:
-        about = f"  {escape(c.about)}" if c.about else ""
-        say(f"  {c.counts:+.3f} today of {c.weight:+g}  {_time(c.at)}  {c.type} [dim]({c.channel})[/]{about}")
+        about = f"  {escape(visible_line(c.about))}" if c.about else ""
+        say(
+            f"  {c.counts:+.3f} today of {c.weight:+g}  {_time(c.at)}  {escape(c.type)} [dim]({escape(c.channel)})[/]{about}"
+        )
     if (more := len(stage.contributions) - _SHOWN) > 0:
         rest = sum(c.counts for c in stage.contributions[_SHOWN:])
         say(f"  {rest:+.3f} from {more:,} more")
     if stage.lifts:
         ways = [
-            f"{lift.times} × {lift.type}" + (f" ({lift.condition})" if lift.condition else "")
+            f"{lift.times} × {lift.type}"
+            + (f" ({lift.condition})" if lift.condition else "")
+            + f", held for {lift.holds_days:,.0f} days"
             for lift in stage.lifts
         ]
-        say(f"  would lift: {', or '.join(ways)}", style="dim")
+        say(f"  would lift: {'; or '.join(ways)}", style="dim")
 
 
 def verify(data: Data = None, as_json: Json = False) -> None:
     """Recompute everything from the interactions and compare; exit 1 and show rows where anything drifts."""
-    with opened(data) as shell:
-        results = checks(shell)
+    with opened(data, is_steady=True) as shell:
+        results = checks(shell, tell=progress("verify"))
+        mends = mended_by(shell, results)
     drift = [check for check in results if check.drift]
     if as_json:
-        print_json({"ok": not drift, "checks": results})
+        print_json({"ok": not drift, "checks": results, "rebuild": mends})
     else:
         for check in results:
             _show_check(check)
-        verdict = "[bold red]drift[/]" if drift else "[bold green]all figures recompute[/]"
-        say(f"verify: {verdict}")
+        say(f"verify: {_verdict(mends) if drift else '[bold green]all figures recompute[/]'}")
     if drift:
         raise typer.Exit(1)
+
+
+def _verdict(mends: list[str]) -> str:
+    what = (
+        f"journey rebuild {' '.join(mends)} repairs what follows from the interactions"
+        if mends
+        else "nothing of it can be rebuilt from the interactions; journey rebuild --write-off enters what files lost"
+    )
+    return f"[bold red]drift[/]; {what}"
 
 
 def _show_check(check: Check) -> None:
     mark = f"[red]{check.drift:,} rows drift[/]" if check.drift else "[green]ok[/]"
     say(f"  {check.name:<14}{mark}  [dim]{check.what}[/]")
     for row in check.rows:
-        say("    " + escape(", ".join(f"{name} = {_value(value)}" for name, value in row.items())))
+        say(
+            "    "
+            + escape(visible_line(", ".join(f"{name} = {_value(value)}" for name, value in row.items())))
+        )
 
 
 def _value(value: Any) -> str:

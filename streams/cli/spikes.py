@@ -1,4 +1,4 @@
-"""Commands on spikes: score a series of counts, and run over stored history."""
+"""Defines the commands on spikes: score a series of counts, and backtest alerts on stored history."""
 
 import sys
 from collections.abc import Iterator
@@ -15,9 +15,21 @@ from rich.table import Table
 from journey.alerts import Alert, AlertPolicy
 from journey.spikes import THRESHOLD, Policy, Series, SeriesError
 from streams.alerts.backtest import backtest as over_history
-from streams.cli.options import Brand, Data, Json, instant, opened, print_json, say, wide
+from streams.cli.options import (
+    Brand,
+    Data,
+    Json,
+    UsageError,
+    brand_of,
+    instant,
+    opened,
+    print_json,
+    progress,
+    say,
+    wide,
+)
 from streams.clock import from_us, to_us
-from streams.counts import CountsError, counts
+from streams.inputs.counts import CountsError, counts
 
 __all__ = ["app"]
 
@@ -46,7 +58,7 @@ def score(
 
     The file has the columns timestamp (2026-10-17 23:55:00 or ISO 8601, UTC if no offset is given) and value, one
     row a bucket, in order; what comes out has timestamp and anomaly_score, row for row. A row's score uses nothing
-    after it. The default alert threshold is 0.5, for every series: --alarms-per-month says what it stands for.
+    after it. The default alert threshold is 0.5, for every series: --alarms-per-month says what it means.
     A row that is left out is unknown; a bucket without events is a row with 0.
     """
     series = Series(_width(bucket), _policy(alarms))
@@ -74,10 +86,13 @@ def backtest(  # noqa: PLR0913, PLR0917 - options
     data: Data = None,
 ) -> None:
     """List the alerts that would have been raised on stored history: the same code as the watcher's."""
+    policy = AlertPolicy(alarms_per_month=_policy(alarms).alarms_per_month)
     with opened(data) as shell:
-        first, end = (to_us(instant(text, shell)) for text in (since, until))
-        policy = AlertPolicy(alarms_per_month=_policy(alarms).alarms_per_month)
-        raised = over_history(shell.store, brand, first, end, policy).raised
+        first, end = to_us(instant(since, shell, "--from")), to_us(instant(until, shell, "--to"))
+        if first >= end:
+            raise UsageError(f"--from {since}: must be before --to, which is {from_us(end).isoformat()}")
+        brand = brand_of(shell.store, brand)
+        raised = over_history(shell.store, brand, (first, end), policy, progress("backtest", "weeks")).raised
     found = [_plain(alert) for alert in raised]
     if as_json:
         print_json(found)

@@ -1,1 +1,1 @@
-"""The collector: events over HTTP into the log, answered once they are safe there, item by item."""
+"""Receives events over HTTP and appends them to the log; each item is answered once it is safe there."""

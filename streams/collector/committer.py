@@ -1,26 +1,26 @@
-"""Group commit: what several requests brought is packed in one pass and made safe by one write, in a thread."""
+"""Commits requests to the log in groups: a thread packs several in one pass and makes them durable by one write."""
 
 import logging
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from streams.clock import Clock, system_clock
-from streams.collector.grants import Channels, screen, with_brand
-from streams.collector.keys import WriteKey
-from streams.collector.limits import EVENTS_REMEMBERED, WAITING_BYTES
-from streams.collector.problems import place_of
+from streams.collector.grants import Channels, Grants, SenderLines, with_brand
+from streams.collector.limits import EVENTS_REMEMBERED, LOG_FRAMES, WAITING_BYTES
 from streams.collector.recent import Recent
-from streams.collector.sinks import Sink, SinkError, is_full
 from streams.collector.state import CollectorState
+from streams.collector.write_keys import WriteKey
 from streams.edge import Edge, Refused
-from streams.frames import MAX_FRAME_BYTES, MAX_FRAME_EVENTS, Frame
+from streams.http.problems import place_of
+from streams.log.frame import MAX_FRAME_BYTES, MAX_FRAME_EVENTS, Frame
+from streams.log.sink import Sink, SinkError
 
-__all__ = ["TOPIC", "Busy", "Committer", "Outcome", "Submission"]
+__all__ = ["TOPIC", "Busy", "Committer", "Submission", "SubmissionOutcome", "is_full"]
 
 TOPIC = "collector"  # in dead letters; their offset there is the time they came, in microseconds, made unique
 _IDLE_S = 0.5
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class Busy(RuntimeError):  # noqa: N818 - it is an answer, not a failure of ours
-    """Nothing of it was taken, or whether it was is unknown; sending it again is harmless, after `retry_s`."""
+    """The answer to a submission that was not accepted, or perhaps was; a retry after `retry_s` is idempotent."""
 
     def __init__(self, message: str, retry_s: int = 1) -> None:
         super().__init__(message)
@@ -37,16 +37,27 @@ class Busy(RuntimeError):  # noqa: N818 - it is an answer, not a failure of ours
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of the lines of a submission: 1 for a duplicate, else 0; refused ones by their place."""
+class SubmissionOutcome:
+    """The outcome of a submission's lines.
+
+    Attributes
+    ----------
+    statuses
+        1 for a duplicate, else 0.
+    refused
+        Why, by the place of the line.
+    unlinked
+        How many handles an event named and did not keep, as its key makes no links; by the place of the line.
+    """
 
     statuses: Sequence[int]
     refused: Mapping[int, Refused]
+    unlinked: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Lines of one request.
+    """The lines of one request.
 
     Attributes
     ----------
@@ -54,17 +65,20 @@ class Submission:
         Lines that are to become dead letters unread, by their place.
     done
         Called from the thread of the committer, once.
+    is_made
+        Whether an adapter put the events together.
     """
 
     key: WriteKey
     lines: Sequence[bytes]
     refused: Mapping[int, Refused]
-    done: Callable[[Outcome | Busy], None]
+    done: Callable[[SubmissionOutcome | Busy], None]
     size: int
+    is_made: bool = False
 
 
 class Committer:
-    """Takes submissions from any thread, and hands them to the log in order.
+    """A queue of submissions from any thread, written to the log in order.
 
     Parameters
     ----------
@@ -75,7 +89,7 @@ class Committer:
     open_sink
         Called in that thread, again until it succeeds.
     took
-        Called there with the seconds that each write has taken.
+        Called there with the seconds that each write took.
     """
 
     def __init__(  # noqa: PLR0913 - keywords, each once
@@ -89,6 +103,7 @@ class Committer:
         remembered: int = EVENTS_REMEMBERED,
     ) -> None:
         self._edge, self._channels, self._open_sink = edge, channels, open_sink
+        self._packing = threading.Lock()
         self._clock, self._took = clock, took
         self._recent = Recent(remembered)
         self._changed = threading.Condition()
@@ -111,13 +126,18 @@ class Committer:
         if self._thread.is_alive():
             self._thread.join()
 
+    def use(self, edge: Edge, channels: Channels) -> None:
+        """Hash and validate with another key or model: when this returns, every frame that follows is packed with it."""
+        with self._packing:
+            self._edge, self._channels = edge, channels
+
     def submit(self, submission: Submission) -> None:
-        """Take the lines of a request; `done` tells when they are safe.
+        """Queue the lines of a request; `done` is called when they are safe.
 
         Raises
         ------
         Busy
-            Too much waits, or the log does not take anything; nothing was taken.
+            The queue is full, or the log is unavailable; nothing was accepted: retry.
         """
         state = self.state
         with self._changed:
@@ -194,16 +214,21 @@ class Committer:
             time.sleep(min(left_s, 0.1))
 
     def _commit(self, group: Sequence[Submission], sink: Sink) -> None:
+        with self._packing:
+            self._commit_packed(group, sink)
+
+    def _commit_packed(self, group: Sequence[Submission], sink: Sink) -> None:
         lines, refused, spans = _together(group)
         first = max(self._last_offset + 1, self._clock())
         self._last_offset = first + len(lines)
+        grants = Grants(spans, self._channels)
         frame = self._edge.pack(
             lines,
             topic=TOPIC,
             now_us=self._clock(),
             first_offset=first,
             refused=refused,
-            screen=screen(spans, self._channels),
+            screen=grants,
         )
         letters = _letters(frame, first)
         keys = _keys(frame)
@@ -218,7 +243,7 @@ class Committer:
         with self._changed:
             self.state.waiting_bytes -= sum(each.size for each in group)
         self._works(sink.lag())  # who is told that it was taken finds the collector ready
-        _tell(group, statuses, letters)
+        _tell(group, statuses, letters, grants.unlinked)
 
     def _statuses(self, count: int, letters: Mapping[int, Refused], keys: Sequence[bytes]) -> bytearray:
         """Return 1 for lines whose event was accepted before, not long ago or further up."""
@@ -234,16 +259,16 @@ class Committer:
 
 def _together(
     group: Sequence[Submission],
-) -> tuple[list[bytes], dict[int, Refused], list[tuple[WriteKey, int]]]:
-    """Return the lines of all, the refused ones by their place among them, and where each key's lines end."""
+) -> tuple[list[bytes], dict[int, Refused], list[SenderLines]]:
+    """Return the lines of all, the refused ones by their place among them, and whose lines are where."""
     lines: list[bytes] = []
     refused: dict[int, Refused] = {}
-    spans: list[tuple[WriteKey, int]] = []
+    spans: list[SenderLines] = []
     for each in group:
         refused |= {len(lines) + place: why for place, why in each.refused.items()}
         brand = each.key.only_brand
         lines += [with_brand(line, brand) for line in each.lines] if brand else each.lines
-        spans.append((each.key, len(lines)))
+        spans.append(SenderLines(each.key, len(lines), each.is_made))
     return lines, refused, spans
 
 
@@ -259,11 +284,24 @@ def _keys(frame: Frame) -> list[bytes]:
     return keys
 
 
-def _tell(group: Sequence[Submission], statuses: bytearray, letters: Mapping[int, Refused]) -> None:
+def _tell(
+    group: Sequence[Submission],
+    statuses: bytearray,
+    letters: Mapping[int, Refused],
+    unlinked: Mapping[int, int],
+) -> None:
     places = np.array(sorted(letters), np.int64)
     begin = 0
     for each in group:
         end = begin + len(each.lines)
         of_it = places[slice(*np.searchsorted(places, (begin, end)))].tolist() if letters else []
-        each.done(Outcome(statuses[begin:end], {place - begin: letters[place] for place in of_it}))
+        alone = {place - begin: count for place, count in unlinked.items() if begin <= place < end}
+        each.done(
+            SubmissionOutcome(statuses[begin:end], {place - begin: letters[place] for place in of_it}, alone)
+        )
         begin = end
+
+
+def is_full(lag: int) -> bool:
+    """Whether so many frames wait that no more are accepted."""
+    return lag >= LOG_FRAMES

@@ -1,15 +1,20 @@
-"""What a write key lets its events say: judged on the columns that are stored, not on what a body seems to say."""
+"""Checks events against the grant of their write key, by the columns that are stored, not by the raw body."""
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from pydantic_core import from_json, to_json
 
 from journey.channel import IDENTITY_AREA, OTHER, area_of
-from streams.collector.keys import WriteKey
+from schemas.event import LINK
+from streams.collector.write_keys import WriteKey
 from streams.edge import Letters, Refused, Rows
+from streams.edge.encoded_data import decoded
+from streams.text.json_parts import BOM
 
-__all__ = ["Channels", "screen", "with_brand"]
+__all__ = ["Channels", "Grants", "SenderLines", "with_brand"]
 
 Channels = Mapping[str, str]  # area of an event type to its channel, as the A-Path model has it
 
@@ -31,6 +36,7 @@ _seen = msgspec.json.Decoder(_Event).decode
 
 def with_brand(line: bytes, brand: str) -> bytes:
     """Return an event with this brand if it names none; what is no event is returned as it is."""
+    line = decoded(line.removeprefix(BOM))
     try:
         if _seen(line).data.brand is not msgspec.UNSET:
             return line
@@ -41,34 +47,55 @@ def with_brand(line: bytes, brand: str) -> bytes:
     return to_json(event)
 
 
-def screen(spans: Sequence[tuple[WriteKey, int]], channels: Channels) -> Callable[[Rows], Letters]:
-    """Return what tells, of events that the contract takes, those that their keys may not say.
+class SenderLines(NamedTuple):
+    """The lines of one sender: the key, the place that they end before, whether an adapter built their events."""
+
+    key: WriteKey
+    end: int
+    is_made: bool = False
+
+
+class Grants:
+    """A check of valid events against what their keys grant; a `streams.edge.Screen`.
 
     Parameters
     ----------
     spans
-        Keys in the order of lines, each with the place that its lines end before.
+        In the order of lines.
     """
 
-    def screened(rows: Rows) -> Letters:
+    def __init__(self, spans: Sequence[SenderLines], channels: Channels) -> None:
+        self._spans, self._channels = spans, channels
+        self._ends = [span.end for span in spans]
+        self._all_link = all(span.key.may_link for span in spans)
+        self.unlinked: dict[int, int] = {}
+        """By the place of a line, how many handles its event named and does not keep."""
+
+    def barred(self, rows: Rows) -> Letters:
+        """Return the events of brands, channels and sources that were not granted."""
         brands, types = (rows.columns.texts[name].to_pylist() for name in ("brand", "type"))
         said = zip(rows.places, brands, types, rows.columns.values["source"], strict=True)
         judged: dict[tuple[int, str, str, str], Refused | None] = {}
         letters: Letters = []
-        span, (key, end) = 0, spans[0] if spans else (None, 0)
-        for place, *event in said:
-            while place >= end:
-                span += 1
-                key, end = spans[span]
-            brand, kind, source = event
-            asked = (span, brand, area_of(kind), source)
-            if asked not in judged and key is not None:
-                judged[asked] = _judged(key, brand, _channel(kind, channels), source)
+        number = 0
+        for place, brand, kind, source in said:
+            while place >= self._ends[number]:
+                number += 1
+            asked = (number, brand, kind, source)
+            if asked not in judged:
+                channel = _channel(kind, self._channels)
+                judged[asked] = _judged(self._spans[number], brand, kind, source, channel)
             if (why := judged[asked]) is not None:
                 letters.append((place, why))
         return letters
 
-    return screened
+    def may_link(self, place: int) -> bool:
+        """Whether several handles of an event are one person."""
+        return self._all_link or self._spans[bisect_right(self._ends, place)].key.may_link
+
+    def left_out(self, place: int, count: int) -> None:
+        """Take note that an event named so many handles more than it keeps."""
+        self.unlinked[place] = count
 
 
 def _channel(kind: str, channels: Channels) -> str:
@@ -76,9 +103,11 @@ def _channel(kind: str, channels: Channels) -> str:
     return area if area == IDENTITY_AREA else channels.get(area, OTHER)
 
 
-def _judged(key: WriteKey, brand: str, channel: str, source: str) -> Refused | None:
+def _judged(span: SenderLines, brand: str, kind: str, source: str, channel: str) -> Refused | None:
+    key = span.key
     if not key.says_brand(brand):
         return _BRAND
-    if not key.says_channel(channel):
+    # Calls of other protocols that become a link are taken from everybody; without the grant they make none.
+    if not (key.says_channel(channel) or (span.is_made and kind == LINK)):
         return _CHANNEL
     return None if key.says_source(source) else _SOURCE

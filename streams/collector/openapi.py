@@ -1,15 +1,15 @@
-"""The collector's API as OpenAPI 3.1, from the same declarations that the code runs by."""
+"""Generates the collector's OpenAPI 3.1 document from the same declarations that the code runs by."""
 
 import json
 from functools import cache
 from typing import Any
 
 from schemas.event import event_json_schema
-from streams.adapters.openapi import adapter_paths
-from streams.collector import documents
+from streams.collector import cloudevents_http
+from streams.collector.adapters.openapi import adapter_paths
 from streams.collector.limits import LIMITS, MAX_ITEMS
-from streams.collector.problems import CONTENT_TYPE, PROBLEMS
 from streams.edge import REASONS
+from streams.http.problems import CONTENT_TYPE, PROBLEMS
 
 __all__ = ["openapi", "openapi_text"]
 
@@ -65,7 +65,7 @@ def openapi() -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "security": [{name: []} for name in _SECURITY],
         "paths": {
-            documents.PATH: {"post": _post()},
+            cloudevents_http.PATH: {"post": _post()},
             **adapter_paths(),
             "/health": {"get": _asked("health", "Whether the collector is alive and its log takes events")},
             "/ready": {"get": _asked("ready", "Whether it can take events")},
@@ -133,7 +133,10 @@ def _asked(name: str, summary: str) -> dict[str, Any]:
         "security": [],
         "responses": {
             "200": {"description": "Yes", "content": content},
-            "503": {"description": "No; operators are told why on JOURNEY_WEB_PORT", "content": content},
+            "503": {
+                "description": "No; programs on the same machine are told why, and JOURNEY_WEB_PORT tells operators",
+                "content": content,
+            },
         },
     }
 
@@ -172,13 +175,26 @@ def _schemas() -> dict[str, Any]:
         "type": "object",
         "required": ["status"],
         "properties": {
-            "status": {"enum": ["accepted", "duplicate", "rejected"]},
-            "reason": text | {"description": "; ".join(f"{name}: {why}" for name, why in REASONS.items())},
+            "status": {
+                "enum": ["accepted", "duplicate", "rejected", "passed_over"],
+                "description": "passed_over: no event of a customer, and no fault; it is counted and not kept",
+            },
+            "reason": text
+            | {
+                "description": "; ".join(f"{name}: {why}" for name, why in REASONS.items())
+                + "; of what is passed over, a name of the webhook's mapping, or no_event"
+            },
             "pointer": text
             | {"description": "JSON pointer into the body (of NDJSON: into the array of its lines)"},
+            "linked": {
+                "const": False,
+                "description": "The event is in the log; the write key makes no links, and the handles that it names besides"
+                " its first are not kept",
+            },
             "detail": text,
         },
     }
+    sentences = {"type": "array", "items": text}
     results = {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}}}
     counts = {"accepted": count, "duplicates": count, "rejected": count}
     problem = {"type": text, "title": text, "status": number, "detail": text, "pointer": text}
@@ -195,6 +211,13 @@ def _schemas() -> dict[str, Any]:
         "State": {
             "type": "object",
             "required": ["status"],
-            "properties": {"status": {"enum": ["ok", "not ok"]}},
+            "properties": {
+                "status": {"enum": ["ok", "degraded", "waiting", "ready", "not ready", "not ok"]},
+                "reasons": sentences
+                | {"description": "Why it is not well; for a program on the same machine"},
+                "degraded": sentences
+                | {"description": "What does not work as it should while events are taken; likewise"},
+                "lag_frames": {"type": "integer", "description": "Frames that wait in the log; likewise"},
+            },
         },
     }

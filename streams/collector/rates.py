@@ -1,4 +1,4 @@
-"""How much a write key or an address may send: token buckets, in bounded memory."""
+"""Limits the rate of each write key and address by token buckets, in bounded memory."""
 
 import math
 from collections import OrderedDict
@@ -10,7 +10,7 @@ _BURST_S = 2.0  # what was not used of so many seconds may be used at once
 
 
 class Rates:
-    """A bucket for each name; when there are more than `most`, the one that was used least recently is forgotten.
+    """A token bucket for each name; beyond `most` names, the one that was used least recently is forgotten.
 
     A bucket that is forgotten begins full again.
     """
@@ -25,7 +25,7 @@ class Rates:
         Parameters
         ----------
         amount
-            How many; more than a full bucket holds is taken from a full one, which then has a debt.
+            How many; more than a full bucket holds is drawn from a full one, which then has a debt.
         per_s
             How many come in a second; 0 is without limit.
         """

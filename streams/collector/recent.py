@@ -1,4 +1,4 @@
-"""Which events were accepted not long ago, to tell a client of a repeat; nothing is ever dropped because of it."""
+"""Remembers the keys of recently accepted events, to report repeats to clients; nothing is dropped because of it."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ __all__ = ["Recent"]
 
 
 class Recent:
-    """Keys of events, of which between a half and all of the last `most` are remembered."""
+    """A set of event keys that remembers between a half and all of the last `most`."""
 
     def __init__(self, most: int) -> None:
         self._half = max(1, most // 2)

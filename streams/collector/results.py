@@ -1,51 +1,71 @@
-"""What became of each item, as it is told: accepted, duplicate, or rejected with reason and JSON pointer."""
+"""Renders the result of each item: accepted, duplicate, or rejected with reason and JSON pointer."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
-from streams.adapters import Item
+from streams.collector.adapters import Item
+from streams.collector.committer import SubmissionOutcome
 from streams.edge import Refused
 
-__all__ = ["Result", "Status", "body_of", "results_of", "told"]
+__all__ = ["Result", "Status", "body_of", "rendered", "results_of", "with_passed_over"]
 
 _PLAIN = (b'{"status":"accepted"}', b'{"status":"duplicate"}')
 
 
 class Status(IntEnum):
-    """What became of an item."""
+    """The status of an item: accepted, duplicate or rejected; passed over where it is no event of a customer, and no fault."""
 
     ACCEPTED = 0
     DUPLICATE = 1
     REJECTED = 2
+    PASSED_OVER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one item; reason, pointer (into the body) and detail where it was rejected."""
+    """The result of one item; reason, pointer (into the body) and detail where it was rejected.
+
+    `left_out` handles of an event that is in the log are not linked to its first one. `unread` says what else of the
+    item the event does not have.
+    """
 
     status: Status
     reason: str = ""
     pointer: str = ""
     detail: str = ""
+    left_out: int = 0
+    unread: str = ""
 
 
 _ACCEPTED, _DUPLICATE = Result(Status.ACCEPTED), Result(Status.DUPLICATE)
 
 
-def results_of(items: Sequence[Item], statuses: Sequence[int], refused: dict[int, Refused]) -> list[Result]:
-    """Return a result for each item; what was refused is told by its place."""
-    if not refused:
-        return [_DUPLICATE if status else _ACCEPTED for status in statuses]
+def results_of(items: Sequence[Item], outcome: SubmissionOutcome) -> list[Result]:
+    """Return a result for each item that was submitted."""
+    results = [_DUPLICATE if status else _ACCEPTED for status in outcome.statuses]
+    for place, why in outcome.refused.items():
+        results[place] = _rejected(items[place], why)
+    for place, count in outcome.unlinked.items():
+        results[place] = replace(results[place], left_out=count)
+    for place, item in enumerate(items):
+        if item.left_out and results[place].status is not Status.REJECTED:
+            results[place] = replace(results[place], pointer=item.pointer, unread=item.left_out)
+    return results
+
+
+def with_passed_over(items: Sequence[Item], results: Sequence[Result]) -> list[Result]:
+    """Return a result for each item: of those that were submitted, and of those that were passed over."""
+    rest = iter(results)
     return [
-        _rejected(item, refused[place]) if place in refused else (_DUPLICATE if status else _ACCEPTED)
-        for place, (item, status) in enumerate(zip(items, statuses, strict=True))
+        Result(Status.PASSED_OVER, item.passed_over) if item.passed_over else next(rest) for item in items
     ]
 
 
 def _rejected(item: Item, why: Refused) -> Result:
-    """Return a rejection: where in the event, joined to where the event stands, unless an adapter made the event."""
+    """Return a rejection: the pointer into the event, joined to that of the event, unless an adapter made the event."""
     if item.line is None:
         return Result(Status.REJECTED, why.reason, item.pointer, item.detail)
     if item.is_made:
@@ -56,26 +76,46 @@ def _rejected(item: Item, why: Refused) -> Result:
     return Result(Status.REJECTED, why.reason, item.pointer + pointer.rstrip("/"), detail)
 
 
-def told(results: Sequence[Result]) -> list[dict[str, str]]:
+def rendered(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return results for JSON."""
-    return [
-        {"status": "rejected", "reason": each.reason, "pointer": each.pointer, "detail": each.detail}
-        if each.status is Status.REJECTED
-        else {"status": each.status.name.lower()}
-        for each in results
-    ]
+    return [_rendered(each) for each in results]
+
+
+def _rendered(result: Result) -> dict[str, Any]:
+    if result.status is Status.REJECTED:
+        return {
+            "status": "rejected",
+            "reason": result.reason,
+            "pointer": result.pointer,
+            "detail": result.detail,
+        }
+    said: dict[str, Any] = {"status": result.status.name.lower()}
+    if result.status is Status.PASSED_OVER:
+        return said | {"reason": result.reason}
+    why = [_alone(result.left_out)] if result.left_out else []
+    why += [result.unread] if result.unread else []
+    linked = {"linked": False} if result.left_out else {}
+    pointer = {"pointer": result.pointer} if result.pointer else {}
+    return said | linked | pointer | ({"detail": "; ".join(why)} if why else {})
+
+
+def _alone(count: int) -> str:
+    return (
+        f"the write key has no grant identity and makes no links: the event counts for its first handle, and {count} more"
+        f" {'handles are' if count > 1 else 'handle is'} not kept"
+    )
 
 
 def body_of(results: Sequence[Result]) -> bytes:
     """Return the body of an answer: the counts, and the items in their order."""
-    counts = [0, 0, 0]
+    counts = [0] * len(Status)
     for each in results:
         counts[each.status] += 1
-    head = b'{"accepted":%d,"duplicates":%d,"rejected":%d,"items":[' % tuple(counts)
-    if counts[Status.REJECTED]:
+    head = b'{"accepted":%d,"duplicates":%d,"rejected":%d,"items":[' % tuple(counts[: Status.PASSED_OVER])
+    if any(counts[Status.REJECTED :]) or any(each.left_out or each.unread for each in results):
         items = [
             json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-            for one in told(results)
+            for one in rendered(results)
         ]
     else:
         items = [_PLAIN[each.status] for each in results]

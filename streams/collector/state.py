@@ -1,5 +1,6 @@
-"""How a collector is doing, for its health and metrics: plain numbers, each written by one thread."""
+"""Holds a collector's counters for health and metrics: plain numbers, each written by one thread."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 __all__ = ["CollectorState"]
@@ -7,12 +8,14 @@ __all__ = ["CollectorState"]
 
 @dataclass(slots=True)
 class CollectorState:
-    """Counts since the start, and where the collector stands; times are microseconds since 1970.
+    """The counters since the start, and the collector's state; times are microseconds since 1970.
 
     Attributes
     ----------
     accepted, duplicates, rejected
         Items that the log has: events, repeats among them that were noticed, refused ones by reason.
+    passed_over
+        What was no event of a customer, and no fault, by reason; as `amount`, amounts that could not be read.
     frames
         Frames that the log has.
     answers
@@ -29,6 +32,7 @@ class CollectorState:
     accepted: int = 0
     duplicates: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+    passed_over: dict[str, int] = field(default_factory=dict)
     frames: int = 0
     answers: dict[int, int] = field(default_factory=dict)
     waiting_bytes: int = 0
@@ -38,17 +42,23 @@ class CollectorState:
 
     @property
     def is_ready(self) -> bool:
-        """Whether events can be taken."""
+        """Whether events are accepted."""
         return self.is_open and not self.error
 
     def took(self, accepted: int, duplicates: int, rejected: dict[str, int]) -> None:
-        """Count what a frame holds that the log has taken."""
+        """Count the events of a frame that the log has."""
         self.accepted += accepted
         self.duplicates += duplicates
         self.frames += 1
         if rejected:  # another thread may be reading the old one
             counts = {reason: count + self.rejected.get(reason, 0) for reason, count in rejected.items()}
             self.rejected = self.rejected | counts
+
+    def passed(self, reasons: Mapping[str, int]) -> None:
+        """Count what a request brought that was passed over."""
+        if reasons:
+            counts = {reason: count + self.passed_over.get(reason, 0) for reason, count in reasons.items()}
+            self.passed_over = self.passed_over | counts
 
     def answered(self, status: int) -> None:
         """Count an answer."""

@@ -1,4 +1,4 @@
-"""The edge: events come in here, and nowhere else; behind it nothing raw or unvalidated travels."""
+"""Validates and hashes every event on its way in; behind the edge nothing raw or unvalidated travels."""
 
 from streams.edge.edge import Edge, Letters, Rows, Screen
 from streams.edge.reasons import REASONS, Refused

@@ -1,4 +1,4 @@
-"""Why an event is refused: stable codes, each with what it means."""
+"""Lists the reasons why an event is refused: stable codes, each with what it means."""
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -19,7 +19,7 @@ REASONS: dict[str, str] = {
     "bad_time": "the time is not RFC 3339 with an offset",
     "time_ahead": "the time is more than a day ahead of our clock",
     "time_too_old": "the time is before 1900",
-    "no_handle": "every handle names nobody (null, anonymous, zeros, ...)",
+    "no_handle": "no handle is given, or every one names nobody (null, anonymous, zeros, ...)",
     "too_many_handles": "more than 8 handles",
     "no_currency": "an amount without a currency",
     "not_granted": "the write key may not say this: another brand, channel or source than it was given",
@@ -36,11 +36,15 @@ _BY_ERROR = {
     "datetime_object_invalid": "bad_time",
 }
 
+_HANDLES = "/data/handles"
+_EMPTY = {"too_short", "string_too_short"}
+_NO_HANDLE = "names nobody: an event has at least one handle, and none is empty"
+
 _LONGEST = 120  # characters of a message; pydantic lists all currencies
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a failure of ours
-    """An event that cannot be taken: the code of the reason, and where and what in words."""
+    """An error of a refused event: the code of the reason, and where and what in words."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -53,7 +57,12 @@ def refused(error: ValidationError) -> Refused:
     problem = _first(error.errors(include_url=False, include_input=False, include_context=False))
     pointer = "".join("/" + _escaped(part) for part in problem["loc"][:3])
     message = problem["msg"] if len(problem["msg"]) <= _LONGEST else "not one of the values that are allowed"
-    return Refused(_code(problem["type"], pointer), f"{pointer or '/'}: {message}")
+    code = _code(problem["type"], pointer)
+    if code == "no_handle":
+        message = _NO_HANDLE
+    elif pointer == "/datacontenttype" and problem["type"] == "string_pattern_mismatch":
+        message = "not a media type of JSON"
+    return Refused(code, f"{pointer or '/'}: {message.removeprefix('Value error, ')}")
 
 
 def _first(problems: list[ErrorDetails]) -> ErrorDetails:
@@ -64,12 +73,14 @@ def _first(problems: list[ErrorDetails]) -> ErrorDetails:
 
 
 def _escaped(part: str | int) -> str:
-    return shown(str(part)).replace("~", "~0").replace("/", "~1")
+    return (str(part) if isinstance(part, int) else shown(part)).replace("~", "~0").replace("/", "~1")
 
 
 def _code(error_type: str, pointer: str) -> str:
     if pointer == "/time" and error_type != "missing":
         return "wrong_type" if error_type.endswith("_type") else "bad_time"
+    if pointer.startswith(_HANDLES) and error_type in _EMPTY:
+        return "no_handle"
     if not pointer and error_type.endswith("_type"):
         return "not_json"
     if error_type in _BY_ERROR:

@@ -1,4 +1,4 @@
-"""Times of events, all of a frame at once: texts in, microseconds out."""
+"""Parses the times of events, all of a frame at once: texts to microseconds."""
 
 import numpy as np
 import pyarrow as pa

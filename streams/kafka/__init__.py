@@ -1,4 +1,4 @@
-"""Between applications and the topic `interactions`: publishers, the gateway, and the topics themselves.
+"""Connects applications to the topic `interactions`: publishers, the gateway, and the topics themselves.
 
 Nothing here is imported by the embedded engine; kafka-python comes with the extra `kafka`.
 """

@@ -1,4 +1,4 @@
-"""Kafka clients from our settings: the one place where kafka-python is started, and where its errors are told."""
+"""Creates Kafka clients from our settings, as the only module that does, and raises their errors as BrokerError."""
 
 import re
 import socket
@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from streams.kafka.errors import BrokerError, UnreachableError
+from streams.kafka.errors import BrokerError, TopicError, UnreachableError
 from streams.settings import KafkaSettings
 
 try:
     from kafka import (  # type: ignore[import-untyped]
+        ConsumerRebalanceListener,
         KafkaAdminClient,
         KafkaConsumer,
         KafkaProducer,
@@ -26,6 +27,7 @@ try:
         KafkaTimeoutError,
         RebalanceInProgressError,
         SaslAuthenticationFailedError,
+        UnknownTopicOrPartitionError,
         UnsupportedSaslMechanismError,
     )
     from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
@@ -38,8 +40,20 @@ except ImportError as missing:
     ) from missing
 
 __all__ = [
-    "CommitFailedError", "ConfigResource", "ConfigResourceType", "KafkaError", "KafkaTimeoutError", "OffsetAndMetadata", "OffsetSpec",
-    "RebalanceInProgressError", "TopicPartition", "admin", "consumer", "producer", "told",
+    "CommitFailedError",
+    "ConfigResource",
+    "ConfigResourceType",
+    "ConsumerRebalanceListener",
+    "KafkaError",
+    "KafkaTimeoutError",
+    "OffsetAndMetadata",
+    "OffsetSpec",
+    "RebalanceInProgressError",
+    "TopicPartition",
+    "admin",
+    "broker_errors",
+    "consumer",
+    "producer",
 ]  # fmt: skip
 
 _BOOTSTRAP_S = 20.0
@@ -108,8 +122,8 @@ def _context(settings: KafkaSettings) -> ssl.SSLContext:
 
 @contextmanager
 def admin(settings: KafkaSettings, **more: Any) -> Iterator[Any]:
-    """Open a KafkaAdminClient; errors inside are told as BrokerError."""
-    with told(settings):
+    """Open a KafkaAdminClient; errors inside are raised as BrokerError."""
+    with broker_errors(settings):
         client = _made(KafkaAdminClient, settings, **more)
         try:
             yield client
@@ -120,18 +134,18 @@ def admin(settings: KafkaSettings, **more: Any) -> Iterator[Any]:
 def producer(settings: KafkaSettings, **more: Any) -> Any:
     """Return an idempotent KafkaProducer that waits for all replicas in sync. Raises BrokerError."""
     safe: dict[str, Any] = {"acks": "all", "enable_idempotence": True, "metrics_enabled": False}
-    with told(settings):
+    with broker_errors(settings):
         return _made(KafkaProducer, settings, **safe, **more)
 
 
 def consumer(settings: KafkaSettings, **more: Any) -> Any:
-    """Return a KafkaConsumer that commits only when it is told to. Raises BrokerError."""
+    """Return a KafkaConsumer that never commits by itself. Raises BrokerError."""
     safe: dict[str, Any] = {
         "enable_auto_commit": False,
         "isolation_level": "read_committed",
         "metrics_enabled": False,
     }
-    with told(settings):
+    with broker_errors(settings):
         return _made(KafkaConsumer, settings, **safe, **more)
 
 
@@ -209,7 +223,7 @@ def _silent(settings: KafkaSettings, reason: Exception | None) -> UnreachableErr
 
 
 @contextmanager
-def told(settings: KafkaSettings) -> Iterator[None]:
+def broker_errors(settings: KafkaSettings) -> Iterator[None]:
     """Turn errors of Kafka's client into a BrokerError that says what to check."""
     try:
         yield
@@ -226,6 +240,8 @@ def _explained(error: Any, settings: KafkaSettings) -> BrokerError:
         )
     if isinstance(error, AuthorizationError):
         return BrokerError(f"Kafka at {servers}: the user {settings.user!r} lacks a right: {error}")
+    if isinstance(error, UnknownTopicOrPartitionError):
+        return TopicError(f"Kafka at {servers} has no such topic or partition: {error}")
     return BrokerError(f"Kafka at {servers}: {error}")
 
 

@@ -1,4 +1,4 @@
-"""From a Kafka record to the event it carries, as CloudEvents' Kafka binding has it: one JSON text for the edge."""
+"""Decodes the event that a Kafka record carries, by CloudEvents' Kafka binding, to one JSON text for the edge."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from schemas.event import MAX_EVENT_BYTES
+from streams.text.json_parts import BOM
 
 __all__ = ["line_of"]
 
@@ -33,24 +34,25 @@ def line_of(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) ->
     return _binary(attributes, content_type, value)
 
 
-def _text(header: bytes) -> str | None:
-    """Return a header as text; None, which the contract refuses for any attribute, where it is not UTF-8."""
+def _text(header: bytes) -> str | bool:
+    """Return a header as text; False, which the contract refuses for any attribute, where it is not UTF-8."""
     try:
         return header.decode()
     except UnicodeDecodeError:
-        return None
+        return False
 
 
 def _binary(attributes: dict[str, Any], content_type: bytes, value: bytes | None) -> bytes:
     """Put the event together as a tree, so that nothing in a header or value can pass for something else."""
-    attributes.pop("data", None)
+    for name in ("data", "data_base64"):
+        attributes.pop(name, None)
     if content_type:
-        attributes["datacontenttype"] = (_text(content_type) or "").partition(";")[0].strip().lower()
+        attributes["datacontenttype"] = content_type.decode("utf-8", "replace").strip()
     if value is not None:
         if len(value) > MAX_EVENT_BYTES:
             return value  # refused for its size, unread
         try:
-            attributes["data"] = from_json(value)
+            attributes["data"] = from_json(value.removeprefix(BOM))
         except ValueError:
             return value  # no JSON: refused as it came, so that what it holds is redacted as a whole
     return to_json(attributes)

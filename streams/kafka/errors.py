@@ -1,24 +1,26 @@
-"""What can go wrong between us and Kafka; importable without a Kafka client."""
+"""Defines the errors of Kafka's brokers, topics and deliveries; importable without a Kafka client."""
 
 from collections.abc import Sequence
+
+from journey.errors import UserError
 
 __all__ = ["BrokerError", "DeliveryError", "InvalidEvent", "TopicError", "UnreachableError"]
 
 
-class BrokerError(RuntimeError):
-    """Kafka cannot be used as the settings say; the message says what to check, and never a password."""
+class BrokerError(UserError, RuntimeError):
+    """An error of a Kafka that cannot be used as set; the message says what to check, and never a password."""
 
 
 class UnreachableError(BrokerError):
-    """No broker answers; it may come back."""
+    """An error of brokers that do not answer now; a retry may succeed."""
 
 
 class TopicError(BrokerError):
-    """A topic is missing, or is not what it is declared to be; nothing was changed."""
+    """An error of a topic that is missing, or differs from its declaration; nothing was changed."""
 
 
 class DeliveryError(BrokerError):
-    """Kafka did not acknowledge records in time; they may be there all the same.
+    """An error of records that Kafka did not acknowledge in time; they may be there all the same.
 
     Attributes
     ----------
@@ -26,13 +28,13 @@ class DeliveryError(BrokerError):
         The events that were not acknowledged, as JSON. Publishing them again is harmless: repeats are dropped.
     """
 
-    def __init__(self, message: str, events: Sequence[bytes] = ()) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, events: Sequence[bytes] = (), *, topic: str | None = None) -> None:
+        super().__init__(message, topic=topic)
         self.events = tuple(events)
 
 
 class InvalidEvent(ValueError):  # noqa: N818 - it is what the caller gave, not a failure of ours
-    """An event that the contract refuses; nothing of it was sent.
+    """An error of an event that the contract refuses; nothing of it was sent.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""The gateway: single events of the topic `events.in` through the edge, into frames of `interactions`.
+"""Reads single events from the topic `events.in`, passes them through the edge, and writes frames to `interactions`.
 
-An offset is committed once every frame with its event is acknowledged. Whatever fails before that ends the session:
-clients are made anew, and what was not committed is read again; repeats are dropped by intake.
+An offset is committed once every frame with its event is acknowledged. An error before that ends the session: new
+clients are made, and records that were not committed are redelivered; intake drops the repeats.
 """
 
 import logging
@@ -15,18 +15,20 @@ import numpy as np
 from schemas.topics import EVENTS_IN, INTERACTIONS
 from streams.clock import Clock, system_clock
 from streams.edge import Edge
-from streams.faults import boundary
-from streams.frames import Frame
+from streams.faults import kill_point
 from streams.kafka import records
 from streams.kafka.clients import CommitFailedError, KafkaError, RebalanceInProgressError, consumer
 from streams.kafka.cloudevents import line_of
-from streams.kafka.drained import GATEWAY
+from streams.kafka.deleted_records import LostRecords
 from streams.kafka.errors import BrokerError, DeliveryError, UnreachableError
+from streams.kafka.gateway_losses import GatewayLosses
 from streams.kafka.gateway_state import GatewayState
-from streams.kafka.packing import PASS_BYTES, Parcel, pack_placed, parcels
-from streams.kafka.sending import Sender
-from streams.kafka.silence import Silence, positions
+from streams.kafka.groups import GATEWAY
+from streams.kafka.parcels import PASS_BYTES, Parcel, pack_placed, parcels
+from streams.kafka.sender import Sender
+from streams.kafka.stuck_consumer import StuckConsumerDetector, positions
 from streams.kafka.topics import partition_count
+from streams.log.frame import Frame
 from streams.settings import Settings
 
 __all__ = ["Gateway"]
@@ -43,7 +45,7 @@ Line = tuple[bytes, int, int]  # an event as JSON, and the partition and offset 
 
 
 class Gateway:
-    """One member of the consumer group; run as many as `events.in` has partitions, at most.
+    """A member of the consumer group; run as many as `events.in` has partitions, at most.
 
     Memory is bounded: one answer of each broker, one poll of it, and what the sender has under way.
 
@@ -65,7 +67,9 @@ class Gateway:
         clock: Clock = system_clock,
         took: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self.settings, self.state = settings, GatewayState(started_us=clock(), progress_us=clock())
+        lost = LostRecords(settings.kafka.prefix)
+        self.settings = settings
+        self.state = GatewayState(started_us=clock(), progress_us=clock(), lost=lost)
         self._kafka, self._edge, self._clock, self._took = settings.kafka, edge, clock, took
         self._stopping = threading.Event()
         self._pause_s = _FIRST_PAUSE_S
@@ -100,24 +104,35 @@ class Gateway:
         with ExitStack() as stack:
             sender = stack.enter_context(Sender[Parcel](self._kafka, INTERACTIONS, delivery_s=_DELIVERY_S))
             source = _consumer(self.settings)
+            losses = GatewayLosses(source, self.state.lost)
             stack.callback(source.close, autocommit=False, timeout_ms=_CLOSE_MS)
             self.state.sessions += 1
-            silence = Silence(source, self._kafka.prefix + EVENTS_IN)
+            silence = StuckConsumerDetector(source, self._kafka.prefix + EVENTS_IN)
             _log.info("reading %s as %s", self._kafka.prefix + EVENTS_IN, self._kafka.prefix + GATEWAY)
             while not self._stopping.is_set():
                 if sender.partitions() > partitions:
-                    raise BrokerError(f"{sender.topic} has more partitions than before")
-                self._step(source, silence, sender, partitions)
+                    raise BrokerError(f"{sender.topic} has more partitions than before", topic=sender.topic)
+                polled = source.poll(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
+                losses.look(polled)  # before anything is committed
+                self._step(polled, source, silence, sender, partitions)
 
-    def _step(self, source: Any, silence: Silence, sender: Sender[Parcel], partitions: int) -> None:
-        polled = source.poll(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
+    def _step(
+        self,
+        polled: Mapping[Any, Sequence[Any]],
+        source: Any,
+        silence: StuckConsumerDetector,
+        sender: Sender[Parcel],
+        partitions: int,
+    ) -> None:
         if not polled:
             self._idle(source, silence)
             return
         silence.broken()
         packed = [self._send(lines, sender, partitions) for lines in _chunked(polled)]
         if failed := sender.wait():
-            raise DeliveryError(f"{sender.topic} did not take {len(failed)} frames: {failed[0].error}")
+            raise DeliveryError(
+                f"{sender.topic} did not take {len(failed)} frames: {failed[0].error}", topic=sender.topic
+            )
         self._commit(source)
         self._pause_s = _FIRST_PAUSE_S
         for frame, count in packed:
@@ -132,12 +147,12 @@ class Gateway:
             [line for line, _, _ in lines], places, self._edge, topic=topic, now_us=self._clock()
         )
         cut = list(parcels(frame, partitions))
-        with boundary("kafka.send"):
+        with kill_point("kafka.send"):
             for parcel in cut:
                 sender.send(parcel, parcel.data, parcel.partition)
         return frame, len(cut)
 
-    def _idle(self, source: Any, silence: Silence) -> None:
+    def _idle(self, source: Any, silence: StuckConsumerDetector) -> None:
         lag = silence.look()
         if lag is None:
             return
@@ -151,7 +166,7 @@ class Gateway:
     def _commit(self, source: Any) -> None:
         reached = positions(source)
         try:
-            with boundary("kafka.commit"):
+            with kill_point("kafka.commit"):
                 source.commit(timeout_ms=_COMMIT_MS)
         except (CommitFailedError, RebalanceInProgressError) as error:
             _log.info("partitions went to another gateway; what it reads again is dropped later: %s", error)

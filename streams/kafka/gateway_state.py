@@ -1,15 +1,16 @@
-"""How a gateway is doing, for its health and metrics endpoints: plain numbers, written by one thread."""
+"""Holds a gateway's counters for health and metrics: plain numbers, written by one thread."""
 
 from dataclasses import dataclass, field
 
-from streams.frames import Frame
+from streams.kafka.deleted_records import LostRecords
+from streams.log.frame import Frame
 
 __all__ = ["GatewayState"]
 
 
 @dataclass(slots=True)
 class GatewayState:
-    """Counts since the start, and where the gateway stands; times are microseconds since 1970.
+    """The counters since the start, and the gateway's state; times are microseconds since 1970.
 
     Attributes
     ----------
@@ -25,6 +26,8 @@ class GatewayState:
         When it last finished what it had read, or found nothing to read.
     error
         What ended the last session; "" while one is going on.
+    lost
+        Recorder of records of events.in that were deleted before they were read.
     """
 
     started_us: int
@@ -36,6 +39,7 @@ class GatewayState:
     committed: dict[int, int] = field(default_factory=dict)
     sessions: int = 0
     error: str = ""
+    lost: LostRecords = field(default_factory=LostRecords)
 
     @property
     def ready(self) -> bool:

@@ -1,33 +1,35 @@
-"""Publish events from a Python application: validated at once, in frames, acknowledged by every replica in sync."""
+"""Publishes events from a Python application: validated, sent in frames, acknowledged by every in-sync replica."""
 
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from journey.identity.handle_key import HandleKey
+from journey.identity.rules import FIRST, HandleRules
 from schemas.apath import default_model
 from schemas.topics import INTERACTIONS
 from streams.clock import Clock, system_clock
 from streams.edge import Edge, Refused
-from streams.faults import boundary
-from streams.frames import MAX_FRAME_BYTES, MAX_FRAME_EVENTS, Frame
-from streams.kafka.edges import key_of
+from streams.faults import kill_point
 from streams.kafka.errors import BrokerError, DeliveryError, InvalidEvent
-from streams.kafka.packing import parcels
-from streams.kafka.sending import Sender
+from streams.kafka.parcels import parcels
+from streams.kafka.sender import Sender
+from streams.kafka.set_key import set_key
 from streams.kafka.topics import partition_count
-from streams.settings import KafkaSettings, Settings
+from streams.log.frame import MAX_FRAME_BYTES, MAX_FRAME_EVENTS, Frame
+from streams.settings import SHARED, KafkaSettings, Settings, brands_wanted, handle_rules_wanted
 
 __all__ = ["DEFAULT_POLICY", "Publisher", "PublisherPolicy"]
 
 
 @dataclass(frozen=True, slots=True)
 class PublisherPolicy:
-    """How events are gathered and delivered.
+    """The settings of batching and delivery.
 
     Attributes
     ----------
@@ -38,7 +40,7 @@ class PublisherPolicy:
     delivery_s
         Seconds that Kafka has to acknowledge, all tries together.
     origin
-        What the books call the source of these events.
+        The name of the source of these events in the table deliveries.
     nobody
         Values of handles that name no one; None for those of the bundled A-Path model.
     """
@@ -54,7 +56,7 @@ DEFAULT_POLICY = PublisherPolicy()
 
 
 class Publisher:
-    """Sends events to `interactions`; from any number of threads.
+    """A producer of events for `interactions`; callable from any number of threads.
 
     An event is acknowledged when `flush` (or the end of the `with` block) returns after it was published. What
     Kafka did not take is raised as DeliveryError by the next `publish`, `flush` or `close`, with the events.
@@ -70,6 +72,7 @@ class Publisher:
         Bootstrap servers instead, host:port each, where Kafka asks for no credentials.
     key
         What handles are hashed with, 32 bytes (and those of its successors); the same everywhere. Else JOURNEY_HANDLE_KEY.
+        With it, JOURNEY_BRANDS must be set where the deployment's is not `separate`; so it must without JOURNEY_STORE.
 
     Raises
     ------
@@ -90,7 +93,7 @@ class Publisher:
     ) -> None:
         kafka = KafkaSettings(servers=tuple(servers)) if servers else (settings or Settings.read()).kafka
         nobody = default_model().identity.nobody if policy.nobody is None else policy.nobody
-        self._edge = Edge(key or key_of(settings or Settings.read()), nobody)
+        self._edge = Edge(_key(settings, key), nobody, rules=_rules(settings, has_key=bool(key)))
         self._policy, self._clock = policy, clock
         self._partitions = partition_count(kafka)
         self._sender = Sender[Sequence[bytes]](kafka, INTERACTIONS, delivery_s=policy.delivery_s)
@@ -112,7 +115,7 @@ class Publisher:
         InvalidEvent
             The contract refuses it; nothing of it is sent.
         DeliveryError
-            Events published before were not acknowledged; this one was not taken.
+            Events published before were not acknowledged; this one was not accepted.
         """
         line = _json(event)
         with self._changed:
@@ -183,9 +186,11 @@ class Publisher:
         frame = self._edge.pack(lines, topic=self._policy.origin, now_us=self._clock(), first_offset=first)
         self._published += len(lines)
         events = _events_of(lines, frame, first)
-        with boundary("kafka.send"):
+        with kill_point("kafka.send"):
             for parcel in parcels(frame, self._partitions):
-                self._sender.send([events[row] for row in parcel.rows], parcel.data, parcel.partition)
+                self._sender.send(
+                    [events[row] for row in parcel.rows if row < len(events)], parcel.data, parcel.partition
+                )
 
     def _linger(self) -> None:
         """Send what nobody has added to in time."""
@@ -221,3 +226,25 @@ def _json(event: Mapping[str, Any] | bytes | str) -> bytes:
         return to_json(event)
     except (PydanticSerializationError, ValueError) as error:
         raise InvalidEvent("not_json", f"/: {error}") from error
+
+
+def _rules(settings: Settings | None, *, has_key: bool) -> HandleRules:
+    """Return the rules of the store, where it is asked for the key; else those of a store that may have any handles."""
+    if has_key or not (settings := settings or Settings.read()).store:
+        ours = settings.handle_rules if settings else handle_rules_wanted()
+        return replace(ours, earlier=(FIRST,))
+    from streams.kafka.edge import rules_of  # noqa: PLC0415 - as below
+
+    return rules_of(settings)
+
+
+def _key(settings: Settings | None, key: bytes | None) -> HandleKey:
+    if not key:
+        settings = settings or Settings.read()
+        if not settings.store:
+            return set_key(settings)
+        from streams.kafka.edge import key_of  # noqa: PLC0415 - ClickHouse's client, where a store is named
+
+        return key_of(settings)
+    brands = settings.brands if settings else brands_wanted()
+    return HandleKey(key, separate=brands != SHARED)

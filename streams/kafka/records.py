@@ -1,9 +1,9 @@
-"""Records as they are fetched: one that cannot be read must not hold up those around it.
+"""Reads fetched records one by one, so that an unreadable record or batch does not block those around it.
 
 kafka-python refuses a whole batch for one record whose header has a key that is not UTF-8, which any producer may
-send, and is then handed that batch for ever. It also expands a batch to whatever size it claims, and needs a
-package for each compression. Here such a record, or batch, is handed on as bytes that are no event, so that it
-becomes a dead letter with its place; and every compression that Kafka knows can be read.
+send, and then gets that batch for ever. It also expands a batch to whatever size it claims, and needs a package for
+each compression. Here such a record, or batch, is returned as bytes that are no event, so that it becomes a dead
+letter with its place; and every compression that Kafka knows can be read.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ _XERIAL_HEADER = 16  # bytes
 
 
 class TolerantBatch(DefaultRecordBatch):  # type: ignore[misc]
-    """A batch of records, each of which can be had whatever the others are."""
+    """A batch whose records are readable one by one, whatever the others are."""
 
     _buffer: bytearray
     _pos: int
@@ -65,7 +65,7 @@ class TolerantBatch(DefaultRecordBatch):  # type: ignore[misc]
             return self._as_bytes()
 
     def _as_bytes(self) -> Any:
-        """Return the record at hand as it stands, and go on behind it."""
+        """Return the current record as raw bytes, and go on behind it."""
         offset = self.base_offset + self._next_record_index
         try:
             length, start = decode_varint(self._buffer, self._pos)

@@ -1,4 +1,4 @@
-"""The topics of `schemas/topics.toml` in a real Kafka: made, compared, and given more partitions."""
+"""Creates, compares and grows the topics of `schemas/topics.toml` in a Kafka cluster."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -7,14 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from schemas.topics import INTERACTIONS, Topic, topics
-from streams.faults import boundary
+from streams.faults import kill_point
 from streams.kafka.clients import ConfigResource, ConfigResourceType, OffsetSpec, TopicPartition, admin
-from streams.kafka.drained import WORKERS, busy
 from streams.kafka.errors import TopicError
+from streams.kafka.groups import WORKERS, busy
+from streams.kafka.partition_counts import SHARED
+from streams.log.lag import LogSpan
 from streams.settings import KafkaSettings
-from streams.workers.ports import LogSpan
 
-__all__ = ["Found", "Made", "create", "grow", "listed", "log_ends", "partition_count", "unfinished"]
+__all__ = ["Made", "TopicState", "create", "grow", "listed", "log_ends", "partition_count", "unfinished"]
 
 _MISSING = 3  # Kafka's code for a topic that is not there
 _EXISTS = 36
@@ -24,8 +25,8 @@ _READY_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One declared topic and what Kafka has of it: `partitions` is 0 where it is missing."""
+class TopicState:
+    """A declared topic and its state in Kafka: `partitions` is 0 where it is missing."""
 
     name: str
     declared: Topic
@@ -49,7 +50,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Names of topics that a command made, and of those that were there as declared."""
+    """The names of topics that a command made, and of those that were there as declared."""
 
     created: list[str]
     present: list[str]
@@ -64,20 +65,22 @@ def _serves(key: str, declared: str, real: str) -> bool:
     return real == declared
 
 
-def listed(settings: KafkaSettings) -> list[Found]:
+def listed(settings: KafkaSettings) -> list[TopicState]:
     """Return every declared topic as it is in Kafka. Raises BrokerError."""
     with admin(settings) as client:
         return _found(client, settings)
 
 
-def _found(client: Any, settings: KafkaSettings) -> list[Found]:
+def _found(client: Any, settings: KafkaSettings) -> list[TopicState]:
     names = {settings.prefix + topic.name: topic for topic in topics()}
     described = {one["name"]: one for one in client.describe_topics(list(names))}
     counts = {
         name: len(one["partitions"]) for name, one in described.items() if one["error_code"] != _MISSING
     }
     configs = _configs(client, list(counts))
-    return [Found(name, topic, counts.get(name, 0), configs.get(name, {})) for name, topic in names.items()]
+    return [
+        TopicState(name, topic, counts.get(name, 0), configs.get(name, {})) for name, topic in names.items()
+    ]
 
 
 def _configs(client: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -115,7 +118,7 @@ def create(settings: KafkaSettings, partitions: int, replication: int = -1) -> M
         missing = [topic for topic in found if not topic.partitions]
         created: list[str] = []
         if missing:
-            with boundary("topics.create"):
+            with kill_point("topics.create"):
                 created = _make(client, missing, partitions, replication)
             client.wait_for_topics([topic.name for topic in missing], timeout_ms=_READY_MS)
             _refuse(
@@ -124,7 +127,7 @@ def create(settings: KafkaSettings, partitions: int, replication: int = -1) -> M
     return Made(created, [topic.name for topic in found if topic.name not in created])
 
 
-def _make(client: Any, missing: Sequence[Found], partitions: int, replication: int) -> list[str]:
+def _make(client: Any, missing: Sequence[TopicState], partitions: int, replication: int) -> list[str]:
     """Make topics; return the names of those that nobody had made before."""
     wanted = {
         topic.name: {
@@ -142,7 +145,7 @@ def _make(client: Any, missing: Sequence[Found], partitions: int, replication: i
     return [one["name"] for one in answers if one["error_code"] == 0]
 
 
-def _refuse(found: Sequence[Found], partitions: int) -> None:
+def _refuse(found: Sequence[TopicState], partitions: int) -> None:
     wrong = [
         f"{topic.name} {problem}"
         for topic in found
@@ -173,7 +176,8 @@ def partition_count(settings: KafkaSettings, name: str = INTERACTIONS) -> int:
         (described,) = client.describe_topics([settings.prefix + name])
     if described["error_code"]:
         raise TopicError(
-            f"Kafka has no topic {settings.prefix + name}: make them with journey topics create --partitions P"
+            f"Kafka has no topic {settings.prefix + name}: make them with journey topics create --partitions P",
+            topic=settings.prefix + name,
         )
     return len(described["partitions"])
 
@@ -207,7 +211,9 @@ def grow(settings: KafkaSettings, partitions: int) -> list[str]:
     """Give every "many" topic that many partitions; return the names of those that had fewer.
 
     The partition of a handle changes by it, so nobody may be at work: publishers, gateways and workers are stopped
-    first, and everything they were to read has been read.
+    first, and everything they were to read has been read. But where somebody else gave one topic more, workers cannot
+    read all: then the others are brought to the same number with records unread. Workers send events on to the
+    partition that is theirs, and restore what they know from the tables.
 
     Raises
     ------
@@ -224,9 +230,10 @@ def grow(settings: KafkaSettings, partitions: int) -> list[str]:
         ]
         if not fewer:
             return []
-        if reasons := busy(client, settings, {topic.name: topic.partitions for topic in found}):
+        counts = {topic.name: topic.partitions for topic in found}
+        if reasons := busy(client, settings, counts, unread=not _is_uneven(settings, counts, partitions)):
             raise TopicError("not now: " + "; ".join(reasons))
-        with boundary("topics.grow"):
+        with kill_point("topics.grow"):
             answers = client.create_partitions(
                 {topic.name: partitions for topic in fewer}, raise_errors=False
             ).results
@@ -238,6 +245,14 @@ def grow(settings: KafkaSettings, partitions: int) -> list[str]:
             )
         _wait_for_partitions(client, [topic.name for topic in fewer], partitions)
     return [topic.name for topic in fewer]
+
+
+def _is_uneven(settings: KafkaSettings, counts: Mapping[str, int], partitions: int) -> bool:
+    """Whether topics between workers differ. Raises TopicError if not all are to have as many as the largest."""
+    shared = {counts[settings.prefix + name] for name in SHARED}
+    if len(shared) > 1 and partitions != max(shared):
+        raise TopicError(f"topics differ in partitions: first bring all to --partitions {max(shared)}")
+    return len(shared) > 1
 
 
 def _wait_for_partitions(client: Any, names: Sequence[str], partitions: int) -> None:
@@ -252,7 +267,7 @@ def _wait_for_partitions(client: Any, names: Sequence[str], partitions: int) -> 
     client.wait_for_topics(list(names), timeout_ms=_READY_MS)
 
 
-def _refuse_growth(found: Sequence[Found], partitions: int) -> None:
+def _refuse_growth(found: Sequence[TopicState], partitions: int) -> None:
     if missing := [topic.name for topic in found if not topic.partitions]:
         raise TopicError(
             f"missing: {', '.join(missing)}; make them with journey topics create --partitions P"

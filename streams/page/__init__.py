@@ -1,1 +1,1 @@
-"""The page: journeys to look at in a browser, drawn on the server from the tables that analysts query."""
+"""Serves the page: journeys in a browser, rendered on the server from the tables that analysts query."""

@@ -1,4 +1,4 @@
-"""What a panel's query says: rows, and the query itself with its parameters written in."""
+"""Runs a panel's query, and returns its rows and the query with its parameters written in."""
 
 import csv
 import io
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from streams.page.literal import written
-from streams.page.scope import Scope, aware
+from streams.clock import aware
+from streams.page.scope import Scope
 from streams.page.values import for_programs
-from streams.page.view import MOST_ROWS, Panel, Row
-from streams.store import ClickHouse
+from streams.page.view import Panel, Row
+from streams.store.clickhouse import ClickHouse
+from streams.store.sql import written
 
 __all__ = ["Answered", "answer", "as_csv", "query_of"]
 
@@ -21,16 +22,17 @@ MOST_LINES = 1_000_000  # of a download
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Rows of a panel, with what Python adds to them; `more` says that there are others."""
+    """The rows of a panel, with what Python adds to them; `more` says that there are others."""
 
     rows: Sequence[Row]
     more: bool = False
 
 
-def answer(store: ClickHouse, panel: Panel, scope: Scope, most: int = MOST_ROWS) -> Answered:
-    """Ask a panel's query. Raises QueryError, StoreError, and ScopeError for what the URL cannot ask."""
+def answer(store: ClickHouse, panel: Panel, scope: Scope, most: int | None = None) -> Answered:
+    """Ask a panel's query, for at most so many rows, else the panel's. Raises QueryError, StoreError, ScopeError."""
+    most = most or panel.most
     found = store.rows(panel.sql, _parameters(panel, scope), {"limit": most + 1})
-    rows = [{name: _told(value) for name, value in row.items()} for row in found[:most]]
+    rows = [{name: _json_value(value) for name, value in row.items()} for row in found[:most]]
     return Answered(panel.derive(rows, scope), len(found) > most)
 
 
@@ -43,12 +45,12 @@ def _parameters(panel: Panel, scope: Scope) -> dict[str, Any]:
     return {**scope.parameters, **scope.own, **panel.parameters(scope)}
 
 
-def _told(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """Return None for what is no number, a share of nothing; times, which the client gives without a zone, in UTC."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list | tuple):
-        return type(value)(_told(each) for each in value)
+        return type(value)(_json_value(each) for each in value)
     return aware(value) if isinstance(value, datetime) else value
 
 

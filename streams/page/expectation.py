@@ -1,4 +1,4 @@
-"""What the spike detector expects of a series: run over stored counts as a watcher runs it, in constant memory."""
+"""Computes the expected counts of a series: runs the spike detector over stored counts, in constant memory."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _MOST_SHOWN, _MOST_STEPS = 360, 25_000  # a quarter of a second of the detector
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """People of a bucket that starts at `at_s`, and what was to be expected; None while the detector learns."""
+    """The people of a bucket that starts at `at_s`, and the expected count; None while the detector learns."""
 
     at_s: int
     people: int
@@ -27,7 +27,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How a period is looked at: the detector in steps of `step_s`, shown in buckets of `shown_s`, in seconds.
+    """The resolution of a period: the detector in steps of `step_s`, shown in buckets of `shown_s`, in seconds.
 
     >>> Steps.of(shown=timedelta(days=1), learned=timedelta(days=8))
     Steps(step_s=60, shown_s=300)

@@ -1,14 +1,16 @@
-"""The form over a view: brand, period and the view's own parameters; it works without scripts."""
+"""Renders the form over a view: brand, period and the view's own parameters; it works without scripts."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
+from urllib.parse import urlencode
 
+from streams.analysis.brands import Brand
 from streams.page.markup import Markup, tag, together
-from streams.page.scope import Brand, Field, Scope
+from streams.page.scope import Field, Scope, presets
 from streams.page.view import View
 
-__all__ = ["form"]
+__all__ = ["form", "labelled"]
 
 
 def form(view: View, scope: Scope, brands: Sequence[Brand]) -> Markup:
@@ -20,11 +22,11 @@ def form(view: View, scope: Scope, brands: Sequence[Brand]) -> Markup:
         id="field-brand",
     )
     last = scope.until - timedelta(microseconds=1)
-    return tag(
+    shown = tag(
         "form",
-        _labelled("brand", "Brand", chosen),
-        _labelled("since", "From", _day("since", f"{scope.since:%Y-%m-%d}")),
-        _labelled("until", "To", _day("until", f"{last:%Y-%m-%d}")),
+        labelled("field-brand", "Brand", chosen),
+        labelled("field-since", "From", _day("since", f"{scope.since:%Y-%m-%d}")),
+        labelled("field-until", "To", _day("until", f"{last:%Y-%m-%d}")),
         (
             _group(name, list(fields), scope)
             for name, fields in groupby(view.fields, lambda field: field.group)
@@ -35,6 +37,24 @@ def form(view: View, scope: Scope, brands: Sequence[Brand]) -> Markup:
         class_="scope",
         aria_label="What is shown",
     )
+    brand = next((each for each in brands if each.name == scope.brand), None)
+    return together([shown, _periods(view, scope, brand)]) if brand else shown
+
+
+def _periods(view: View, scope: Scope, brand: Brand) -> Markup:
+    """Return links to periods that people often ask for; each ends as the brand does."""
+    kept = {name: value for name, value in scope.given.items() if name not in {"brand", "since", "until"}}
+    periods = presets(brand, scope.now)
+    links = (
+        tag(
+            "a",
+            label,
+            href=f"/view/{view.name}?{urlencode({'brand': brand.name, 'since': f'{since:%Y-%m-%d}'} | kept)}",
+            aria_current="true" if scope.reaches_end and scope.since == since else None,
+        )
+        for label, since in periods.items()
+    )
+    return tag("nav", links, class_="periods", aria_label="Period") if len(periods) > 1 else Markup()
 
 
 def _group(name: str, fields: Sequence[Field], scope: Scope) -> Markup:
@@ -52,7 +72,7 @@ def _input(field: Field, value: str) -> Markup:
         return tag("input", type="hidden", name=name, value=value) if value else Markup()
     if field.kind == "choice":
         options = (tag("option", label, value=key, selected=key == value) for key, label in field.choices)
-        return _labelled(name, field.label, tag("select", options, name=name, id=ident))
+        return labelled(ident, field.label, tag("select", options, name=name, id=ident))
     if field.kind == "number":
         made = tag(
             "input",
@@ -64,9 +84,10 @@ def _input(field: Field, value: str) -> Markup:
             max=field.high,
             step="any",
         )
-        return _labelled(name, field.label, made)
-    return _labelled(name, field.label, tag("input", type="text", name=name, id=ident, value=value))
+        return labelled(ident, field.label, made)
+    return labelled(ident, field.label, tag("input", type="text", name=name, id=ident, value=value))
 
 
-def _labelled(name: str, label: str, control: Markup) -> Markup:
-    return tag("p", together([tag("label", label, for_=f"field-{name}"), control]), class_="field")
+def labelled(ident: str, label: str, control: Markup) -> Markup:
+    """Return a control with its label; `ident` is the control's id."""
+    return tag("p", together([tag("label", label, for_=ident), control]), class_="field")

@@ -1,13 +1,13 @@
-"""Server-sent events: one look at the tables a second for all who watch, and a word to each when they changed."""
+"""Streams server-sent events to viewers when the tables change: one query a second serves all viewers."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
 
-from streams.connections import BusyError, Connections
-from streams.page.asking import version
-from streams.ports import StoreError
-from streams.store import QueryError
+from streams.analysis.brands import version
+from streams.store.clickhouse import QueryError
+from streams.store.connections import ConnectionPool, OverloadedError, StuckError
+from streams.store.port import StoreError
 
 __all__ = ["Live"]
 
@@ -17,7 +17,7 @@ _MOST = 100
 
 
 class Live:
-    """Tells watchers when the tables changed; nobody looks at the tables while nobody watches.
+    """A notifier of viewers when the tables changed; it queries nothing while nobody watches.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Live:
         Of its own, so that a look waits for no figure.
     """
 
-    def __init__(self, connection: Connections) -> None:
+    def __init__(self, connection: ConnectionPool) -> None:
         self._connection = connection
         self._watching = 0
         self._looked_at, self._version = 0.0, ""
@@ -39,7 +39,7 @@ class Live:
 
     @property
     def full(self) -> bool:
-        """Whether no more watchers are taken."""
+        """Whether no more viewers are accepted."""
         return self._watching >= _MOST
 
     def end(self) -> None:
@@ -73,7 +73,7 @@ class Live:
                 began = self._time()
                 try:
                     self._version = await self._connection.run(version)
-                except (QueryError, StoreError, BusyError):
+                except (QueryError, StoreError, OverloadedError, StuckError):
                     return self._version  # nothing has changed that could be shown
                 self._looked_at = began
             return self._version

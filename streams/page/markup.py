@@ -1,4 +1,4 @@
-"""HTML and SVG as text, in which every value is escaped unless it was made here."""
+"""Builds HTML and SVG as text, with every value escaped unless it was built here."""
 
 import math
 from collections.abc import Iterable

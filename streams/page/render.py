@@ -1,15 +1,17 @@
-"""A view as HTML: the shell, which is sent first, and its panels, which follow as they are answered."""
+"""Renders a view as HTML: the shell, which is sent first, and its panels, which follow as their queries answer."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlencode
 
+from streams.analysis.brands import Brand
 from streams.page.answer import Answered
 from streams.page.form import form
 from streams.page.markup import Markup, tag, together
-from streams.page.scope import Brand, Scope
+from streams.page.scope import Scope
+from streams.page.search import field as search_field
 from streams.page.table import table
-from streams.page.view import MOST_ROWS, Panel, View
+from streams.page.view import MOST_COUNTED, MOST_ROWS, Panel, View
 
 __all__ = ["as_of", "bottom", "failed", "message", "panel", "query_page", "top"]
 
@@ -45,6 +47,7 @@ def _shell(title: str, navigation: Markup | None, brand: str = "") -> Markup:
         "header",
         tag("a", "Journeys", href="/", class_="home"),
         navigation,
+        search_field(brand) if navigation else None,
         tag("p", tag("span", class_="dot"), tag("span", "not live", id="live"), class_="live", role="status"),
         class_="bar",
     )
@@ -81,12 +84,17 @@ def panel(view: View, made: Panel, scope: Scope, found: Answered) -> Markup:
     """Return a panel with figure, table and ways out; where there is no row, it says what to do."""
     if not found.rows:
         return _section(made, tag("p", made.empty, class_="empty"), _ways(view, made, scope, png=False))
+    made = made.with_columns(found.rows)
     figure = made.draw(found.rows, scope) if made.draw else None
-    behind = table(made, scope, found.rows)
+    behind = table(made, scope, found.rows[:MOST_ROWS])
     limit = f"There are more than {MOST_ROWS:,} rows; these are the first, the CSV has all."
-    note = tag("p", limit, class_="note") if found.more else None
+    note = tag("p", limit, class_="note") if found.more or len(found.rows) > MOST_ROWS else None
+    part = (
+        f"This counts {MOST_COUNTED:,} rows alone; there are more: choose a shorter period, or take the CSV."
+    )
     shown = together(
         [
+            tag("p", part, class_="note", role="status") if found.more and made.most > MOST_ROWS else None,
             tag("figure", figure, class_="drawing") if figure else None,
             tag("details", tag("summary", "Table"), note, behind, class_="behind")
             if figure
@@ -97,7 +105,7 @@ def panel(view: View, made: Panel, scope: Scope, found: Answered) -> Markup:
 
 
 def as_of(at: datetime, version: str) -> Markup:
-    """Return a line that says how old figures are; its version tells a live page whether to ask anew."""
+    """Return a line that says how old figures are; by its version a live page decides whether to query again."""
     return tag("p", f"As of {at:%-d %b %Y %H:%M:%S} UTC.", class_="note as-of", data_version=version)
 
 

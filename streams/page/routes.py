@@ -1,9 +1,10 @@
-"""Addresses of the page; each asks the guard first, and queries run on the reader's threads."""
+"""Defines the HTTP routes of the page; each asks the guard first, and runs its queries in the connection pool."""
 
 import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -13,32 +14,33 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from streams.analysis.brands import Brand, brands, version
 from streams.clock import Clock, from_us
-from streams.connections import BusyError, Connections, Kept, Want
-from streams.incoming import body_of
+from streams.http.cross_site import Door
+from streams.http.guard import SAFE, Guard
 from streams.page import render
 from streams.page.answer import MOST_LINES, answer, as_csv, query_of
-from streams.page.asking import brands, version
-from streams.page.guard import SAFE, Guard
+from streams.page.gzip_stream import PACKED, packed, takes_packed
 from streams.page.live import Live
-from streams.page.packing import PACKED, packed, takes_packed
-from streams.page.scope import Brand, Scope, ScopeError, read
+from streams.page.posted import posted
+from streams.page.scope import Scope, ScopeError, has_brand, read
+from streams.page.search import Finder, Search
 from streams.page.static_files import StaticFiles
 from streams.page.view import Action, Panel, View
-from streams.ports import StoreError
-from streams.store import ClickHouse, QueryError
+from streams.store.clickhouse import ClickHouse, QueryError
+from streams.store.connections import CachedAnswer, ConnectionPool, OverloadedError, StuckError, Want
+from streams.store.port import StoreError
 
 __all__ = ["Page"]
 
-_MOST_BYTES = 10_000  # of a form
 _MOST_SAID = 100
 _OLDEST_S = 30.0  # of a figure while the tables stay as they are: customers lapse without an event
 _STALE_S = (
     120.0  # of a view that is opened: shown at once while the page, being live, asks for the present one
 )
-_MOST_QUERY = 4_000  # of a URL's query
+_MOST_QUERY = 8_000  # of a URL's query: two names at their longest have half of it
 _HTML = "text/html; charset=utf-8"
-_FAILURES = (QueryError, StoreError, BusyError, ScopeError)
+_FAILURES = (QueryError, StoreError, OverloadedError, StuckError, ScopeError)
 _log = logging.getLogger(__name__)
 
 
@@ -51,42 +53,55 @@ class Page:
         Connections that only read: for figures, and for looks at whether they changed.
     views
         In the order of the navigation; the first is shown at /.
+    find
+        What the search field asks.
     writer
         One connection for what people change; None where nothing may be changed.
     """
 
-    def __init__(  # noqa: PLR0913 - of one page
+    def __init__(  # noqa: PLR0913, PLR0917 - of one page
         self,
-        reader: Connections,
-        watcher: Connections,
+        reader: ConnectionPool,
+        watcher: ConnectionPool,
         views: Sequence[View],
         guard: Guard,
         clock: Clock,
+        find: Finder,
         *,
-        writer: Connections | None = None,
+        writer: ConnectionPool | None = None,
     ) -> None:
-        self._reader, self._writer, self._guard, self._clock = reader, writer, guard, clock
+        self._reader, self._watcher, self._writer = reader, watcher, writer
+        self._guard, self._clock = guard, clock
         self._views = {view.name: view for view in views}
         self._first = views[0]
         self._static = StaticFiles()
         self._said: OrderedDict[str, str] = OrderedDict()
+        self._search = Search(find, reader, guard, self._keep)
         self.live = Live(watcher)
+
+    def end(self) -> None:
+        """Stop answering: streams to viewers end, and requests that wait for a figure get an error."""
+        self.live.end()
+        for connections in (self._reader, self._watcher, self._writer):
+            if connections is not None:
+                connections.end()
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """Routes for whoever serves a port."""
+        """Routes for any server of a port."""
         return [
             Route("/", self._shown),
             Route("/view/{view}", self._shown),
             Route("/view/{view}/{panel}.csv", self._csv),
             Route("/view/{view}/{panel}.sql", self._sql),
             Route("/view/{view}/{action}", self._acted, methods=["POST"]),
+            Route("/find", self._searched, methods=["POST"]),
             Route("/static/{name}", self._file),
             Route("/events", self._events),
         ]
 
     async def _shown(self, request: Request) -> Response:
-        if (refused := self._guard.refused(request)) is not None:
+        if (refused := self._guard.refused(request, Door.LINKED)) is not None:
             return refused
         view = self._views.get(request.path_params.get("view", self._first.name))
         if view is None:
@@ -95,7 +110,7 @@ class Page:
             scope, known, want = await self._scope(request, view)
             panels = view.panels(scope)
         except _FAILURES as error:
-            return self._told(error)
+            return self._failure(error)
         parts = self._parts(request, view, scope, known, want, panels)
         if takes_packed(request):
             return StreamingResponse(packed(parts), media_type=_HTML, headers=SAFE | PACKED)
@@ -107,11 +122,18 @@ class Page:
         query = dict(parse_qsl(request.url.query))
         live, said = query.pop("fragment", None), query.pop("said", None)
         opens = live is None and said is None and "panel" not in request.path_params
-        want = await self._want(_STALE_S if opens else 0.0)
+        if opens:  # an error may be about a brand, or a day, that is new: they are not to be waited for
+            with suppress(ScopeError):
+                return await self._read(query, view, _STALE_S)
+        return await self._read(query, view, 0.0)
+
+    async def _read(
+        self, query: Mapping[str, str], view: View, stale_s: float
+    ) -> tuple[Scope, list[Brand], Want]:
+        want = await self._want(stale_s)
         known = (await self._reader.kept("brands", want, brands)).answer
-        if not known and opens:  # the first brand is not to be waited for
-            want = await self._want(0.0)
-            known = (await self._reader.kept("brands", want, brands)).answer
+        if stale_s and not has_brand(known, query.get("brand", "")):
+            raise ScopeError("brand: unknown")
         return read(query, known, view.fields, want.now), known, want
 
     async def _want(self, stale_s: float) -> Want:
@@ -136,7 +158,7 @@ class Page:
             said = self._said.pop(request.query_params.get("said", ""), "")
             yield render.top(view, list(self._views.values()), scope, known, said)
         yield '<div id="panels" class="panels">'
-        made: list[Kept[str]] = []
+        made: list[CachedAnswer[str]] = []
         for panel in panels:
             made.append(await self._panel(view, panel, scope, want))
             yield made[-1].answer
@@ -145,7 +167,7 @@ class Page:
         if whole:
             yield render.bottom()
 
-    async def _panel(self, view: View, panel: Panel, scope: Scope, want: Want) -> Kept[str]:
+    async def _panel(self, view: View, panel: Panel, scope: Scope, want: Want) -> CachedAnswer[str]:
         """Return a panel, asked and drawn on a thread of the reader."""
         if panel.fresh_s is not None:
             want = replace(want, oldest_s=min(want.oldest_s, panel.fresh_s))
@@ -153,11 +175,11 @@ class Page:
             seen = panel.seen(scope)
             return await self._reader.kept(_key(view, panel, seen), want, partial(_made, view, panel, seen))
         except _FAILURES as error:
-            return Kept(want.version, want.now, render.failed(panel, _why(error)))
+            return CachedAnswer(want.version, want.now, render.failed(panel, _why(error)))
         except Exception:  # noqa: BLE001 - a figure that cannot be drawn takes none of the others with it
             _log.exception("panel %s of view %s could not be drawn", panel.name, view.name)
             failed = render.failed(panel, "This figure could not be drawn; the log says why.")
-            return Kept(want.version, want.now, failed)
+            return CachedAnswer(want.version, want.now, failed)
 
     def warm(self) -> None:
         """Draw the first view as it opens, and the others while somebody watches; for a thread of its own."""
@@ -182,7 +204,9 @@ class Page:
         name = f"{view.name}-{panel.name}.csv"
         headers = SAFE | {"content-disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(
-            as_csv(panel, found.rows), media_type="text/csv; charset=utf-8", headers=headers
+            as_csv(panel.with_columns(found.rows), found.rows),
+            media_type="text/csv; charset=utf-8",
+            headers=headers,
         )
 
     async def _sql(self, request: Request) -> Response:
@@ -202,7 +226,7 @@ class Page:
         except (KeyError, StopIteration):
             return _message("There is no such figure", "", 404)
         except _FAILURES as error:
-            return self._told(error)
+            return self._failure(error)
 
     async def _acted(self, request: Request) -> Response:
         if (refused := self._guard.refused_change(request)) is not None:
@@ -212,17 +236,23 @@ class Page:
         if view is None or action is None or self._writer is None:
             return _message("There is nothing to change here", "", 404)
         try:
-            form = await _form(request)
+            form = await posted(request)
             back = dict(parse_qsl(form.pop("back", "")))
             said = await self._writer.run(partial(_act, action, form, self._clock()))
         except (ValueError, *_FAILURES) as error:
-            return self._told(error)
+            return self._failure(error)
         return RedirectResponse(
             f"/view/{view.name}?{urlencode(back | {'said': self._keep(said)})}", 303, SAFE
         )
 
+    async def _searched(self, request: Request) -> Response:
+        try:
+            return await self._search.answer(request)
+        except _FAILURES as error:
+            return self._failure(error)
+
     def _keep(self, said: str) -> str:
-        """Keep what an action said for the page that is shown next; return the name to ask for it with."""
+        """Keep the result of an action for the page that is shown next; return the name by which that page asks for it."""
         name = secrets.token_hex(8)
         self._said[name] = said
         if len(self._said) > _MOST_SAID:
@@ -242,7 +272,7 @@ class Page:
         return StreamingResponse(self.live.stream(), media_type="text/event-stream", headers=headers)
 
     @staticmethod
-    def _told(error: Exception) -> Response:
+    def _failure(error: Exception) -> Response:
         return _message("This cannot be shown", _why(error), 400 if isinstance(error, ValueError) else 503)
 
 
@@ -259,23 +289,12 @@ def _act(action: Action, form: Mapping[str, str], now_us: int, store: ClickHouse
     return action(store, form, "page", now_us)
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """Return the fields of a form. Raises ScopeError where it is too large, or another kind of body."""
-    body = await body_of(request, _MOST_BYTES)
-    if body is None:
-        raise ScopeError(f"the form has more than {_MOST_BYTES} bytes")
-    try:
-        return dict(parse_qsl(body.decode(), strict_parsing=bool(body)))
-    except ValueError as error:
-        raise ScopeError("the body is no form") from error
-
-
 def _why(error: Exception) -> str:
-    """Return what people are told of a failure: their own mistakes in full, the store's without its innards."""
-    if isinstance(error, ValueError | BusyError):
+    """Return the message of a failure for people: their own mistakes in full, the store's without internals."""
+    if isinstance(error, ValueError | OverloadedError):
         return f"{error}."
     _log.warning("the page could not ask the store: %s", error)
-    if isinstance(error, QueryError) and "TIMEOUT_EXCEEDED" in str(error):
+    if isinstance(error, StuckError) or (isinstance(error, QueryError) and "TIMEOUT_EXCEEDED" in str(error)):
         return "This takes longer than the page may: choose a shorter period."
     return "The store does not answer this; the log says why."
 

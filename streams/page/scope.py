@@ -1,4 +1,4 @@
-"""What a view is asked for: brand, period and its own parameters, as they stand in the URL."""
+"""Parses and validates the parameters of a view's URL: brand, period and the view's own."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -6,24 +6,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
-__all__ = ["Brand", "Field", "Scope", "ScopeError", "aware", "read"]
+from schemas.event import MAX_NAME
+from streams.analysis.brands import Brand
 
-_LONGEST = 200  # characters of a value
-_DATE = re.compile(r"(19|20|21|22)\d\d-\d\d-\d\d")  # what ClickHouse's times reach
+__all__ = ["Field", "Scope", "ScopeError", "has_brand", "presets", "read"]
+
+_LONGEST_NUMBER = 40
+_DATE = re.compile(r"(19|20|21|22)\d\d-\d\d-\d\d", re.ASCII)  # what ClickHouse's times reach
 _DAY = timedelta(days=1)
+_YEAR = 366  # days
+# A view opens with so much where the URL names no period: one event of long ago does not flatten every chart.
+_AT_FIRST = _YEAR * _DAY
+_PRESETS = {"7 days": 7, "30 days": 30, "90 days": 90, "1 year": _YEAR}
 
 
 class ScopeError(ValueError):
-    """A parameter of the URL that cannot be used; the message names it and what is allowed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Brand:
-    """A brand and the days from which it has touches, both ends included."""
-
-    name: str
-    first: datetime
-    last: datetime
+    """An error of a URL parameter; the message names it and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +60,13 @@ class Field:
             raise ScopeError(f"{self.name}: must be one of {', '.join(name for name, _ in self.choices)}")
         if self.kind == "number" and value != self.default and not self._is_number(value):
             raise ScopeError(f"{self.name}: must be a number from {self.low:g} to {self.high:g}")
-        if not re.fullmatch(self.pattern, value):
+        if not re.fullmatch(self.pattern, value, re.ASCII | re.DOTALL):
             raise ScopeError(f"{self.name}: has another form than {self.pattern}")
         return value
 
     def _is_number(self, value: str) -> bool:
+        if len(value) > _LONGEST_NUMBER or not value.isascii() or "_" in value:
+            return False
         try:
             return self.low <= float(value) <= self.high
         except ValueError:
@@ -75,7 +75,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What was asked for.
+    """The parsed parameters of a view.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Scope:
     own
         The view's own parameters: every field has its value or default.
     given
-        What the URL said, for links.
+        The URL's parameters, for links.
     """
 
     brand: str
@@ -105,6 +105,11 @@ class Scope:
     def parameters(self) -> dict[str, object]:
         """What every query may name: brand, since, until, now."""
         return {"brand": self.brand, "since": self.since, "until": self.until, "now": self.now}
+
+    @property
+    def at(self) -> datetime:
+        """The instant that is asked about: now, where the period reaches the end of the data."""
+        return self.now if self.reaches_end else self.until
 
     def address(self, view: str, **own: str) -> str:
         """Return the URL of a view of the same brand and period, with its own parameters."""
@@ -121,13 +126,8 @@ class Scope:
         )
 
 
-def aware(at: datetime) -> datetime:
-    """Return an instant with its zone: the store's client leaves UTC out."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
 def read(query: Mapping[str, str], brands: Sequence[Brand], fields: Sequence[Field], now: datetime) -> Scope:
-    """Return what a URL asks for; without brand, the one that is first; without period, its whole life, to now.
+    """Return what a URL asks for; without brand, the one that is first; without period, its last year, to now.
 
     Raises
     ------
@@ -138,12 +138,12 @@ def read(query: Mapping[str, str], brands: Sequence[Brand], fields: Sequence[Fie
     for key, value in query.items():
         if key not in known:
             raise ScopeError(f"{key}: unknown here; there are {', '.join(sorted(known))}")
-        if len(value) > _LONGEST or not value.isprintable():
-            raise ScopeError(f"{key}: at most {_LONGEST} printable characters")
+        if len(value) > MAX_NAME:  # whatever the contract takes for a name can be asked for
+            raise ScopeError(f"{key}: at most {MAX_NAME} characters")
     brand = _brand(query.get("brand", ""), brands, now)
-    since = _date("since", query.get("since", "")) or _day(brand.first)
     last = _date("until", query.get("until", ""))
     until = min(last + _DAY, now) if last else _end(brand, now)
+    since = _date("since", query.get("since", "")) or max(_day(brand.first), _first_day(until, _AT_FIRST))
     if since >= until:
         raise ScopeError("since: must be before until, and in the past")
     own = {each.name: each.checked(query.get(each.name) or each.default) for each in fields}
@@ -161,16 +161,44 @@ def read(query: Mapping[str, str], brands: Sequence[Brand], fields: Sequence[Fie
 def _brand(name: str, brands: Sequence[Brand], now: datetime) -> Brand:
     if not brands:
         return Brand("", now - _DAY, now)
-    for brand in brands:
-        if name in {"", brand.name}:
-            return brand
-    raise ScopeError("brand: unknown")
+    if (found := _found(name, brands)) is None:
+        raise ScopeError("brand: unknown")
+    return found
+
+
+def has_brand(brands: Sequence[Brand], name: str) -> bool:
+    """Return whether a URL that names this brand, or none, can be answered."""
+    return _found(name, brands) is not None
+
+
+def _found(name: str, brands: Sequence[Brand]) -> Brand | None:
+    if not name:
+        return brands[0] if brands else None
+    exact = next((brand for brand in brands if brand.name == name), None)
+    return exact or next((brand for brand in brands if _submitted(brand.name) == name), None)
+
+
+def _submitted(name: str) -> str:
+    """Return a name as a form sends it: browsers change line ends, and NUL, which HTML does not have."""
+    return re.sub(r"\r\n|\r|\n", "\r\n", name).replace("\0", "\ufffd")
 
 
 def _end(brand: Brand, now: datetime) -> datetime:
-    """Return the end of a brand's life: now, so that figures end where "now" stands, unless it fell silent a day ago."""
+    """Return the end of a brand's life: now, so that figures end at "now", unless it fell silent a day ago."""
     end = _day(brand.last) + _DAY
     return now if now < end + _DAY else end
+
+
+def presets(brand: Brand, now: datetime) -> dict[str, datetime]:
+    """Return the first day of each period to choose from, by its label; all of them end as the brand does."""
+    first, end = _day(brand.first), _end(brand, now)
+    found = {label: _first_day(end, days * _DAY) for label, days in _PRESETS.items()}
+    return {label: since for label, since in found.items() if since > first} | {"all": first}
+
+
+def _first_day(until: datetime, length: timedelta) -> datetime:
+    """Return the start of the first of so many days up to an instant."""
+    return _day(until - timedelta(microseconds=1)) - length + _DAY
 
 
 def _day(at: datetime) -> datetime:

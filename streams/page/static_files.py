@@ -1,4 +1,4 @@
-"""Our own scripts and styles, read once and kept packed."""
+"""Serves our own scripts and styles, read once and kept compressed."""
 
 import gzip
 from importlib.resources import files
@@ -7,8 +7,8 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.page.guard import SAFE
-from streams.page.packing import PACKED, takes_packed
+from streams.http.guard import SAFE
+from streams.page.gzip_stream import PACKED, takes_packed
 
 __all__ = ["StaticFiles"]
 

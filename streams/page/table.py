@@ -1,4 +1,4 @@
-"""The table behind a figure: a real one, with a caption, headings and links."""
+"""Renders the table behind a figure, with a caption, headings and links."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from streams.page.view import Column, Panel, Row
 
 __all__ = ["table"]
 
-_RIGHT = {"number", "score", "share", "duration", "money"}
+_RIGHT = {"number", "score", "share", "duration", "money", "plain"}
 
 
 def table(panel: Panel, scope: Scope, rows: Sequence[Row]) -> Markup:

@@ -1,4 +1,4 @@
-"""Values as people read them in tables and labels, and as programs read them in CSV."""
+"""Formats values: for people in tables and labels, for programs in CSV."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime

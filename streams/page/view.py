@@ -1,19 +1,25 @@
-"""What a view is: panels, each of one query from which its figure, its table and its downloads come."""
+"""Defines views and their panels: one query each, from which its figure, its table and its downloads come."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
-from streams.store import ClickHouse
+from streams.store.clickhouse import ClickHouse
 
 __all__ = ["Action", "Column", "Panel", "Row", "View", "folded"]
 
 Row = dict[str, Any]
 Draw = Callable[[Sequence[Row], Scope], Markup]
 
-MOST_ROWS = 500  # of a panel; a table says when there are more
+MOST_ROWS = 500  # of a table; it says when there are more
+MOST_COUNTED = 50_000  # rows that a figure is computed and drawn from; it says when there are more
+
+
+def _as_they_are(rows: Sequence[Row], _: Scope) -> Sequence[Row]:
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class Column:
     name
         In the query's answer.
     kind
-        text, number (grouped thousands), score (three decimals), share (0 to 1, as percent), time, duration (seconds),
+        text, number (grouped thousands), plain (a number as it is), score (three decimals), share (0 to 1, as percent), time, duration (seconds),
         customer (a link to the journey), money (a map of currency to amount).
     """
 
@@ -36,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One query and what is shown of it.
+    """A query and the presentation of its rows.
 
     Attributes
     ----------
@@ -48,7 +54,7 @@ class Panel:
         One SELECT. It may name the parameters of the scope, {brand:String}, {since:DateTime64(6, 'UTC')}, until and now,
         the view's fields by their names, and what `parameters` adds.
     columns
-        Of the table, in order; the query may return more.
+        Of the table, in order; the query may return more. None: all that the query returns, under their own names.
     draw
         Returns the SVG; without it the table is the figure.
     picture
@@ -67,7 +73,7 @@ class Panel:
         The view's fields that the query, the drawing or the links name; None for all. The panel sees no others, and what
         was drawn of it is kept while others change.
     fresh_s
-        Seconds after which it is asked again although the tables did not change: it tells of something else too.
+        Seconds after which it is asked again although the tables did not change: it shows something else too.
     """
 
     name: str
@@ -78,16 +84,40 @@ class Panel:
     draw: Draw | None = None
     picture: bool = True
     parameters: Callable[[Scope], Mapping[str, Any]] = lambda _: {}
-    derive: Callable[[Sequence[Row], Scope], Sequence[Row]] = lambda rows, _: rows
+    derive: Callable[[Sequence[Row], Scope], Sequence[Row]] = _as_they_are
     empty: str = "There is nothing in this period: choose a longer one."
     link: Callable[[Row, Scope], str | None] = lambda _, __: None
     wide: bool = True
     reads: Sequence[str] | None = None
     fresh_s: float | None = None
 
+    @property
+    def most(self) -> int:
+        """How many rows are asked for: of what is computed from them, all that there can be; else what is listed."""
+        return MOST_ROWS if self.draw is None and self.derive is _as_they_are else MOST_COUNTED
+
+    def with_columns(self, rows: Sequence[Row]) -> "Panel":
+        """Return the panel with the columns of its answer, where it names none itself."""
+        if self.columns or not rows:
+            return self
+        return replace(self, columns=tuple(_column(name, rows) for name in rows[0]))
+
     def seen(self, scope: Scope) -> Scope:
         """Return what of the scope the panel sees."""
         return scope if self.reads is None else scope.only(self.reads)
+
+
+def _column(name: str, rows: Sequence[Row]) -> Column:
+    """Return a column whose kind its values tell."""
+    value = next((row[name] for row in rows if row[name] is not None), None)
+    kind = "text"
+    if isinstance(value, int) and not isinstance(value, bool):
+        kind = "customer" if name == "customer" else "number"
+    elif isinstance(value, float | Decimal):
+        kind = "plain"
+    elif isinstance(value, Mapping):
+        kind = "money"
+    return Column(name, name.replace("_", " ").capitalize(), kind)
 
 
 Action = Callable[[ClickHouse, Mapping[str, str], str, int], str]

@@ -1,1 +1,1 @@
-"""Operations of workers and gateways: metrics, health, readiness, stalls and logs."""
+"""Provides the telemetry of processes: metrics, health, readiness, stalls and logs."""

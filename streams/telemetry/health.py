@@ -1,4 +1,4 @@
-"""What /health and /ready say of a worker or gateway. Pure: from states to answers."""
+"""Computes the answers of /health and /ready from the state of a worker or gateway; no I/O."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-__all__ = ["Answer", "LaneState", "Waiting", "health", "ready"]
+__all__ = ["Answer", "LaneState", "WaitingFor", "health", "ready"]
 
 _JSON = "application/json; charset=utf-8"
 
@@ -20,27 +20,46 @@ class Answer:
     content_type: str = _JSON
 
     @classmethod
-    def of(cls, status: str, reasons: Sequence[str], *, good: bool, **more: Any) -> "Answer":
-        """Return a status with its reasons; 200 if it is good, else 503."""
-        body = json.dumps({"status": status, "reasons": list(reasons)} | more, ensure_ascii=False)
+    def of(
+        cls,
+        status: str,
+        reasons: Sequence[str],
+        *,
+        good: bool,
+        degraded: Sequence[str] | None = None,
+        **more: Any,
+    ) -> "Answer":
+        """Return a status with its reasons; 200 if it is good, else 503.
+
+        What is degraded while the rest goes on makes a good answer "degraded", which is 200 too: nothing is to be restarted.
+        """
+        said: dict[str, Any] = {
+            "status": "degraded" if degraded and good else status,
+            "reasons": list(reasons),
+        }
+        if degraded is not None:
+            said["degraded"] = list(degraded)
+        body = json.dumps(said | more, ensure_ascii=False)
         return cls(HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, body.encode() + b"\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """For what (store, kafka, assignment) something waits, and since when (RFC 3339)."""
+class WaitingFor:
+    """The dependency (store, kafka, assignment, topics) that blocks, since when (RFC 3339), and why, if to be fixed."""
 
     reason: str
     since: str
+    why: str = ""
 
     def __str__(self) -> str:
         what = {"store": "the store", "kafka": "Kafka", "assignment": "an assignment"}
-        return f"waiting for {what.get(self.reason, self.reason)} since {self.since}"
+        why = f": {self.why}" if self.why else ""
+        return f"waiting for {what.get(self.reason, self.reason)} since {self.since}{why}"
 
 
 @dataclass(frozen=True, slots=True)
 class LaneState:
-    """What a lane is at.
+    """The state of a partition task.
 
     Attributes
     ----------
@@ -61,7 +80,7 @@ class LaneState:
     assigned: bool = False
     ready: bool = False
     restoring: str = ""
-    waiting: Waiting | None = None
+    waiting: WaitingFor | None = None
     lag: int | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -74,7 +93,7 @@ class LaneState:
             return f"{self.name}: no partitions have been assigned yet"
         return f"{self.name}: restoring" + (f" since {self.restoring}" if self.restoring else "")
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {
             "partitions": list(self.partitions),
@@ -85,7 +104,9 @@ class LaneState:
         }
 
 
-def health(lanes: Sequence[LaneState], stalled: Sequence[str], silent: str) -> Answer:
+def health(
+    lanes: Sequence[LaneState], stalled: Sequence[str], silent: str, degraded: Sequence[str] = ()
+) -> Answer:
     """Say whether the process is alive and goes on.
 
     Parameters
@@ -94,13 +115,16 @@ def health(lanes: Sequence[LaneState], stalled: Sequence[str], silent: str) -> A
         What is behind without progress, in words: the process is about to exit.
     silent
         Since when Kafka has not answered, "" when it does.
+    degraded
+        What does not work as it should while the rest goes on, in words.
     """
     waiting = [f"{lane.name}: {lane.waiting}" for lane in lanes if lane.waiting is not None]
     if silent:
         waiting.append(f"Kafka has not answered since {silent}")
     status = "stalled" if stalled else "waiting" if waiting else "ok"
     reasons = [*stalled, *waiting]
-    return Answer.of(status, reasons, good=not reasons, lanes={lane.name: lane.told() for lane in lanes})
+    told = {lane.name: lane.as_json() for lane in lanes}
+    return Answer.of(status, reasons, good=not reasons, degraded=degraded or None, lanes=told)
 
 
 def ready(lanes: Sequence[LaneState]) -> Answer:

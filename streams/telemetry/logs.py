@@ -1,4 +1,4 @@
-"""How workers and gateways log: one line a record, as text or JSON, in UTC, without secrets."""
+"""Configures the logs of workers and gateways: one line a record, as text or JSON, in UTC, without secrets."""
 
 import json
 import logging
@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from journey.handle import KEY_BYTES
+from journey.errors import UserError
+from journey.identity.handle_key import KEY_BYTES
 from streams.settings import Settings
 
 __all__ = ["JsonFormatter", "TextFormatter", "config", "install"]
 
 _SHORTEST_SECRET = 4  # characters: shorter ones would be struck out of ordinary words
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 # What libraries say while all is well, and their tables; what goes wrong is told all the same.
@@ -33,12 +34,12 @@ _LEVELS = {
 
 
 class _Formatter(logging.Formatter):
-    """What both formats have in common.
+    """A base of both formats.
 
     Parameters
     ----------
     secrets
-        Texts that are struck out wherever they stand.
+        Texts that are struck out wherever they are.
     """
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
@@ -49,13 +50,14 @@ class _Formatter(logging.Formatter):
         return self._secrets.sub("***", text)
 
     def _parts(self, record: logging.LogRecord) -> dict[str, Any]:
-        """Return time, level, logger, message, then the record's own fields and exception."""
+        """Return time, level, logger, message, then where it is, the record's own fields and exception."""
         parts: dict[str, Any] = {
             "time": _instant(record.created),
             "level": record.levelname,
             "logger": record.name,
             "message": _message(record),
         }
+        parts |= _places(record)
         parts |= {name: value for name, value in record.__dict__.items() if name not in _OWN}
         if record.exc_info and record.exc_info[0] is not None:
             parts["exception"] = self.formatException(record.exc_info)
@@ -63,12 +65,12 @@ class _Formatter(logging.Formatter):
 
 
 class JsonFormatter(_Formatter):
-    """One JSON object a line."""
+    """A formatter of records as JSON, one object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON."""
         parts = {name: self._safe(value) for name, value in self._parts(record).items()}
-        return json.dumps(parts, ensure_ascii=True, allow_nan=False)
+        return json.dumps(parts, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f")
 
     def _safe(self, value: Any) -> Any:
         if value is None or isinstance(value, bool | int):
@@ -92,6 +94,18 @@ class TextFormatter(_Formatter):
         text = " ".join([head, *(f"{name}={value}" for name, value in parts.items())])
         text = self._clean(text).encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair
         return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def _places(record: logging.LogRecord) -> dict[str, Any]:
+    """Return topic, partition, offset and reason of the error that a record tells of, those that there are."""
+    errors = [*(record.args if isinstance(record.args, tuple) else ()), (record.exc_info or (None, None))[1]]
+    return {
+        name: value
+        for error in errors
+        if isinstance(error, UserError)
+        for name in ("topic", "partition", "offset", "reason")
+        if (value := getattr(error, name)) is not None
+    }
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -1,4 +1,4 @@
-"""Every metric, declared once: the table below. Nothing else makes metrics or imports prometheus_client."""
+"""Declares every metric once, in the table below, and registers them; no other module imports prometheus_client."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 __all__ = ["CONTENT_TYPE", "METRICS", "Metric", "Metrics", "Sample", "Shell"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-Shell = Literal["worker", "gateway", "collector", "watcher"]
+Shell = Literal["worker", "gateway", "collector", "watcher", "page"]
 Sample = tuple[str, tuple[str, ...], float]  # name of a metric, values of its labels, value
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -32,7 +32,7 @@ _EVENTS = (1.0, 10.0, 100.0, 1_000.0, 5_000.0, 20_000.0, 60_000.0, 120_000.0, 24
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric.
+    """The declaration of a metric.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ def _alert(kind: Literal["counter", "gauge"], name: str, unit: str, text: str, *
 
 
 _KAFKA: tuple[Shell, ...] = ("worker", "gateway")
-_ALL: tuple[Shell, ...] = ("worker", "gateway", "collector", "watcher")
+_ALL: tuple[Shell, ...] = ("worker", "gateway", "collector", "watcher", "page")
 
 METRICS: tuple[Metric, ...] = (
     _counter("journey_events_received_total", "events", "Events in frames that every table has; stored + duplicates + dead letters. After a failure, repeats count again."),
@@ -101,12 +101,15 @@ METRICS: tuple[Metric, ...] = (
     _counter("journey_send_errors_total", "failures", "Times that Kafka did not acknowledge what a processor sent.", "processor"),
     _counter("journey_fences_lost_total", "failures", "Times that a processor found its partitions taken by another worker.", "processor"),
     _gauge("journey_lag_records", "records", "Records between what is acknowledged and the end of the partition, as the broker tells it.", "topic", "partition", shells=_KAFKA),
+    Metric("journey_records_lost_total", "counter", "records", "Records that Kafka deleted (retention) before they were read: offsets from what was committed to where the partition begins.", ("topic", "partition"), shells=_KAFKA, read=True),
+    Metric("journey_records_lost_first_offset", "gauge", "offset", "The first offset that was lost, where any was, since the process began.", ("topic", "partition"), shells=_KAFKA, read=True),
+    Metric("journey_records_lost_last_offset", "gauge", "offset", "The last offset that was lost, where any was, since the process began.", ("topic", "partition"), shells=_KAFKA, read=True),
     _gauge("journey_acknowledged_offset", "offset", "Offset up to which every table has the partition (Kafka's next offset to read).", "topic", "partition", shells=_KAFKA),
     _gauge("journey_table_offset", "offset", "Offset up to which a table has the partition's events, as last written by this worker.", "table", "partition"),
     _gauge("journey_partitions", "partitions", "Partitions that are assigned to a processor.", "processor"),
     _gauge("journey_handles", "handles", "Handles in the state of a processor; for journey, with the customers that they belong to.", "processor"),
-    _gauge("journey_ready", "0 or 1", "1 while the state of all assigned partitions is there; for a gateway, while it has clients that work; for a collector, while its log takes events; for a watcher, once its detectors have their history.", "processor", shells=_ALL),
-    _gauge("journey_waiting", "0 or 1", "1 while a processor waits for that: store, kafka, or assignment.", "processor", "reason"),
+    _gauge("journey_ready", "0 or 1", "1 while the state of all assigned partitions is there; for a gateway, while it has clients that work; for a collector, while its log takes events; for a watcher, once its detectors have their history; for a page over a server, while that answers.", "processor", shells=_ALL),
+    _gauge("journey_waiting", "0 or 1", "1 while a processor waits for that: store, kafka, assignment, or topics.", "processor", "reason"),
     _gauge("journey_standstill_seconds", "seconds", "For how long a processor that is behind, and waits for nothing, has acknowledged nothing. At JOURNEY_STALL_SECONDS the process exits.", "processor", shells=_KAFKA),
     _gauge("journey_broker_answers", "0 or 1", "1 while Kafka answers.", shells=_KAFKA),
     _gateway("journey_gateway_events_total", "events", "Events that are in interactions; repeats count again."),
@@ -117,6 +120,7 @@ METRICS: tuple[Metric, ...] = (
     _collector("counter", "journey_collector_accepted_total", "events", "Events that the log has; noticed repeats are not among them."),
     _collector("counter", "journey_collector_duplicates_total", "events", "Events that the log has although they were accepted not long before."),
     _collector("counter", "journey_collector_rejected_total", "items", "Items that were rejected, by reason; the log has them as dead letters.", "reason"),
+    _collector("counter", "journey_collector_passed_over_total", "items", "Items that are no event of a customer, and no fault, by the reason that the webhook's mapping has (no_event: the mapping names no such delivery); as amount, events that are in the log without an amount since it could not be read.", "reason"),
     _collector("counter", "journey_collector_frames_total", "frames", "Frames that the log has: one for each group of requests."),
     _collector("counter", "journey_collector_answers_total", "answers", "Answers to requests that bring events, by status.", "status"),
     _collector("gauge", "journey_collector_waiting_bytes", "bytes", "Events that wait for the log."),

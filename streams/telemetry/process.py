@@ -1,4 +1,4 @@
-"""What workers and gateways have in common: the endpoint, a thread that looks now and then, and the end of a stall."""
+"""Runs what workers and gateways share: the endpoint, a thread that checks for stalls, and an exit after a stall."""
 
 import logging
 import os
@@ -12,9 +12,9 @@ from http import HTTPStatus
 from importlib import metadata
 
 from streams.settings import WorkerSettings
+from streams.telemetry.endpoint import Endpoint
 from streams.telemetry.health import Answer
 from streams.telemetry.metrics import CONTENT_TYPE, Metrics, Sample
-from streams.telemetry.web import Endpoint
 
 __all__ = ["Telemetry"]
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Telemetry:
-    """One process's endpoint and watch.
+    """The endpoint and the stall check of one process.
 
     Parameters
     ----------
@@ -66,7 +66,10 @@ class Telemetry:
     def start(self) -> None:
         """Listen and watch; again does nothing. Raises SettingsError where nobody can listen."""
         if self._endpoint is None:
-            self._endpoint = Endpoint(self._settings.web_host, self._settings.web_port, self._routes)
+            settings = self._settings
+            self._endpoint = Endpoint(
+                settings.web_host, settings.web_port, self._routes, names=settings.web_names
+            )
             _log.info("version %s serves /health, /ready and /metrics on %s", _version(), self._endpoint.url)
             self._thread.start()
 
@@ -101,7 +104,7 @@ class Telemetry:
                 return
 
     def _looked(self) -> Sequence[str]:
-        """Look; whatever goes wrong in that is told, and tried again."""
+        """Run the check; an error in it is logged, and the check is retried."""
         try:
             stalled = self._look()
         except Exception:  # noqa: BLE001 - whatever it is, it must not end the watch

@@ -1,1 +1,1 @@
-"""The distributed shell: processors over partitions of Kafka topics. Faust itself is met in `streams.app` only."""
+"""Runs the processors as distributed workers over partitions of Kafka topics; only `streams.app` touches Faust's app."""

@@ -1,4 +1,4 @@
-"""The handles that intake owns: which there are, and to which customer each belongs, as far as identity has said."""
+"""Holds the handles that intake owns, each with the customer that identity assigned to it, by version."""
 
 from collections.abc import Collection
 
@@ -7,11 +7,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from journey.column import Column
-from journey.handle import KINDS
-from journey.identity import IdentityGraph
-from journey.model import IdentityPolicy
-from streams.batch import Batch
-from streams.processors.identity import kind_codes
+from journey.identity.graph import IdentityGraph
+from journey.identity.handle import KINDS
+from journey.identity.policy import IdentityPolicy
+from streams.engine.identity import kind_codes
+from streams.log.batch import Batch
 
 __all__ = ["Directory"]
 
@@ -20,7 +20,7 @@ U64 = NDArray[np.uint64]
 
 
 class Directory:
-    """Handles by slot, each with its customer and the version at which identity said so; 0 for never.
+    """The handles by slot, each with its customer and the version of identity's assignment; 0 for never.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Directory:
         return self._customer.data[slots]
 
     def versions(self, slots: Ints) -> U64:
-        """Return the version at which identity said so."""
+        """Return the versions of identity's assignments."""
         return self._version.data[slots]
 
     def restore(self, rows: pa.Table) -> None:
@@ -76,8 +76,8 @@ class Directory:
         self._customer.data[slots] = rows.column("customer").to_numpy()
         self._version.data[slots] = rows.column("version").to_numpy()
 
-    def told(self, moves: pa.Table) -> None:
-        """Take up what identity says of handles, where that is not older than what it said before."""
+    def apply_moves(self, moves: pa.Table) -> None:
+        """Apply identity's assignments of handles, where they are not older than the known ones."""
         slots = self.slots(moves.column("handle").to_numpy(), kind_codes(moves.column("kind")))
         versions = moves.column("version").to_numpy()
         order = np.argsort(versions, kind="stable")  # the newest is written last

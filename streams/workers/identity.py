@@ -1,4 +1,4 @@
-"""Identity on its one partition: links into the graph of all customers; moves to the table and to the owners."""
+"""Runs identity on its one partition: feeds links into the graph of all customers, sends moves to table and owners."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,21 +8,21 @@ import pyarrow as pa
 
 from journey.model import Model
 from schemas.topics import IDENTITY_MAP, LINKS
-from streams.ports import BLOCK_ROWS
-from streams.processors.identity import Identity, distinct_links, kind_codes
-from streams.workers import messages
-from streams.workers.messages import FORGET, Control, Message, Outgoing
+from streams.engine.identity import Identity, distinct_links, kind_codes
+from streams.fencing.port import PartitionedStore
+from streams.log import messages
+from streams.log.messages import FORGET, Control, Message, Outgoing
+from streams.store.port import BLOCK_ROWS
 from streams.workers.owner import Owner
-from streams.workers.poison import erasure_of, tables_of
-from streams.workers.ports import PartitionedStore
+from streams.workers.unreadable import erasure_of, tables_of
 
 __all__ = ["IdentityWorker"]
 
 
 class IdentityWorker(Owner):
-    """Processes the topic links, all of it; see `streams.workers.owner` for the parameters.
+    """A processor of the topic links, all of it; see `streams.workers.owner` for the parameters.
 
-    Only handles that stand in a link are known here: about 100 bytes each, and 40 a link.
+    Only handles that are in a link are known here: about 100 bytes each, and 40 a link.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class IdentityWorker(Owner):
         return outgoing
 
     def tick(self, now_us: int) -> list[Outgoing]:
-        """Say what the last owner may not have said."""
+        """Send the moves that the last owner may not have sent."""
         return self._step([], now_us) if self._unsettled and self.open else []
 
     def _announce(self, rows: pa.Table) -> list[Outgoing]:

@@ -1,6 +1,6 @@
-"""Intake on partitions: frames into tables, each event once; what became of handles, to identity and journey.
+"""Runs intake on partitions: writes frames to the tables, each event once, and sends links and evidence on.
 
-Owns the handles of its partitions: their events, all of their evidence, and to which customer they belong.
+An intake worker owns the handles of its partitions: their events, all of their evidence, and their customers.
 """
 
 import time
@@ -8,52 +8,59 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from journey.journeys import Pairs
 from journey.model import Model
-from journey.seen import Ids
 from journey.stage import STAGE_NAMES
 from schemas.apath import parse_model
 from schemas.topics import IDENTITY_MAP, INTERACTIONS
-from streams.batch import Record, Rows
-from streams.columns import names, times_or_null
-from streams.engine import Outcome
-from streams.erased import without
-from streams.foreign import known
-from streams.processors.identity import link_rows
-from streams.processors.intake import Intake, minute_counts, rows_of
-from streams.processors.journey import Journey
-from streams.workers import messages
+from streams.dead_letters.records import letters_of
+from streams.engine.identity import link_rows
+from streams.engine.intake import Intake, minute_counts, rows_of
+from streams.engine.journey import Journey
+from streams.engine.outcome import BatchOutcome
+from streams.erasure.suppressed_handles import without
+from streams.fencing.port import PartitionedStore
+from streams.handles.unknown_key import known
+from streams.log import messages
+from streams.log.arrow import names, times_or_null
+from streams.log.batch import Record, Rows
+from streams.log.lag import LogSpan
+from streams.log.messages import FORGET, FORGOTTEN, PREPARE, Control, Message, Outgoing
 from streams.workers.directory import Directory
-from streams.workers.letters import letters_of
-from streams.workers.messages import FORGET, FORGOTTEN, PREPARE, Control, Message, Outgoing
-from streams.workers.origin import log_of
+from streams.workers.evidence import Weighing
+from streams.workers.log_check import log_of
+from streams.workers.outgoing import SentPairs, evidence_to, ours, to_customers
 from streams.workers.owner import Owner
-from streams.workers.poison import control_of, delivery_of, frame_of, tables_of
-from streams.workers.ports import LogSpan, PartitionedStore
-from streams.workers.sending import SentPairs, evidence_to, ours, to_customers
-from streams.workers.weighing import Weighing
+from streams.workers.unreadable import control_of, delivery_of, frame_of, tables_of
 
 __all__ = ["IntakeWorker", "LogEnds"]
 
 LogEnds = Callable[[Collection[int]], Mapping[int, LogSpan]]
 
 _MOST_EVENTS = 240_000  # that are taken together: rows of theirs are one block in any table
-_WATERMARKED = ("interactions", "identity_links", "evidence", "minute_counts", "dead_letters", "deliveries")
+_WATERMARKED = (
+    "interactions",
+    "identity_links",
+    "evidence",
+    "minute_counts",
+    "dead_letters",
+    "conflicts",
+    "deliveries",
+)
 
 
 class IntakeWorker(Owner):
-    """Processes topics interactions and identity.map of its partitions.
+    """A processor of the topics interactions and identity.map, by partition.
 
     Parameters
     ----------
     window_us
-        Event time for which ids are remembered; a repeat of an older event is looked up in the store.
+        How long after its arrival an id is remembered with its position; of older ones, the store is asked.
     log
-        Tells how far partitions of interactions are acknowledged, and how far they go.
+        Returns how far partitions of interactions are acknowledged, and how far they go.
     handle_key
-        Fingerprint of the key in force; "" where none was ever told.
+        Fingerprint of the active key; "" where none was ever recorded.
     """
 
     def __init__(  # noqa: PLR0913 — keywords, each once
@@ -71,14 +78,14 @@ class IntakeWorker(Owner):
         self._window_us = window_us
         self._log = log
         self._handle_key = handle_key
-        self.outcome = Outcome()
+        self.outcome = BatchOutcome()
         self.packed_us: list[int] = []  # of the frames of the last step
         self.reset()
 
     def reset(self) -> None:
         """Let go of all state; `restore` rebuilds it."""
         self.open = frozenset()
-        self.intake = Intake(self._window_us, self._lookup)
+        self.intake = Intake(self._window_us, self._store)
         self._owned = Directory(self.model.identity, self._count)
         self._weighing = Weighing(self.model, self._owned, self._store, self._writer)
         self._done: dict[int, int] = {}  # offset of the last frame of each partition that is dealt with
@@ -87,9 +94,6 @@ class IntakeWorker(Owner):
         self._sent = SentPairs()
         self._writer.watermarks = {}
 
-    def _lookup(self, ids: Ids) -> NDArray[np.uint64]:
-        return self._store.first_positions(ids, self.intake.seen.slack_us)
-
     def _restore(self, partitions: frozenset[int]) -> None:
         store = self._store
         for table, marks in store.watermarks(_WATERMARKED, partitions).items():
@@ -97,9 +101,9 @@ class IntakeWorker(Owner):
         logs = store.logs(partitions)
         self._log_id = log_of(self._log(partitions), self._writer.of("deliveries"), logs) or self._log_id
         self._erasing.read()
-        newest = store.newest_us(partitions)
-        if newest is not None:
-            self.intake.restore(*store.ids_since(newest - self.intake.seen.window_us, partitions))
+        seen = self.intake.seen
+        recent = store.recent(partitions, seen.window_us, seen.most // 2)
+        self.intake.restore(store.count_ids(partitions), store.known_ids(partitions), recent)
         self._owned.restore(store.handles(partitions))
         self._weighing.restore(partitions)
         for partition, text in store.prepared(partitions).items():
@@ -116,7 +120,7 @@ class IntakeWorker(Owner):
 
         Returns what is to be sent before they are acknowledged. Raises StoreError or FencedError; `reset` then.
         """
-        moves = self._told(tables_of(batch, IDENTITY_MAP, messages.MAP, self._poison, now_us))
+        moves = self._applied(tables_of(batch, IDENTITY_MAP, messages.MAP, self._poison, now_us))
         outgoing: list[Outgoing] = []
         records: list[Record] = []
         events = 0
@@ -205,7 +209,15 @@ class IntakeWorker(Owner):
             "minute_counts": minute_counts(touches.after(self._writer.of("minute_counts"))),
         }
         self._writer.write(rows)
-        self.outcome.add(Outcome(taken.received, len(batch), taken.duplicates, dict(taken.dead_letters)))
+        self.outcome.add(
+            BatchOutcome(
+                taken.received,
+                len(batch),
+                taken.duplicates,
+                dict(taken.dead_letters),
+                conflicts=taken.conflicting,
+            )
+        )
         self._done |= {record.partition: record.offset for record in records}
         outgoing = letters_of(records) + self._sent.new(links)
         for journey, _, touched in weighed:
@@ -216,15 +228,15 @@ class IntakeWorker(Owner):
         """Return rows of deliveries with the log that their offsets are in."""
         return deliveries.append_column("log", pa.array([self._log_id] * len(deliveries), pa.string()))
 
-    def _told(self, moves: pa.Table) -> pa.Table:
-        """Take up what identity said of handles of ours, and return it."""
+    def _applied(self, moves: pa.Table) -> pa.Table:
+        """Apply identity's assignments of handles of ours, and return them."""
         ids = moves.column("handle").to_numpy()
         left_out = np.zeros(len(ids), dtype=bool)
         for partition in self.open:
             left_out |= self._owned.among(ids, [partition]) & np.isin(ids, self._erasing.now(partition))
         if left_out.any():
             moves = moves.filter(pa.array(~left_out))
-        self._owned.told(moves)
+        self._owned.apply_moves(moves)
         return moves
 
     def _send_touched(self, journey: Journey, touched: Pairs) -> list[Outgoing]:

@@ -1,4 +1,4 @@
-"""Journey on partitions: the newest evidence of every handle of a customer; announcements when a stage changes."""
+"""Runs journeys on partitions: keeps the newest evidence of a customer's handles, and announces changes of stage."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 from journey.column import ABSENT, Column, RowIndex
 from journey.evidence import NEVER
-from journey.identity import Moved
+from journey.identity.graph import Moved
+from journey.identity.membership import Membership
 from journey.journeys import Pairs, Reason
-from journey.membership import Membership
 from journey.model import Model
 from journey.stage import STAGE_NAMES
 from schemas.topics import EVIDENCE, INTERACTIONS
-from streams.columns import timestamps
-from streams.engine import Outcome
-from streams.processors.journey import Journey
-from streams.workers import messages
-from streams.workers.messages import FORGET, Control, Message, Outgoing
+from streams.engine.journey import Journey
+from streams.engine.outcome import BatchOutcome
+from streams.fencing.port import PartitionedStore
+from streams.log import messages
+from streams.log.arrow import timestamps
+from streams.log.messages import FORGET, Control, Message, Outgoing
 from streams.workers.owner import Owner
-from streams.workers.poison import erasure_of, tables_of
-from streams.workers.ports import PartitionedStore
+from streams.workers.unreadable import erasure_of, tables_of
 
 __all__ = ["JourneyWorker"]
 
@@ -31,7 +31,7 @@ U64 = NDArray[np.uint64]
 
 
 class Versions:
-    """Up to which version the evidence of each (brand, handle) pair is known; 20 bytes each."""
+    """The newest known version of each (brand, handle) pair's evidence; 20 bytes each."""
 
     def __init__(self) -> None:
         self._index = RowIndex()
@@ -50,7 +50,7 @@ class Versions:
 
 
 class JourneyWorker(Owner):
-    """Processes the topic evidence of its partitions; see `streams.workers.owner` for the parameters."""
+    """A processor of the topic evidence, by partition; see `streams.workers.owner` for the parameters."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class JourneyWorker(Owner):
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(store, EVIDENCE, model, partitions=partitions, wait=wait)
-        self.outcome = Outcome()
+        self.outcome = BatchOutcome()
         self.reset()
 
     def reset(self) -> None:
@@ -115,7 +115,7 @@ class JourneyWorker(Owner):
     def _corrected(self, rows: pa.Table) -> pa.Table:
         """Return evidence with the customers of today, where it may have been sent by somebody who knew older ones.
 
-        Whoever owned a handle when this state was restored, or later, tells of every move that the state has not seen.
+        The owner of a handle when this state was restored, or later, sends every move that the state has not seen.
         A former owner may have stood still since, and send what was true then; of handles that have left, a state that
         was restored does not know. So the map is asked about those that are not known here; one that it does not have was
         erased since, for a handle is in the map before anything is sent of it.
@@ -200,7 +200,7 @@ class JourneyWorker(Owner):
         self._announce(touched, moved, now_us)
 
     def tick(self, now_us: int) -> list[Outgoing]:
-        """Announce what time alone has changed, and after `restore` whatever lags behind."""
+        """Announce what time alone has changed, and after `restore` all that lags behind."""
         self._announce(Pairs.none(), Moved.nobody(), now_us)
         return []
 
@@ -239,6 +239,6 @@ def _newest_last(rows: pa.Table) -> Ints:
 
 
 def _last_of_each(keys: NDArray[np.uint64]) -> Ints:
-    """Return, for each distinct key, the row in which it stands last."""
+    """Return, for each distinct key, the last row that has it."""
     _, first = np.unique(keys[::-1], return_index=True)
     return np.asarray(len(keys) - 1 - first)

@@ -1,26 +1,26 @@
-"""What the workers have in common: partitions are taken, then the state of those that are new is restored."""
+"""Owns partitions for a worker: takes them when they are assigned, then restores the state of the new ones."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 
 from journey.model import Model
-from streams.workers.erasing import Erasing
-from streams.workers.poison import Poison
-from streams.workers.ports import PartitionedStore
-from streams.workers.writing import Writer
+from streams.erasure.partitions import Erasing
+from streams.fencing.port import PartitionedStore
+from streams.workers.unreadable import UnreadableRecords
+from streams.workers.writer import Writer
 
 __all__ = ["Owner"]
 
 
 class Owner(ABC):
-    """Owns partitions of one topic. `take` once per assignment; `restore` then, and again after `reset`.
+    """An owner of partitions of one topic. `take` once per assignment; `restore` then, and again after `reset`.
 
     Parameters
     ----------
     store
         Where rows go and state comes from.
     model
-        The A-Path model in force.
+        The active A-Path model.
     partitions
         How many partitions the topics have.
     wait
@@ -41,7 +41,7 @@ class Owner(ABC):
         self._topic = topic
         self._count = partitions
         self._writer = Writer(store, topic, wait)
-        self._poison = Poison(store, topic)
+        self._poison = UnreadableRecords(store, topic)
         self._erasing = Erasing(store, topic)
         self._changes = 0  # of the model, when state was restored
         self.owned: frozenset[int] = frozenset()
@@ -50,7 +50,7 @@ class Owner(ABC):
     def take(self, partitions: Collection[int]) -> None:
         """Own these partitions and no others.
 
-        Again for the same assignment only after a while: whoever was fenced since and has not heard of it yet must not
+        Again for the same assignment only after a while: a worker that was fenced since and does not know it yet must not
         fence its successor. What was held all the time keeps its state.
         """
         wanted = frozenset(partitions)
@@ -71,7 +71,7 @@ class Owner(ABC):
             self.open = self.owned
 
     def refresh(self) -> None:
-        """Go over to the model that is in force, if that is another by now, or was in between.
+        """Switch to the active model, if that is another by now, or was in between.
 
         What others sent under the one in between was left out here.
         """

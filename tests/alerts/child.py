@@ -8,17 +8,17 @@ from functools import partial
 from pathlib import Path
 
 from streams import faults
-from streams.alerts import answers
+from streams.alerts import actions
+from streams.alerts.config import read
 from streams.alerts.delivery.deliverer import Deliverer, Pauses
 from streams.alerts.delivery.receivers import Receiver
-from streams.alerts.file import read
 from streams.alerts.ledger import Ledger
-from streams.alerts.querying import RULE_LIMITS, RuleQueries
-from streams.alerts.watching import Watching
+from streams.alerts.loop import AlertLoop
+from streams.alerts.rule_queries import RULE_LIMITS, RuleQueries
 from streams.clock import from_us
-from streams.embedded import Embedded
+from streams.embedded.embedded import Embedded
 from streams.settings import Settings
-from streams.store import ClickHouse
+from streams.store.clickhouse import ClickHouse
 
 MINUTE_US = 60_000_000
 START_US = 1_780_617_600_000_000
@@ -42,7 +42,7 @@ def line(number, at_us, who, content):
 
 def history():
     rng = random.Random(3)
-    return [line(n, START_US - rng.randrange(1800) * MINUTE_US, n, "old") for n in range(180)]
+    return [line(n, START_US - rng.randrange(3 * 1440) * MINUTE_US, n, "old") for n in range(432)]
 
 
 def burst():
@@ -77,7 +77,7 @@ def main(task):
         file.write_text(RULE, encoding="utf-8")
         store = f"chdb://{(settings.data / 'clickhouse').resolve()}"
         rules = RuleQueries(read(file, {}.get).rules, partial(ClickHouse, store, limits=RULE_LIMITS))
-        watching = Watching(embedded.store, ledger, deliverer, clock=lambda: clock[0], rules=rules)
+        watching = AlertLoop(embedded.store, ledger, deliverer, clock=lambda: clock[0], rules=rules)
         if task.get("arm"):
             faults.arm(*task["arm"])
         look(watching, rules)
@@ -87,9 +87,9 @@ def main(task):
             clock[0] = START_US + seconds * 1_000_000
             look(watching, rules)
             if seconds == 4:
-                for one in answers.listed(ledger):
+                for one in actions.listed(ledger):
                     if not one["acknowledged_by"]:
-                        answers.ack(ledger, one["alert"], "ada", clock[0])
+                        actions.ack(ledger, one["alert"], "ada", clock[0])
             until = time.monotonic() + 5
             while sum(deliverer.waiting().values()) and time.monotonic() < until:
                 time.sleep(0.01)

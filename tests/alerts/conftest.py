@@ -9,6 +9,6 @@ from tests.alerts.world import World
 
 @pytest.fixture
 def world(clickhouse) -> Iterator[World]:
-    world = World(clickhouse.fresh_database())
+    world = World(clickhouse.database_with_tables())
     yield world
     world.store.close()

@@ -20,7 +20,7 @@ def hook(url, **more):
 
 @contextmanager
 def delivering(*receivers, clock=lambda: NOW_US, pauses=QUICK):
-    deliverer = Deliverer(receivers, clock=clock, pauses=pauses)
+    deliverer = Deliverer(receivers, clock=clock, pauses=pauses, steady=lambda: clock() / 1e6)
     try:
         yield deliverer
     finally:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from journey.alerts import Alert, Change, Scope
-from streams.alerts.ledger import Told
+from streams.alerts.ledger import StoredChange
 
 NOW_US = 1_780_617_600_000_000
 REASON = {
@@ -19,9 +19,9 @@ REASON = {
 
 def told(
     sequence: int = 1, what: Any = "opened", *, at_us: int = NOW_US, silenced: bool = False, **more: Any
-) -> Told:
+) -> StoredChange:
     fields: dict[str, Any] = {
         "id": "00000000000000aa", "brand": "acme", "direction": "for", "scope": Scope("content", "movie"),
         "severity": "warning", "since_us": NOW_US - 120_000_000, "last_hot_us": NOW_US, "people": 31, "expected": 0.8,
     }  # fmt: skip
-    return Told(sequence, Change(what, Alert(**fields | more), at_us), silenced, REASON)
+    return StoredChange(sequence, Change(what, Alert(**fields | more), at_us), silenced, REASON)

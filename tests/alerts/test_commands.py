@@ -10,12 +10,12 @@ from streams.settings import KafkaSettings
 from tests.alerts.delivering import outcomes
 from tests.alerts.examples import NOW_US, told
 from tests.alerts.world import World
-from tests.server.conftest import Command
+from tests.on_server.conftest import Command
 
 
 @pytest.fixture(scope="module")
 def world(clickhouse):
-    world = World(dsn := clickhouse.fresh_database())
+    world = World(dsn := clickhouse.database_with_tables())
     world.poll()
     world.burst(12, content="movie")
     assert world.poll() == ["opened"]

@@ -8,16 +8,16 @@ from contextlib import closing
 import pytest
 from standardwebhooks import Webhook
 
+from streams.alerts.config import read
 from streams.alerts.delivery import addresses
 from streams.alerts.delivery.addresses import AddressError
 from streams.alerts.delivery.deliverer import Deliverer, Pauses, pause_s
-from streams.alerts.file import read
 from streams.clock import system_clock
 from streams.settings import SettingsError
 from tests.alerts.delivering import QUICK, SECRET, delivering, hook, outcomes
 from tests.alerts.examples import NOW_US, told
 from tests.alerts.receiver import listening
-from tests.servers.process import free_port
+from tests.fixtures.servers.process import free_port
 
 OTHER = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
 

@@ -147,3 +147,32 @@ def test_an_alert_is_taken_on_once():
 def test_a_policy_that_cannot_be_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} is 0"):
         AlertPolicy(**{name: 0})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_empty_minutes_learned_together_change_nothing(seed):
+    rng = random.Random(seed)
+    heard = {}
+    for minute in sorted(rng.sample(range(3 * DAY), 60)):
+        people = rng.choice([1, 1, 1, 2, 30])
+        heard[START + minute * MINUTE_US] = {BRAND: people, Scope("content", str(rng.randrange(12))): people}
+    policy = AlertPolicy(most_scopes=5)
+    single, together = BrandWatch(policy), BrandWatch(policy)
+    one = []
+    for at in range(START, START + 3 * DAY * MINUTE_US, MINUTE_US):
+        one += single.close(at, heard.get(at, {}))
+        single.settle()  # every scope is given every minute
+    all_of, next_us = [], START
+    for at, counts in heard.items():
+        all_of += together.close_empty(next_us, (at - next_us) // MINUTE_US)
+        all_of += together.close(at, counts)
+        next_us = at + MINUTE_US
+    all_of += together.close_empty(next_us, (START + 3 * DAY * MINUTE_US - next_us) // MINUTE_US)
+    assert sorted(one, key=repr) == sorted(all_of, key=repr)
+    assert one, "something stands out"
+    assert single.scopes == together.scopes
+    assert {scope: single.recent(scope) for scope in single.scopes} == {
+        scope: together.recent(scope) for scope in together.scopes
+    }
+    burst = [(START + 3 * DAY * MINUTE_US, {BRAND: 9, OTHER: 9})]
+    assert sorted(single.peek(burst), key=repr) == sorted(together.peek(burst), key=repr)

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from journey.alerts import Scope
-from streams.alerts.signal import Signal
+from streams.alerts.counts import Signal
 from tests.alerts.world import MINUTE_US, World
 
 PAIRS = {"social.share": "social.unshare", "web.review": "web.unreview", "social.user_content": "social.withdrawn_content"}  # fmt: skip
@@ -14,7 +14,7 @@ BACK = {back: kind for kind, back in PAIRS.items()}
 
 @pytest.fixture(scope="module")
 def world(clickhouse):
-    world = World(clickhouse.fresh_database())
+    world = World(clickhouse.database_with_tables())
     yield world
     world.store.close()
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from journey.alerts import Figure, Limit, Rule, follow
-from streams.alerts.file import read
+from streams.alerts.config import read
 from streams.settings import SettingsError
 from tests.alerts.examples import NOW_US
 

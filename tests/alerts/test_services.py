@@ -16,7 +16,7 @@ from streams.clock import system_clock
 from tests.alerts.delivering import delivering, outcomes
 from tests.alerts.examples import told
 from tests.alerts.receiver import listening
-from tests.servers.process import free_port
+from tests.fixtures.servers.process import free_port
 
 
 def fetched(url):
@@ -37,7 +37,13 @@ def test_slack_shows_names_as_they_are():
 def test_the_message_says_who_and_why():
     said = text(told())
     assert headline(told()) == "31 people recommend acme (content movie) since 23:58 UTC, 0.8 expected"
-    for part in ("content movie (31)", "New customers: 25%", "20 audience", "social.share", "SELECT 1"):
+    for part in (
+        "content movie (31)",
+        "New customers: 25%",
+        "20 audience",
+        "social.share",
+        "journey alerts ack",
+    ):
         assert part in said
 
 

@@ -5,19 +5,19 @@ from datetime import timedelta
 
 import pytest
 
-from streams.alerts import answers
-from streams.alerts.answers import AlertError
+from streams.alerts import actions
+from streams.alerts.actions import AlertError
 from streams.alerts.backtest import backtest
 from streams.alerts.delivery.deliverer import Deliverer
 from streams.alerts.delivery.message import text
-from streams.alerts.leading import Leader
+from streams.alerts.leader import Leader
 from streams.alerts.ledger import Ledger
-from streams.alerts.watching import Watching
-from streams.chain import Window, leading
+from streams.alerts.loop import AlertLoop
+from streams.analysis.share_chain import Window, leading
 from streams.clock import from_us
-from streams.erasure import WHOLLY
-from streams.store import ClickHouse
-from streams.workers.ports import FencedError
+from streams.erasure.statements import WHOLLY
+from streams.fencing.port import FencedError
+from streams.store.clickhouse import ClickHouse
 from tests.alerts.world import MINUTE_US
 
 
@@ -25,9 +25,9 @@ def test_many_people_raise_one_alert_with_its_reason(world):
     assert world.poll() == []
     world.burst(12, content="movie", place="rex")
     assert world.poll() == ["opened"]
-    (found,) = answers.listed(world.ledger)
+    (found,) = actions.listed(world.ledger)
     assert (found["kind"], found["value"], found["people"]) == ("content", "movie", 12)
-    why = answers.shown(world.ledger, found["alert"])["reason"]
+    why = actions.shown(world.ledger, found["alert"])["reason"]
     assert {"kind": "place", "value": "rex", "people": 12} in why["carried_by"]
     assert why["new_customers"] == 1
     assert why["stages_before"] == {"none": 12}
@@ -36,7 +36,19 @@ def test_many_people_raise_one_alert_with_its_reason(world):
     assert len(rows) == len({customer for _, customer, *_ in rows}) == 12
     assert world.poll() == []
     assert world.pass_minutes(120) == ["resolved"]
-    assert answers.listed(world.ledger) == []
+    assert actions.listed(world.ledger) == []
+
+
+def test_an_alert_of_attacks_says_what_they_complain_of(world):
+    world.poll()
+    late, cold = ('{"reason": "late delivery"}', '{"reason": "cold food", "order": 7}')
+    world.burst(9, sentiment=-0.9, properties=late)
+    world.burst(4, first=50, sentiment=-0.9, properties=cold)
+    assert world.poll() == ["opened"]
+    (told,) = world.ledger.changes()
+    assert told.change.alert.direction == "against"
+    assert {"kind": "reason", "value": "late delivery", "people": 9} in told.reason["carried_by"]
+    assert "reason late delivery (9)" in text(told)
 
 
 def test_one_person_who_posts_fifty_times_raises_nothing(world):
@@ -96,7 +108,7 @@ def test_praise_and_attacks_are_alerts_of_their_own(world):
     world.burst(12, kind="web.review", rating=5.0, content="praise")
     world.burst(12, first=100, kind="web.review", rating=1.0, content="attack")
     assert world.poll() == ["opened", "opened"]
-    assert {(one["direction"], one["value"]) for one in answers.listed(world.ledger)} == {
+    assert {(one["direction"], one["value"]) for one in actions.listed(world.ledger)} == {
         ("for", "praise"),
         ("against", "attack"),
     }
@@ -136,22 +148,22 @@ def test_what_happened_while_nobody_watched_is_raised_by_the_next(world):
 
 def test_an_alert_is_taken_on_and_a_silence_keeps_changes_from_receivers(world):
     world.poll()
-    answers.silence(world.ledger, "ada", world.now_us, span=timedelta(hours=1), brand="acme")
+    actions.silence(world.ledger, "ada", world.now_us, span=timedelta(hours=1), brand="acme")
     world.burst(12, content="movie")
     assert world.poll() == ["opened"]
-    assert answers.listed(world.ledger)[0]["silenced"]
-    alert = answers.listed(world.ledger)[0]["alert"]
-    answers.ack(world.ledger, alert[:6], "ada", world.now_us)
+    assert actions.listed(world.ledger)[0]["silenced"]
+    alert = actions.listed(world.ledger)[0]["alert"]
+    actions.ack(world.ledger, alert[:6], "ada", world.now_us)
     assert world.poll() == ["acknowledged"]
     assert world.poll() == []
-    assert answers.listed(world.ledger)[0]["acknowledged_by"] == "ada"
+    assert actions.listed(world.ledger)[0]["acknowledged_by"] == "ada"
     with pytest.raises(AlertError, match="no alerts have an id"):
-        answers.ack(world.ledger, "zz", "ada", world.now_us)
+        actions.ack(world.ledger, "zz", "ada", world.now_us)
 
 
 def test_the_second_watcher_takes_the_lead_and_the_first_writes_nothing_more(world):
     first = Leader(world.store)
-    one = Watching(
+    one = AlertLoop(
         world.store,
         Ledger(world.store, first.insert),
         Deliverer([]),
@@ -167,7 +179,7 @@ def test_the_second_watcher_takes_the_lead_and_the_first_writes_nothing_more(wor
     world.now_us += MINUTE_US
     with pytest.raises(FencedError):
         one.step()
-    other = Watching(
+    other = AlertLoop(
         world.store,
         Ledger(world.store, second.insert),
         Deliverer([]),
@@ -188,9 +200,9 @@ def test_a_backtest_over_history_lists_what_a_watcher_would_have_raised(world):
     began = world.now_us
     world.burst(12, content="movie")
     world.now_us += 180 * MINUTE_US
-    found = backtest(world.store, "acme", began - 60 * MINUTE_US, world.now_us)
+    found = backtest(world.store, "acme", (began - 60 * MINUTE_US, world.now_us))
     assert [change.what for change in found.changes] == ["opened", "resolved"]
     (alert,) = found.raised
     assert (alert.direction, alert.scope, alert.people) == ("for", ("content", "movie"), 12)
-    assert backtest(world.store, "acme", began + 90 * MINUTE_US, world.now_us).changes == []
-    assert backtest(world.store, "nobody", began, world.now_us).changes == []
+    assert backtest(world.store, "acme", (began + 90 * MINUTE_US, world.now_us)).changes == []
+    assert backtest(world.store, "nobody", (began, world.now_us)).changes == []

@@ -3,13 +3,13 @@
 import time
 from functools import partial
 
-from streams.alerts import answers
+from streams.alerts import actions
 from streams.alerts.delivery.deliverer import Deliverer, Pauses
-from streams.alerts.querying import RULE_LIMITS, RuleQueries
-from streams.alerts.rules import RuleEntry
-from streams.alerts.watching import Watching
-from streams.store import ClickHouse
-from streams.telemetry.alerts import samples
+from streams.alerts.loop import AlertLoop
+from streams.alerts.rule_config import RuleEntry
+from streams.alerts.rule_queries import RULE_LIMITS, RuleQueries
+from streams.alerts.telemetry import samples
+from streams.store.clickhouse import ClickHouse
 from streams.telemetry.metrics import Metrics
 from tests.alerts.delivering import hook
 from tests.alerts.receiver import listening
@@ -19,7 +19,7 @@ from tests.alerts.world import MINUTE_US
 def test_changes_reach_a_receiver_once_over_starts_and_a_new_receiver_begins_with_what_comes(world):
     def watching(*receivers):
         deliverer = Deliverer(receivers, clock=lambda: world.now_us, pauses=Pauses(0.05, 0.1))
-        return Watching(world.store, world.ledger, deliverer, clock=lambda: world.now_us)
+        return AlertLoop(world.store, world.ledger, deliverer, clock=lambda: world.now_us)
 
     with listening() as receiver, listening() as late:
         first = watching(hook(receiver.url))
@@ -58,7 +58,7 @@ def test_a_spike_is_told_while_a_slow_rule_is_asked(world):
     )
     with listening() as receiver:
         deliverer = Deliverer([hook(receiver.url)], clock=lambda: world.now_us)
-        watching = Watching(world.store, world.ledger, deliverer, clock=lambda: world.now_us, rules=queries)
+        watching = AlertLoop(world.store, world.ledger, deliverer, clock=lambda: world.now_us, rules=queries)
         watching.step()
         began = time.monotonic()
         world.burst(12, content="movie")
@@ -78,7 +78,7 @@ def test_a_spike_is_told_while_a_slow_rule_is_asked(world):
 def test_metrics_tell_how_alerts_stand_and_what_receivers_took(world):
     with listening(answers=[503]) as receiver:
         deliverer = Deliverer([hook(receiver.url)], clock=lambda: world.now_us, pauses=Pauses(0.05, 0.1))
-        watching = Watching(world.store, world.ledger, deliverer, clock=lambda: world.now_us)
+        watching = AlertLoop(world.store, world.ledger, deliverer, clock=lambda: world.now_us)
         metrics = Metrics("watcher")
         metrics.read_from(lambda: samples(watching.state))
 
@@ -96,7 +96,7 @@ def test_metrics_tell_how_alerts_stand_and_what_receivers_took(world):
         of = 'journey_alerts{brand="acme",direction="for",severity="notice",state="%s"}'
         assert shown()[of % "open"] == 1
         receiver.wait(1)
-        answers.ack(world.ledger, told.change.alert.id, "ada", world.now_us)
+        actions.ack(world.ledger, told.change.alert.id, "ada", world.now_us)
         world.now_us += 2_000_000
         watching.step()
         receiver.wait(2)
@@ -112,3 +112,23 @@ def test_metrics_tell_how_alerts_stand_and_what_receivers_took(world):
     assert now["journey_alert_looks_total"] == 4
     world.now_us += 90_000_000
     assert shown()["journey_alert_blind_seconds"] == 90
+
+
+def test_a_brand_whose_history_came_at_work_is_looked_at_as_soon_as_it_is_fed(world):
+    deliverer = Deliverer([], clock=lambda: world.now_us)
+    watching = AlertLoop(world.store, world.ledger, deliverer, clock=lambda: world.now_us, slice_s=0.001)
+    while watching.is_feeding or not watching.state.looks:
+        watching.step()
+        world.now_us += 1_100_000
+    day_us = 1_440 * MINUTE_US
+    quiet = [(world.now_us - day_us * n // 150, 50_000 + n) for n in range(1, 301)]
+    world.touch(*quiet, of="later", content="old")
+    world.touch(*((world.now_us, handle) for handle in range(12)), of="later", content="movie")
+    began_us, told = world.now_us, watching.step()  # finds the brand, which is to be fed first
+    assert not told
+    while not told and world.now_us - began_us < 20_000_000:
+        world.now_us += 100_000
+        told = watching.step(idle=True)  # nothing more is written
+    watching.stop()
+    assert [one.change.alert.brand for one in told] == ["later"]
+    assert world.now_us - began_us < 3_000_000

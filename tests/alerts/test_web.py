@@ -10,12 +10,12 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from streams.alerts import answers
+from streams.alerts import actions
+from streams.alerts.access import opened_routes
 from streams.alerts.delivery.message import text
-from streams.alerts.links import Links
-from streams.alerts.serving import opened_routes
+from streams.alerts.routes import routes
+from streams.alerts.urls import AlertUrls
 from streams.alerts.watcher import Watcher
-from streams.alerts.web import routes
 from streams.settings import CollectorSettings, Settings
 from tests.alerts.delivering import delivering, hook
 from tests.alerts.receiver import listening
@@ -47,7 +47,7 @@ class Client:
 
 @pytest.fixture(scope="module")
 def world(clickhouse):
-    world = World(clickhouse.fresh_database())
+    world = World(clickhouse.database_with_tables())
     world.poll()
     world.burst(12, content="movie")
     assert world.poll() == ["opened"]
@@ -68,7 +68,7 @@ def client(world):
 
 def test_an_alert_is_listed_shown_and_taken_on(world, client):
     (found,) = client.get("/v1/alerts").json()
-    assert found == answers.listed(world.ledger)[0]
+    assert found == actions.listed(world.ledger)[0]
     assert client.get("/v1/alerts?brand=other").json() == []
     assert client.get(f"/v1/alerts/{found['alert']}").json()["reason"]["carried_by"]
     assert client.post(f"/v1/alerts/{found['alert']}/ack").status_code == 200
@@ -96,6 +96,9 @@ def test_who_may_not_is_told_so_and_nothing_else(client, method, path):
     [
         (b"[]", "no JSON object"),
         (b"{", "no JSON"),
+        (b'{"d\xed\xa0\x80ata": 1}', "no JSON in UTF-8"),
+        (b'{"d\\ud800ata": 1}', "no JSON in UTF-8"),
+        (b'{"minutes": 1, "by": "\\udfff"}', "no JSON in UTF-8"),
         (b'{"minutes": 0}', "minutes"),
         (b'{"minutes": true}', "minutes"),
         (b'{"minutes": 5, "brand": 1}', "brand: must be a text"),
@@ -129,9 +132,9 @@ TOKEN = "of-the-people-on-call"
         (TOKEN, {"authorization": f"Bearer {TOKEN}x"}, (401, 401)),
         (TOKEN, {"authorization": f"Basic {TOKEN}"}, (401, 401)),
         (TOKEN, {}, (401, 401)),
-        (TOKEN, {"authorization": f"Bearer {TOKEN}", "origin": "https://evil.example"}, (200, 403)),
-        (TOKEN, {"authorization": f"Bearer {TOKEN}", "origin": "null"}, (200, 403)),
-        (TOKEN, {"authorization": f"Bearer {TOKEN}", "sec-fetch-site": "cross-site"}, (200, 403)),
+        (TOKEN, {"authorization": f"Bearer {TOKEN}", "origin": "https://evil.example"}, (403, 403)),
+        (TOKEN, {"authorization": f"Bearer {TOKEN}", "origin": "null"}, (403, 403)),
+        (TOKEN, {"authorization": f"Bearer {TOKEN}", "sec-fetch-site": "cross-site"}, (403, 403)),
         (TOKEN, {"authorization": f"Bearer {TOKEN}", "origin": "http://journey"}, (200, 404)),
         ("", {"host": "127.0.0.1:8080"}, (200, 404)),
         ("", {"host": "localhost"}, (200, 404)),
@@ -158,7 +161,7 @@ def test_without_a_token_nothing_is_served_where_others_reach_the_port(world):
 def test_a_store_that_is_away_is_told_as_that(own_clickhouse):
     server = own_clickhouse()
     with (
-        closing(World(server.fresh_database()).store) as store,
+        closing(World(server.database_with_tables()).store) as store,
         opened_routes(Settings(Path(), store=server.dsn)) as found,
     ):
         del store
@@ -168,7 +171,7 @@ def test_a_store_that_is_away_is_told_as_that(own_clickhouse):
 
 
 def test_a_message_leads_to_the_page_and_to_a_picture_that_its_address_alone_opens(world):
-    links = Links("https://journey.example.com/", TOKEN)
+    links = AlertUrls("https://journey.example.com/", TOKEN)
     world.watcher = Watcher(world.store, world.ledger, links=links)
     world.poll()
     world.burst(12, first=300, kind="web.review", rating=1.0, content="bad")

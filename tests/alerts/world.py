@@ -4,18 +4,19 @@ import random
 from typing import Any
 
 from schemas.apath import default_model, default_model_text
-from streams import migrations, models
 from streams.alerts.ledger import Ledger
 from streams.alerts.watcher import Watcher
+from streams.apath import in_force
 from streams.clock import from_us
-from streams.store import ClickHouse
+from streams.store import migrations
+from streams.store.clickhouse import ClickHouse
 
 MINUTE_US = 60_000_000
 START_US = 1_780_617_600_000_000
 
 
 class World:
-    """A brand with two quiet days behind it: a share every ten minutes or so, by somebody else each time."""
+    """A brand with three quiet days behind it: a share every ten minutes or so, by somebody else each time."""
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
@@ -23,27 +24,27 @@ class World:
         self.store.make_database()
         migrations.apply(self.store.client)
         model = default_model()
-        models.write(self.store.client, model)
-        models.activate(self.store.client, model, default_model_text(), START_US)
+        in_force.write(self.store.client, model)
+        in_force.activate(self.store.client, model, default_model_text(), START_US)
         self.now_us, self._events, self.version = START_US, 0, 0
         self.ledger = Ledger(self.store, self.store.insert)
         rng = random.Random(3)
-        quiet = [(START_US - rng.randrange(2 * 1440) * MINUTE_US, 10_000 + n) for n in range(288)]
+        quiet = [(START_US - rng.randrange(3 * 1440) * MINUTE_US, 10_000 + n) for n in range(432)]
         self.touch(*quiet, content="old")
         self.watcher = self.fresh()
 
     def fresh(self) -> Watcher:
         return Watcher(self.store, self.ledger)
 
-    def touch(self, *who: tuple[int, int], kind: str = "social.share", **more: Any) -> None:
+    def touch(self, *who: tuple[int, int], kind: str = "social.share", of: str = "acme", **more: Any) -> None:
         """Store a touch for each (time, handle)."""
         rows = []
         for at_us, handle in who:
             self._events += 1
-            rows.append([self._events, from_us(at_us), "acme", kind, handle, [handle], *more.values()])
+            rows.append([self._events, from_us(at_us), of, kind, handle, [handle], *more.values()])
         names = ["event", "time", "brand", "type", "handle", "handles", *more]
         self.store.client.insert("interactions", rows, column_names=names)
-        counts = [["acme", from_us(at_us // MINUTE_US * MINUTE_US), kind, 1] for at_us, _ in who]
+        counts = [[of, from_us(at_us // MINUTE_US * MINUTE_US), kind, 1] for at_us, _ in who]
         self.store.client.insert("minute_counts", counts, column_names=["brand", "minute", "type", "touches"])
         self.name({handle: handle for _, handle in who})
 

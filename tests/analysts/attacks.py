@@ -1,6 +1,6 @@
 """Statements that try to write, to read what is none of a reader's business, or to reach beyond the tables."""
 
-__all__ = ["ATTACKS"]
+__all__ = ["ATTACKS", "REACHING", "UNINTERRUPTED"]
 
 # FILE stands for a file of the host that exists, OUT for one that must not come to exist.
 ATTACKS = r"""
@@ -100,4 +100,72 @@ describe table write_keys
 select * from erasing
 select * from erased_handles
 select * from default.t
+""".strip().splitlines()
+
+# What the engine runs to its end, whatever the limit of time: it looks at that between two blocks, and each of these
+# is in one of them for minutes.
+UNINTERRUPTED = {
+    "like": "SELECT repeat('a', 1000000) LIKE repeat('%a', 50000)",
+    "ilike": "SELECT materialize(repeat('a', 1000000)) ILIKE repeat('%a', 50000)",
+    "not like": "SELECT count() FROM numbers(100) WHERE materialize(repeat('a', 1000000)) NOT LIKE repeat('%a', 50000)",
+    "match": "SELECT match(materialize(repeat('a', 1000000)), concat(repeat('a.*', 20000), 'b'))",
+    "countMatches": "SELECT countMatches(repeat('a', 1000000), 'a*b|a')",
+    "splitByRegexp": "SELECT length(splitByRegexp('a*b|a', repeat('a', 1000000)))",
+    "position": "SELECT position(repeat('a', 1000000), concat(repeat('a', 500000), 'b'))",
+    "positionCaseInsensitiveUTF8": (
+        "SELECT positionCaseInsensitiveUTF8(materialize(repeat('a', 1000000)), concat(repeat('a', 500000), 'b'))"
+    ),
+    "hasAny": "SELECT hasAny(range(900000), arrayMap(x -> x + 1000000, range(900000)))",
+    "has in a lambda": "SELECT arrayCount(x -> has(range(1000000), x + 10000000), range(1000000))",
+}
+# Those that reach beyond the engine: PORT stands for a port of this machine. Names and literals hide some from whoever
+# searches the text.
+REACHING = r"""
+select file('FILE')
+select arrayMap(file, ['FILE'])
+select arrayMap(file, ['/proc/self/environ'])
+select 1 as `a'`, arrayMap(file, ['FILE']) as `b'`
+select 1 as "a'", arrayMap(file, ['FILE']) as "b'"
+select 1 as `a\`'`, file('FILE') as `b'`
+with file('FILE') as `it's` select `it's`
+with (x -> file(x)) as f select f('FILE')
+select * apply file from (select 'FILE' as `x'`)
+select * apply(x -> file(x)) from (select 'FILE' as x)
+select $a$'$a$, file('FILE'), $b$'$b$
+select ‘’’, file('FILE'), ‘’’
+select /* ' */ file('FILE') /* ' */
+select * from file('FILE', 'LineAsString') as `t'`
+select * from file('FILE', 'RawBLOB')
+select * from default.`FILE`
+select 1 in (select length(line) from file('FILE', 'LineAsString'))
+select * from view(select * from file('FILE', 'LineAsString'))
+describe table file('FILE', 'LineAsString')
+select count() from filesystem('/etc')
+select * from sqlite('FILE', 't')
+select * from executable('cat FILE', 'LineAsString', 'a String')
+select 'x' as `a'` into outfile 'OUT' truncate format RawBLOB
+select 'x' as "a'" into outfile 'OUT' append
+select 'x' into outfile 'OUT' and stdout
+select 'x' into/**/outfile $a$OUT$a$
+explain select 'x' as `a'` into outfile 'OUT'
+explain ast select 'x' into outfile 'OUT'
+describe table (select 1) into outfile 'OUT'
+show tables into outfile 'OUT'
+exists table targets into outfile 'OUT'
+show create table targets into outfile 'OUT'
+select 1; select 'x' into outfile 'OUT'
+insert into function file('OUT', 'CSV', 'a Int8') values (1)
+create table f engine = File(CSV, 'OUT') as select 1
+backup table targets to File('OUT')
+select * from url('http://127.0.0.1:PORT/', 'CSV', 'a String')
+select 1 in (select a from url('http://127.0.0.1:PORT/', 'CSV', 'a String'))
+select * from s3('http://127.0.0.1:PORT/bucket/a.csv', 'CSV', 'a String')
+select * from remote('127.0.0.1:PORT', system.one)
+select * from mysql('127.0.0.1:PORT', 'a', 'b', 'c', 'd')
+select * from postgresql('127.0.0.1:PORT', 'a', 'b', 'c', 'd')
+select * from mongodb('127.0.0.1:PORT', 'a', 'b', 'c', 'd', 'a String')
+select * from redis('127.0.0.1:PORT', 'a', 'a String')
+select hasColumnInTable('127.0.0.1:PORT', 'system', 'one', 'dummy')
+select * from deltaLakeLocal('/etc')
+select * from icebergLocal('/etc')
 """.strip().splitlines()

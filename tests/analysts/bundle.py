@@ -1,8 +1,8 @@
-"""The data that the cookbook's answers are of: the commands that make it, as deploy/cookbook.md gives them."""
+"""The data that the cookbook's answers are of: the commands that make it, as deploy/docs/guide/cookbook.md gives them."""
 
 from pathlib import Path
 
-from tests.server.conftest import KEY, Command
+from tests.on_server.conftest import KEY, Command
 
 __all__ = ["COMMANDS", "load"]
 

@@ -11,7 +11,7 @@ __all__ = ["Configured"]
 
 _NAME = r"`(?:[^`\\]|\\.)*`"
 _NAMES = rf"{_NAME}(?:, {_NAME})*"
-_SETTING = re.compile(r"(\w+) = (\w+)(?: (READONLY|MAX \w+))?")
+_SETTING = re.compile(r"(\w+)(?: = (\w+|'\w*'))?(?: (READONLY|MIN \w+ MAX \w+))?")
 
 
 class Configured:
@@ -45,12 +45,10 @@ class Configured:
     def _settings(self, settings, to):
         assert _split(to) <= self._roles
         read = [_SETTING.fullmatch(one).groups() for one in settings.split(", ")]
-        values = "".join(f"<{name}>{value}</{name}>" for name, value, _ in read)
-        bounds = "".join(
-            f"<{name}>{'<readonly/>' if bound == 'READONLY' else f'<max>{bound[4:]}</max>'}</{name}>"
-            for name, _, bound in read
-            if bound
+        values = "".join(
+            f"<{name}>{value.strip(chr(39))}</{name}>" for name, value, _ in read if value is not None
         )
+        bounds = "".join(f"<{name}>{_bounds(bound)}</{name}>" for name, _, bound in read if bound)
         self._profile = f"{values}<constraints>{bounds}</constraints>"
 
     def _limits(self, limits, to):
@@ -99,6 +97,13 @@ class Configured:
         )
 
 
+def _bounds(words: str) -> str:
+    if words == "READONLY":
+        return "<readonly/>"
+    _, least, _, most = words.split()
+    return f"<min>{least}</min><max>{most}</max>"
+
+
 def _split(text: str) -> set[str]:
     return set(re.findall(_NAME, text))
 
@@ -110,8 +115,8 @@ _READ = {
         r"GRANT SELECT ON (\S+) TO (NAMES)": Configured._select,
         r"GRANT (NAMES) TO (NAMES)": Configured._member,
         r"CREATE ROW POLICY IF NOT EXISTS NAME ON `journey`\.`(\w+)` USING (.*) TO (ALL EXCEPT )?(NAME)": Configured._policy,
-        r"CREATE SETTINGS PROFILE IF NOT EXISTS NAME SETTINGS (.*) TO (NAMES)": Configured._settings,
-        r"CREATE QUOTA IF NOT EXISTS NAME KEYED BY user_name FOR INTERVAL 1 hour MAX (.*) TO (NAMES)": Configured._limits,
+        r"CREATE SETTINGS PROFILE OR REPLACE NAME SETTINGS (.*) TO (NAMES)": Configured._settings,
+        r"CREATE QUOTA OR REPLACE NAME KEYED BY user_name FOR INTERVAL 1 hour MAX (.*) TO (NAMES)": Configured._limits,
         r"CREATE USER OR REPLACE (NAME) IDENTIFIED WITH sha256_hash BY '(\w+)'": Configured._made,
         r"ALTER USER (NAME) DEFAULT ROLE (NAMES)": Configured._default,
     }.items()

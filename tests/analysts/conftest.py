@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.store import ClickHouse
+from streams.store.clickhouse import ClickHouse
 from tests.analysts import bundle
 
 

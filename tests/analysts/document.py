@@ -1,4 +1,4 @@
-"""deploy/cookbook.md from the recipes and their answers: `python -m tests.analysts.document` writes it."""
+"""deploy/docs/guide/cookbook.md from the recipes and their answers: `python -m tests.analysts.document` writes it."""
 
 import json
 import shlex
@@ -7,17 +7,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from streams import cookbook
-from streams.store import ClickHouse
+from streams.analysis import cookbook
+from streams.store.clickhouse import ClickHouse
 from tests.analysts.bundle import COMMANDS, load
 
 __all__ = ["FILE", "document"]
 
-FILE = Path(__file__).parents[2] / "deploy" / "cookbook.md"
+FILE = Path(__file__).parents[2] / "deploy" / "docs" / "guide" / "cookbook.md"
 _HEAD = """\
 # Cookbook
 
-Thirty questions of marketers. Each is a query in [`schemas/cookbook`](../schemas/cookbook), here with its answer on the
+The cookbook answers thirty-one questions of marketers. Each is a query in [`schemas/cookbook`](../../../schemas/cookbook), here with its answer on the
 bundled evening and a simulated month; every one of the twelve parts of a social marketing strategy has at least one.
 
 ```sh
@@ -63,7 +63,7 @@ def _section(store: ClickHouse, one: cookbook.Recipe) -> str:
     ]
     given = ", ".join(f"`{name}` = {value}" for name, value in one.defaults.items())
     note = f"{one.note}\n\n" if one.note else ""
-    link = f"[`{one.name}`](../schemas/cookbook/{one.file})"
+    link = f"[`{one.name}`](../../../schemas/cookbook/{one.file})"
     table = "\n".join(lines)
     return f"\n## {one.question}\n\n{note}{link} · {', '.join(one.parts)} · {given}\n\n{table}\n"
 

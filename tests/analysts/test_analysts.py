@@ -13,12 +13,12 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from streams import analysts
-from streams.catalogue import catalogue
-from streams.store import ClickHouse
-from streams.store_settings import SERVER_SETTINGS
+from streams.analysis.catalogue import catalogue
+from streams.store import analysts
+from streams.store.clickhouse import ClickHouse
+from streams.store.query_settings import SERVER_SETTINGS
 from tests.analysts.configured import Configured
-from tests.server.conftest import KEY, Command, copy
+from tests.on_server.conftest import KEY, Command, copy
 
 EVIL = "o'hara`; DROP TABLE x --\\"
 DIGEST = "ab" * 32
@@ -51,8 +51,8 @@ def place_of(store):
 @pytest.fixture(scope="module")
 def server(loaded):
     """A server with the rows of the data directory, and users as the command's own statements describe them."""
-    from tests.servers.clickhouse import ClickHouse as Server  # noqa: PLC0415 - where it can be had
-    from tests.servers.downloads import Unavailable  # noqa: PLC0415
+    from tests.fixtures.servers.clickhouse import ClickHouse as Server  # noqa: PLC0415 - where it can be had
+    from tests.fixtures.servers.downloads import Unavailable  # noqa: PLC0415
 
     try:
         started = Server()
@@ -201,6 +201,12 @@ def test_who_asks_too_often_is_told_when_that_ends_and_others_are_not_held_up(se
         "max_memory_usage = 4000000001",
         "readonly = 0",
         "max_concurrent_queries_for_user = 11",
+        "max_execution_time = 0",
+        "max_memory_usage = 0",
+        "max_memory_usage_for_user = 0",
+        "max_untracked_memory = 100000000",
+        "max_temporary_data_on_disk_size_for_query = 0",
+        "log_queries = 0",
     ],
 )
 def test_bounds_of_time_and_memory_are_not_theirs_to_lift(ask, setting):
@@ -221,7 +227,7 @@ def test_nobody_comes_in_by_another_password(server):
 def test_the_statements_are_such_as_clickhouse_parses_and_names_are_but_names(server, ask, brands, cluster):
     place = analysts.Place("journey", server.place.tables, server.place.views, cluster)
     statements = [*analysts.create(EVIL, brands, DIGEST, place), analysts.drop(EVIL, place)]
-    again = r"(CREATE (ROLE|ROW POLICY|SETTINGS PROFILE|QUOTA) IF NOT EXISTS|CREATE USER OR REPLACE|GRANT|ALTER|DROP) "
+    again = r"(CREATE (ROLE|ROW POLICY) IF NOT EXISTS|CREATE (USER|SETTINGS PROFILE|QUOTA) OR REPLACE|GRANT|ALTER|DROP) "
     assert [one for one in statements if not re.match(again, one)] == []  # met again, they change nothing
     for formatted in server_parsed(server, statements):
         assert re.match(

@@ -1,4 +1,4 @@
-"""The cookbook: thirty questions, each part of a strategy among them, and the page says what the queries say."""
+"""The cookbook: thirty-one questions, each part of a strategy among them, and the page says what the queries say."""
 
 import csv
 import io
@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from streams import cookbook
+from streams.analysis import cookbook
 from tests.analysts.document import FILE, document
-from tests.server.conftest import KEY, Command
+from tests.on_server.conftest import KEY, Command
 
 BY_NAME = {one.name: one for one in cookbook.recipes()}
 AT = "2026-11-17"
@@ -27,8 +27,8 @@ def ask(store):
     return asked
 
 
-def test_thirty_questions_answer_all_twelve_parts_of_a_strategy():
-    assert len(BY_NAME) == 30
+def test_thirty_one_questions_answer_all_twelve_parts_of_a_strategy():
+    assert len(BY_NAME) == 31
     assert len(cookbook.PARTS) == 12
     assert {part for one in BY_NAME.values() for part in one.parts} == set(cookbook.PARTS)
     assert all(one.question.endswith("?") for one in BY_NAME.values())

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from streams.catalogue import Column, Relation, catalogue
-from streams.catalogue_page import page
-from tests.server.conftest import KEY, Command
+from streams.analysis.catalogue import Column, Relation, catalogue
+from streams.analysis.catalogue_page import page
+from tests.on_server.conftest import KEY, Command
 
 PAYLOAD = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams import cookbook
+from streams.analysis import cookbook
 
 NOTEBOOK = Path(__file__).parents[2] / "deploy" / "notebook" / "journeys.py"
 
@@ -38,4 +38,4 @@ def test_every_cell_runs_and_its_answers_are_those_of_the_cookbook(store, define
         "advocacy",
     }
     assert defined["answered"] == defined["funnel"]
-    assert len(defined["question"].options) == 30
+    assert len(defined["question"].options) == 31

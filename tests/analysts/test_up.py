@@ -13,11 +13,11 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from streams import cookbook
+from streams.analysis import cookbook
 from tests.collector.server import BATCH, Collector, event
-from tests.server.conftest import KEY
-from tests.servers.downloads import Unavailable, jdbc_jars
-from tests.servers.process import wait_until
+from tests.fixtures.servers.downloads import Unavailable, jdbc_jars
+from tests.fixtures.servers.process import wait_until
+from tests.on_server.conftest import KEY
 
 TOKEN = "a-token-of-twenty-chars"
 
@@ -118,9 +118,8 @@ def test_events_become_rows_while_a_query_runs(up, client):
         client.command("SELECT count() FROM interactions WHERE source = 'https://shop.example'"),
     )
     ended = []
-    slow = threading.Thread(
-        target=lambda: ended.append((client.command("SELECT sleep(2.5)"), time.monotonic()))
-    )
+    long = "SELECT max(sipHash64(number)) FROM numbers(100000000)"
+    slow = threading.Thread(target=lambda: ended.append((client.command(long), time.monotonic())))
     slow.start()
     time.sleep(0.3)  # it has begun
     assert up.send([event(f"q{n}") for n in range(50)], up.secret, kind=BATCH).status == 202

@@ -5,11 +5,12 @@ import logging
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import alerts, breakdown, cascades, load, restore
+from tests.benchmarks import alerts, breakdown, cascades, guessing, load, rebuild, restore
 from tests.benchmarks.spikes import bench as spikes
 
 ALL = (
-    "load", "breakdown", "restore", "cascades", "spikes", "alerts", "collector", "cluster", "latency", "page",
+    "load", "breakdown", "restore", "rebuild", "cascades", "spikes", "alerts", "collector", "cluster", "latency", "page",
+    "guessing",
 )  # fmt: skip
 
 
@@ -42,7 +43,21 @@ def main() -> None:
 
 def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:
     if {"load", "breakdown", "cascades", "page"} & set(chosen):
-        month = load.month(folder, arguments.customers)
+        _of_a_month(folder, chosen, arguments)
+    alone = {
+        "rebuild": lambda: rebuild.run(folder),
+        "restore": lambda: restore.run(folder),
+        "guessing": guessing.run,
+        "spikes": spikes.run,
+        "alerts": lambda: alerts.run(folder),
+    }
+    for name, run in alone.items():
+        if name in chosen:
+            run()
+
+
+def _of_a_month(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:
+    month = load.month(folder, arguments.customers)
     if "load" in chosen:
         load.run(folder, month, arguments.runs)
     if "breakdown" in chosen:
@@ -53,12 +68,6 @@ def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) ->
         from tests.benchmarks import page  # noqa: PLC0415 - with a browser
 
         page.run(folder, month)
-    if "restore" in chosen:
-        restore.run(folder)
-    if "spikes" in chosen:
-        spikes.run()
-    if "alerts" in chosen:
-        alerts.run(folder)
 
 
 def _distributed(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:
@@ -66,7 +75,7 @@ def _distributed(folder: Path, chosen: list[str], arguments: argparse.Namespace)
         return
     from tests.benchmarks.cluster import alerts as told  # noqa: PLC0415 — as below
     from tests.benchmarks.cluster import latency, throughput  # noqa: PLC0415 — with Kafka's clients
-    from tests.servers.downloads import Unavailable  # noqa: PLC0415
+    from tests.fixtures.servers.downloads import Unavailable  # noqa: PLC0415
 
     logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
     try:

@@ -13,9 +13,9 @@ from journey.alerts import AlertPolicy
 from streams.alerts.delivery.deliverer import Deliverer
 from streams.alerts.delivery.receivers import Receiver
 from streams.alerts.ledger import Ledger
-from streams.alerts.watching import Watching
+from streams.alerts.loop import AlertLoop
 from streams.clock import from_us, system_clock
-from streams.embedded import Embedded
+from streams.embedded.embedded import Embedded
 from streams.settings import Settings
 from tests.alerts.receiver import listening
 
@@ -63,7 +63,7 @@ def run(folder: Path, spikes: int = 12) -> None:
         embedded.drain()
         hook = Receiver(name="bench", kind="webhook", url=receiver.url, secret=SECRET, private=True)
         ledger = Ledger(embedded.store, embedded.store.insert)
-        watching = Watching(embedded.store, ledger, Deliverer([hook]), clock=system_clock)
+        watching = AlertLoop(embedded.store, ledger, Deliverer([hook]), clock=system_clock)
         began = time.perf_counter()
         watching.step()
         print(

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from streams import embedded as shell
 from streams.edge import Edge
-from streams.embedded import Embedded
-from streams.engine import Engine
-from streams.loading import frames, lines_of
-from streams.log import Log
-from streams.processors.identity import Identity
-from streams.processors.intake import Intake
-from streams.processors.journey import Journey
+from streams.embedded import embedded as shell
+from streams.embedded.embedded import Embedded
+from streams.engine.engine import Engine
+from streams.engine.identity import Identity
+from streams.engine.intake import Intake
+from streams.engine.journey import Journey
+from streams.inputs.files import frames, lines_of
+from streams.log.local import Log
 from streams.settings import Settings
-from streams.store import ClickHouse
+from streams.store.clickhouse import ClickHouse
 
 PARTS: list[tuple[Any, str, str]] = [
     (Edge, "pack", "edge: validate, hash, columns"),

@@ -6,9 +6,9 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from streams.cascades import drift
-from streams.chain import Window, leading
-from streams.embedded import Embedded
+from streams.analysis.cascades import drift
+from streams.analysis.share_chain import Window, leading
+from streams.embedded.embedded import Embedded
 from streams.settings import Settings
 
 VIEWS = (

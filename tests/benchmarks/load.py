@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from streams.simulate import simulate, write
+from streams.inputs.simulate import simulate, write
 
 JOURNEY = Path(sys.executable).with_name("journey")
 

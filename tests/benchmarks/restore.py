@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from streams.embedded import Embedded
+from streams.embedded.embedded import Embedded
 from streams.settings import Settings
 
 HANDLES = 1_000_000

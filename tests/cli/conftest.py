@@ -1,6 +1,7 @@
 """The command line, in this process: as a user types it, with what it prints."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from streams.cli.main import run
+from tests.fixtures.directories import with_evening, with_tables
 
 EVENING = "schemas/examples/evening.ndjson"
 NIGHT = "2026-10-17T23:59:00+02:00"
@@ -23,19 +25,28 @@ class Journey:
         self.data = data
         self._capfd = capfd
         self._monkeypatch = monkeypatch
-        self.errors = ""
+        self.printed = self.errors = ""
 
     def __call__(self, *words: str, code: int = 0) -> str:
         """Run a command, assert its exit code, return what it printed."""
+        assert self.status(*words) == code, self.printed + self.errors
+        return self.printed
+
+    def status(self, *words: str) -> int:
+        """Run a command and return its exit code."""
         self._capfd.readouterr()
         alone = words[0] in {"simulate", "schema"} or words[:2] == ("spikes", "score")
         store = [] if alone else ["--data", str(self.data)]
         self._monkeypatch.setattr(sys, "argv", ["journey", *words, *store])
         with pytest.raises(SystemExit) as stopped:
             run()
-        out, self.errors = self._capfd.readouterr()
-        assert (stopped.value.code or 0) == code, out + self.errors
-        return out
+        self.printed, self.errors = self._capfd.readouterr()
+        return stopped.value.code or 0
+
+    def evening(self, **environment: str) -> None:
+        """Have the bundled evening in the data directory, as if it had been loaded."""
+        shutil.rmtree(self.data)
+        with_evening(self.data, **environment)
 
     def json(self, *words: str) -> Any:
         """Run a command with --json and return what it printed."""
@@ -49,7 +60,7 @@ class Journey:
 @pytest.fixture
 def journey(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Journey:
     """A data directory of its own for one test."""
-    return Journey(tmp_path / "data", capfd, monkeypatch)
+    return Journey(with_tables(tmp_path / "data"), capfd, monkeypatch)
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.chain import Window, leading
-from streams.store import ClickHouse
+from streams.analysis.share_chain import Window, leading
+from streams.store.clickhouse import ClickHouse
 from tests.cli.conftest import EVENING, event
-from tests.server.conftest import Command
+from tests.on_server.conftest import SHARED, Command
 
 PEOPLE = json.loads(Path("schemas/examples/evening_people.json").read_text())
 SUMMARY = (
@@ -49,7 +49,7 @@ def evening(tmp_path_factory):
 
 
 def loaded(folder, *files):
-    made = Evening({"JOURNEY_STORE": f"chdb://{folder}/data", "JOURNEY_HANDLE_KEY": "0f" * 32})
+    made = Evening({"JOURNEY_STORE": f"chdb://{folder}/data"} | SHARED)
     for file in files:
         made("load", str(file))
     return made

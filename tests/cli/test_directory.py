@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from streams.embedded import Embedded
+import pytest
+
+from streams.cli.collector import _settings as ports_of
+from streams.embedded.embedded import Embedded
+from streams.environment import SettingsError
 from streams.settings import Settings
 from tests.cli.conftest import EVENING, event
 
@@ -62,15 +66,25 @@ def test_the_handle_key_is_its_owners_only_and_raw_handles_are_nowhere_on_disk(j
             assert b"33611223344" not in content, path
 
 
-def test_a_damaged_handle_key_is_refused_since_every_handle_would_be_another(journey, write):
-    journey("load", str(write(event(1))))
-    for damaged in ("", "abc", "0" * 63):
+def test_a_damaged_handle_key_takes_nothing_since_every_handle_would_be_another_and_can_be_read_without(
+    journey, write
+):
+    events = str(write(event(1)))
+    journey("load", events)
+    for damaged in ("", "abc", "0" * 63, "0" * 62 + "zz"):
         (journey.data / "handle.key").write_text(damaged)
-        journey("sql", "SELECT 1", code=2)
+        journey("load", events, code=2)
+        (line,) = journey.errors.splitlines()
+        assert "handle.key is damaged: it must be 64 hex digits" in line
+        assert journey.rows("SELECT count() AS n FROM interactions") == [{"n": 1}]
         assert "handle.key is damaged" in journey.errors
     (journey.data / "handle.key").unlink()
+    journey("load", events, code=2)
+    assert "handle.key is lost" in journey.errors
+    assert "all figures recompute" in journey("verify")
+    assert not (journey.data / "handle.key").exists()
     (journey.data / "handle.key").mkdir()
-    journey("sql", "SELECT 1", code=2)
+    journey("load", events, code=2)
     assert "handle.key cannot be read: Is a directory" in journey.errors
 
 
@@ -90,3 +104,12 @@ def test_a_log_that_was_lost_is_not_mistaken_for_the_old_one(journey, write):
     assert journey.json("load", str(write(*[event(i) for i in range(3, 8)])))["accepted"] == 3
     assert journey.rows("SELECT count() AS n FROM interactions") == [{"n": 8}]
     assert journey.json("verify")["ok"]
+
+
+def test_a_port_that_is_given_wins_over_its_setting(tmp_path, monkeypatch):
+    for name in ("JOURNEY_COLLECTOR_PORT", "JOURNEY_SQL_PORT", "JOURNEY_WEB_PORT"):
+        monkeypatch.setenv(name, "1234")
+    read = ports_of(tmp_path, JOURNEY_COLLECTOR_PORT="8181", JOURNEY_SQL_PORT="off", JOURNEY_WEB_PORT=None)
+    assert (read.collector.port, read.sql.port, read.worker.web_port) == (8181, None, 1234)
+    with pytest.raises(SettingsError, match="JOURNEY_COLLECTOR_PORT = 'x': must be a port"):
+        ports_of(tmp_path, JOURNEY_COLLECTOR_PORT="x")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests import nab
+from tests.fixtures import commands
 
 
 @pytest.fixture
@@ -143,8 +144,8 @@ def test_an_option_that_cannot_be_is_refused(journey, file, words):
 
 def test_it_is_a_filter_between_pipes(file):
     text = file(burst()).read_text()
-    program = [sys.executable, "-c", "from streams.cli.main import run; run()", "spikes", "score", "-"]
-    done = subprocess.run(program, input=text, capture_output=True, text=True, check=True)
+    program = [commands.JOURNEY, "spikes", "score", "-"]
+    done = commands.run(program, input=text, capture_output=True, text=True, check=True)
     assert len(scores(done.stdout)) == 3 * 288
 
 

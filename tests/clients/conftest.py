@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from streams.clock import system_clock
-from streams.collector.key_file import KeyFile
-from streams.collector.keys import WriteKey, made
+from streams.collector.write_key_stores import KeyFile
+from streams.collector.write_keys import WriteKey, made
 from tests.clients.senders import SENDERS, SHOPIFY_SECRET, segment_browser, shop, till
 from tests.collector.server import Collector
-from tests.servers.downloads import Unavailable
+from tests.fixtures.servers.downloads import Unavailable
 
-BRANDS = [*SENDERS, "story"]
+BRANDS = [*SENDERS, "story", "page"]
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Sent:
     failures: dict[str, BaseException] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     touches: list[dict[str, Any]] = field(default_factory=list)
+    told: dict[str, list[Any]] = field(default_factory=dict)
 
     def of(self, brand: str) -> list[dict[str, Any]]:
         """Return the interactions of a client, in the order of time; raise what it failed with."""
@@ -51,6 +52,7 @@ def sent(tmp_path_factory) -> Sent:
         for brand, send in SENDERS.items():
             found.attempt(brand, lambda send=send, brand=brand: send(collector.url, keys[brand]))
         found.attempt("story", lambda: _story(collector.url, keys["story"]))
+        found.attempt("page", lambda: found.told.update(page=[_page(collector.url, keys["page"])]))
         assert collector.stop() == 0
     finally:
         collector.kill()
@@ -68,7 +70,7 @@ def _keys(collector: Collector) -> dict[str, str]:
             brand,
             "",
             (brand,),
-            ("*", "identity"),
+            ("web", "social") if brand == "page" else ("*", "identity"),
             (f"{brand}-source",) if brand.endswith("python") else (),
             ("*",),
         )
@@ -76,6 +78,12 @@ def _keys(collector: Collector) -> dict[str, str]:
         store.write([key])
     store.close()
     return secrets
+
+
+def _page(url: str, key: str) -> Any:
+    """What a page sends with the key that it ought to have."""
+    with shop() as page_url:
+        return segment_browser(url, key, page_url)
 
 
 def _story(url: str, key: str) -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from tests.adapters import payloads
-from tests.servers.downloads import Unavailable, node_packages
+from tests.collector.adapters import payloads
+from tests.fixtures.servers.downloads import Unavailable, node_packages
 
 __all__ = ["SENDERS", "SHOPIFY_SECRET", "shop"]
 
@@ -63,8 +63,8 @@ def segment_node(url: str, key: str) -> None:
     _run(["node", str(HERE / "analytics_node.js")], env=environment)
 
 
-def segment_browser(url: str, key: str, page_url: str) -> None:
-    """Look at a product as nobody known, come back another day and log in."""
+def segment_browser(url: str, key: str, page_url: str) -> Any:
+    """Look at a product as nobody known, come back another day and log in; return what the SDK was answered to that."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415
 
     address = f"{page_url}/page.html#key={key}&collector={url}"
@@ -87,8 +87,10 @@ def segment_browser(url: str, key: str, page_url: str) -> None:
                 "window.analytics.identify('u-104', {email: 'ann.lee@example.com', name: 'Ann Lee'})"
             )
         assert response.value.status == 200, response.value.text()
+        said = response.value.json()
         browser.close()
         assert not problems, problems
+    return said
 
 
 def till(url: str, key: str) -> None:

@@ -40,7 +40,7 @@ def key(shared) -> str:
 
 
 def _wait_for(collector: Collector, key: str) -> None:
-    from tests.servers.process import wait_until  # noqa: PLC0415
+    from tests.fixtures.servers.process import wait_until  # noqa: PLC0415
 
     def known() -> bool:
         return collector.send([], key, kind="application/cloudevents-batch+json").status == 202

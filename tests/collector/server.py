@@ -4,20 +4,20 @@ import gzip
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.process import Process
-from tests.servers.process import wait_until
+from streams.settings import SEPARATE
+from tests.fixtures import commands
+from tests.fixtures.directories import with_tables
+from tests.fixtures.servers.process import wait_until
+from tests.real_workers.process import Process
 
 __all__ = ["BATCH", "LINES", "ONE", "Answer", "Collector", "event", "lines_of", "zipped"]
 
-JOURNEY = Path(sys.executable).with_name("journey")
 KEY = bytes(range(32))
 ONE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 LINES = "application/x-ndjson"
@@ -80,6 +80,8 @@ class Collector:
         )
         self._given = list(arguments) or ["--data", str(self.data)]
         self._command = command
+        if command == "up" and self._given == ["--data", str(self.data)]:
+            with_tables(self.data, self._environment.get("JOURNEY_BRANDS", SEPARATE))
         self.process: Process | None = None
         self.port = 0
 
@@ -87,7 +89,7 @@ class Collector:
         """Start it, and wait until it listens and its log is open."""
         self.kill()  # one that ended by itself is let go of
         log = self.folder / f"collector-{len(list(self.folder.glob('collector-*.log')))}.log"
-        command = [str(JOURNEY), self._command, *(self._given if "--data" in self._given else [])]
+        command = [str(commands.JOURNEY), self._command, *(self._given if "--data" in self._given else [])]
         self.process = Process(command, self._environment, log)
         wait_until(self._listens, 60, f"the collector to listen: {self.process.told()}", every_s=0.05)
         wait_until(lambda: self.get("/ready").status == 200, 60, "the log to open", every_s=0.05)
@@ -117,8 +119,8 @@ class Collector:
     def run(self, *words: str) -> str:
         """Run a command on the same data and return what it printed."""
         given = self._given if words[0] != "schema" and "--data" in self._given else []
-        done = subprocess.run(
-            [JOURNEY, *words, *given],
+        done = commands.run(
+            [commands.JOURNEY, *words, *given],
             env=self._environment,
             capture_output=True,
             text=True,

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from tests.cluster.proxy import AtRandom, Fate, Proxy
 from tests.collector.load import Load
 from tests.collector.test_crash import assert_stored_once
-from tests.servers.process import wait_until
+from tests.fixtures.servers.process import wait_until
+from tests.real_workers.proxy import AtRandom, Fate, Proxy
 
 
 def cut_off(collector, cuts, seed):

@@ -6,13 +6,13 @@ import time
 import pytest
 
 from schemas.apath import default_model
-from streams.collector.committer import Busy, Committer, Outcome, Submission
-from streams.collector.keys import WriteKey
+from streams.collector.committer import Busy, Committer, Submission, SubmissionOutcome
 from streams.collector.limits import LOG_FRAMES, WAITING_BYTES
-from streams.collector.sinks import SinkError
+from streams.collector.write_keys import WriteKey
 from streams.edge import Edge, Refused
+from streams.log.sink import SinkError
 from tests.collector.server import KEY, event, lines_of
-from tests.servers.process import wait_until
+from tests.fixtures.servers.process import wait_until
 
 KEY_OF_ALL = WriteKey("all", "", ("*",), ("*", "identity"))
 
@@ -92,7 +92,7 @@ def test_requests_that_wait_together_are_one_write_and_each_is_told_its_own(comm
         committer, line("n", data={"brand": "other"}), key=WriteKey("one", "", ("lumiere",), ("*",))
     )
     sink.free.set()
-    assert first.wait() == Outcome(bytearray(1), {})
+    assert first.wait() == SubmissionOutcome(bytearray(1), {})
     for each in told:
         answer = each.wait()
         assert list(answer.statuses) == [0, 0, 1, 0]
@@ -120,8 +120,8 @@ def test_more_than_may_wait_is_refused_at_once_and_taken_when_there_is_room(comm
     with pytest.raises(Busy, match="wait for the log"):
         Told(committer, line("b"))
     sink.free.set()
-    assert all(isinstance(each.wait(), Outcome) for each in waiting)
-    assert isinstance(Told(committer, line("c")).wait(), Outcome)
+    assert all(isinstance(each.wait(), SubmissionOutcome) for each in waiting)
+    assert isinstance(Told(committer, line("c")).wait(), SubmissionOutcome)
 
 
 def test_a_log_that_fails_is_told_to_all_who_wait_and_tried_again(committer, sink):
@@ -136,7 +136,7 @@ def test_a_log_that_fails_is_told_to_all_who_wait_and_tried_again(committer, sin
     assert committer.state.error == "broken"
     sink.is_broken = False
     time.sleep(0.8)
-    assert isinstance(Told(committer, line("0")).wait(), Outcome)
+    assert isinstance(Told(committer, line("0")).wait(), SubmissionOutcome)
     wait_until(lambda: committer.state.error == "", 5, "the error to be over")
     assert committer.state.duplicates == 0, "what was not acknowledged is no duplicate"
 
@@ -150,7 +150,7 @@ def test_a_full_log_takes_nothing_until_it_has_room(committer, sink):
     assert refused.value.retry_s == 5
     sink.waiting = 0
     time.sleep(0.7)
-    assert isinstance(Told(committer, line("c")).wait(), Outcome)
+    assert isinstance(Told(committer, line("c")).wait(), SubmissionOutcome)
 
 
 def test_an_end_answers_what_waits_and_takes_nothing_more(sink):
@@ -165,7 +165,7 @@ def test_an_end_answers_what_waits_and_takes_nothing_more(sink):
         Told(committer, line("late"))
     sink.free.set()
     ending.join()
-    assert all(isinstance(each.answer, Outcome) for each in told)
+    assert all(isinstance(each.answer, SubmissionOutcome) for each in told)
 
 
 def test_a_log_that_cannot_be_opened_is_tried_again(sink):
@@ -182,5 +182,5 @@ def test_a_log_that_cannot_be_opened_is_tried_again(sink):
     deadline_s = time.monotonic() + 10
     while not committer.state.is_ready and time.monotonic() < deadline_s:
         time.sleep(0.05)
-    assert isinstance(Told(committer, line("a")).wait(), Outcome)
+    assert isinstance(Told(committer, line("a")).wait(), SubmissionOutcome)
     committer.stop()

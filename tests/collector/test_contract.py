@@ -19,11 +19,11 @@ from schemathesis.specs.openapi.checks import (
 
 from schemas.asyncapi import asyncapi
 from schemas.topics import topics
-from streams.collector import document
+from streams.collector import reference
 from streams.collector.limits import LIMITS
 from streams.collector.openapi import openapi, openapi_text
-from streams.collector.problems import PROBLEMS
 from streams.edge import REASONS
+from streams.http.problems import PROBLEMS
 from tests.collector.server import event
 
 ROOT = Path(__file__).parents[2]
@@ -43,8 +43,8 @@ def test_the_committed_document_is_what_the_code_generates():
 
 
 def test_the_limits_in_the_documentation_are_those_of_the_code():
-    text = (ROOT / "deploy" / "collector.md").read_text()
-    assert document.filled(text) == text, "run: python -m streams.collector.document"
+    text = (ROOT / reference.PAGE).read_text()
+    assert reference.filled(text) == text, "run: python -m streams.collector.reference"
     assert all(limit.about in text for limit in LIMITS)
     assert all(f"`{code}`" in text for code in (*PROBLEMS, *REASONS))
 

@@ -9,7 +9,7 @@ import zstandard
 
 from streams.collector.limits import MAX_BODY_BYTES, MAX_ITEMS
 from tests.collector.server import BATCH, LINES, ONE, event, lines_of
-from tests.streams.test_malformed_input import Mutations
+from tests.edge.test_malformed_input import Mutations
 
 KINDS = (
     ONE,

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from tests.cluster.conftest import deploy, deployment  # noqa: F401 — fixtures
 from tests.collector.load import Load
 from tests.collector.server import BATCH, Collector, event
-from tests.servers.process import wait_until
+from tests.fixtures.servers.process import wait_until
+from tests.real_workers.conftest import deploy, deployment  # noqa: F401 — fixtures
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def test_two_collectors_and_a_worker_store_what_was_acknowledged_once(collecting
 def test_while_kafka_is_away_nothing_is_acknowledged_and_afterwards_everything_is(
     own_kafka, clickhouse, tmp_path
 ):
-    from tests.cluster.deployment import Deployment  # noqa: PLC0415 — only where a test needs it
+    from tests.real_workers.deployment import Deployment  # noqa: PLC0415 — only where a test needs it
 
     kafka = own_kafka()
-    there = Deployment(kafka.servers, clickhouse.fresh_database(), tmp_path, prefix="")
+    there = Deployment(kafka.servers, clickhouse.database_with_tables(), tmp_path, prefix="")
     environment = {name: value for name, value in there.environment.items() if name.startswith("JOURNEY_")}
     collector = Collector(
         tmp_path, "collector", arguments=["--server"], **environment | {"JOURNEY_COLLECTOR_PORT": "0"}

@@ -2,15 +2,18 @@
 
 import json
 import os
-import subprocess
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from random import Random
 
 import pytest
 
-from streams.collector.key_file import KeyFile
-from streams.collector.keys import Keyring, WriteKey, made, revoked, rotated
-from tests.collector.server import BATCH, JOURNEY, event
-from tests.servers.process import wait_until
+from streams.collector.write_key_stores import KeyFile
+from streams.collector.write_keys import Keyring, WriteKey, made, revoked, rotated
+from tests.collector.server import BATCH, event
+from tests.fixtures import commands
+from tests.fixtures.servers.process import wait_until
 
 HOUR_US = 3_600_000_000
 GRANT = WriteKey("shop", "", ("lumiere",), ("*",), per_s=10)
@@ -144,7 +147,76 @@ def test_killed_while_a_key_is_made_the_file_is_whole(tmp_path, point):
 
 
 def command(folder, *words, **more):
-    return subprocess.run(
-        [JOURNEY, "keys", "write", *words, "--data", folder / "data"],
+    return commands.run(
+        [commands.JOURNEY, "keys", "write", *words, "--data", folder / "data"],
         env=os.environ | more, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def tableless(path):
+    path.write_bytes(b"")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+
+
+DAMAGES = [
+    emptied,
+    tableless,
+    lambda path: path.write_bytes(Random(3).randbytes(12_288)),
+    lambda path: os.truncate(path, path.stat().st_size // 2),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_keys_are_told_in_one_line_and_made_anew_with_the_file_kept(tmp_path, damage):
+    assert command(tmp_path, "create", "a", "--brand", "x").returncode == 0
+    path = tmp_path / "data" / "keys.sqlite"
+    damage(path)
+    was = path.read_bytes()
+    done = command(tmp_path, "list")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("journey: the write keys cannot be read, ")
+    assert "restore it from a backup, or create the keys again" in line
+    assert path.read_bytes() == was
+    done = command(tmp_path, "create", "a", "--brand", "x")
+    assert done.returncode == 0, done.stderr
+    assert "is kept as keys.damaged-" in done.stderr
+    (kept,) = path.parent.glob("keys.damaged-*.sqlite")
+    assert kept.read_bytes() == was
+    assert [key["name"] for key in json.loads(command(tmp_path, "list", "--json").stdout)] == ["a"]
+
+
+@pytest.mark.parametrize("point", ["keys.aside.before", "keys.aside.after"])
+def test_killed_while_a_damaged_file_is_put_aside_the_next_command_goes_on(tmp_path, point):
+    assert command(tmp_path, "create", "a", "--brand", "x").returncode == 0
+    emptied(tmp_path / "data" / "keys.sqlite")
+    assert command(tmp_path, "create", "a", "--brand", "x", JOURNEY_FAULT=point).returncode == -9
+    assert command(tmp_path, "create", "a", "--brand", "x").returncode == 0
+    assert len(list((tmp_path / "data").glob("keys.damaged-*.sqlite"))) == 1
+
+
+def test_a_collector_starts_on_damaged_keys_says_so_and_takes_those_that_are_made_anew(collect):
+    collector = collect("up")
+    first = collector.run("keys", "write", "create", "shop", "--brand", "lumiere").strip()
+    path = collector.data / "keys.sqlite"
+    path.write_bytes(Random(3).randbytes(12_288))
+    collector.start()
+    answer = collector.send(event(), first)
+    assert answer.status == 503
+    assert "the write keys of this collector cannot be read now" in answer.json["detail"]
+    assert "no event can be taken: the write keys cannot be read" in str(collector.get("/health").json)
+    second = collector.run("keys", "write", "create", "shop", "--brand", "lumiere").strip()
+    wait_until(lambda: collector.send(event(), second).status == 202, 10, "the new key to be known")
+    assert collector.send(event(), first).status == 401
+    collector.stop()
+    path.write_bytes(b"")
+    done = commands.run(
+        [commands.JOURNEY, "verify", "--data", collector.data],
+        env=collector._environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "file = keys.sqlite, damaged = it has no table of keys" in done.stdout

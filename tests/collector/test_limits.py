@@ -11,7 +11,7 @@ import zstandard
 
 from streams.collector.limits import HEAD_BYTES, MAX_BODY_BYTES, MAX_ITEMS
 from tests.collector.server import BATCH, LINES, Collector, event, lines_of
-from tests.servers.process import memory_mb
+from tests.fixtures.servers.process import memory_mb
 
 
 def test_a_body_may_be_as_large_as_is_said_and_no_larger(shared, key):

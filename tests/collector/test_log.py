@@ -2,8 +2,8 @@
 
 import pytest
 
-from streams.collector.sinks import FileSink
-from streams.log import Log
+from streams.log.local import Log
+from streams.log.sink import FileSink
 
 
 @pytest.mark.parametrize(

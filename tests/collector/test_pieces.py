@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.adapters import Item, Request
-from streams.collector.asking import address_of, presented
-from streams.collector.bodies import depth
-from streams.collector.documents import items
+from streams.collector.adapters import Item, Request
+from streams.collector.client import address_of, presented
+from streams.collector.cloudevents_http import items
+from streams.collector.committer import SubmissionOutcome
 from streams.collector.grants import with_brand
-from streams.collector.problems import PROBLEMS, Problem
 from streams.collector.rates import Rates
 from streams.collector.recent import Recent
 from streams.collector.results import body_of, results_of
 from streams.edge import Refused
+from streams.http.problems import PROBLEMS, Problem
 from streams.settings import Settings, SettingsError
+from streams.text.json_parts import depth
 
 
 @given(
@@ -112,9 +113,9 @@ def test_binary_mode_is_put_together_as_a_tree():
 
 
 @pytest.mark.parametrize("value", ["%ff", "\xff"])
-def test_a_header_that_is_no_text_is_null(value):
+def test_a_header_that_is_no_text_is_none_in_the_event(value):
     (line,) = read(b"{}", ce_id=value)
-    assert json.loads(line)["id"] is None
+    assert json.loads(line)["id"] is False
 
 
 def test_events_of_a_batch_stay_as_they_were_sent():
@@ -149,12 +150,12 @@ def test_a_brand_is_given_where_there_is_none(line, brand):
 def test_results_say_where_in_the_body():
     made = [Item(b"x", "/batch/0"), Item(None, "/batch/1", "missing_field", "no"), Item(b"x", "")]
     refused = {0: Refused("bad_value", "/data/rating: no"), 1: Refused("missing_field", "/batch/1: no"), 2: Refused("not_json", "/: no")}  # fmt: skip
-    results = results_of(made, [0, 0, 0], refused)
+    results = results_of(made, SubmissionOutcome([0, 0, 0], refused))
     assert [(each.pointer, each.detail) for each in results] == [
         ("/batch/0/data/rating", "no"), ("/batch/1", "no"), ("", "no"),
     ]  # fmt: skip
     assert json.loads(body_of(results))["rejected"] == 3
-    assert json.loads(body_of(results_of(made, [0, 1, 0], {})))["duplicates"] == 1
+    assert json.loads(body_of(results_of(made, SubmissionOutcome([0, 1, 0], {}))))["duplicates"] == 1
 
 
 def test_every_problem_is_problem_details():

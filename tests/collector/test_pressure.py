@@ -10,7 +10,7 @@ import pytest
 
 from streams.collector.limits import LOG_FRAMES
 from tests.collector.server import BATCH, LINES, event, lines_of
-from tests.servers.process import memory_mb, wait_until
+from tests.fixtures.servers.process import memory_mb, wait_until
 
 
 def test_a_key_over_its_rate_is_told_when_to_come_back(collect):

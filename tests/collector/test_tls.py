@@ -3,13 +3,15 @@
 import json
 import socket
 import ssl
+import time
 from http.client import HTTPSConnection, RemoteDisconnected
 
 import pytest
 
+from streams.collector.limits import HEAD_S
 from tests.collector.server import ONE, Collector, event
-from tests.servers.certificates import make_certificates
-from tests.servers.downloads import Unavailable
+from tests.fixtures.servers.certificates import make_certificates
+from tests.fixtures.servers.downloads import Unavailable
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +91,18 @@ def test_nothing_is_answered_in_the_clear_or_over_an_older_protocol(secured):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises((ssl.SSLError, ConnectionError, RemoteDisconnected)):
         secured[0].over(old, "GET", "/health")
+
+
+def test_a_handshake_that_never_comes_is_ended_in_the_time_of_a_head(secured):
+    collector, _ = secured
+    began_s = time.monotonic()
+    silent = [socket.create_connection(("127.0.0.1", collector.port), 30) for _ in range(50)]
+    silent[0].sendall(b"\x16\x03\x01")
+    try:
+        assert collector.get("/health").status == 200
+        for client in silent:
+            assert client.recv(1_024) == b""
+        assert HEAD_S - 1 < time.monotonic() - began_s < HEAD_S + 10
+    finally:
+        for client in silent:
+            client.close()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.alerts.receiver import listening
 from tests.collector.server import BATCH, LINES, event, lines_of, zipped
-from tests.servers.process import wait_until
+from tests.fixtures.servers.process import wait_until
 
 
 def test_what_was_accepted_is_in_the_tables_and_each_item_is_told_what_became_of_it(collect):
@@ -129,11 +129,11 @@ def test_many_people_at_once_are_told_to_a_receiver_within_seconds_and_taken_on_
     with listening() as receiver:
         secret = "whsec_" + "A" * 43 + "="
         told = f'kind = "webhook"\nname = "h"\nprivate = true\nurl = "{receiver.url}"\nsecret = "{secret}"'
-        rule = "name = 'much'\nsql = 'SELECT brand, count() AS figure FROM interactions GROUP BY brand'\nabove = 160"
+        rule = "name = 'much'\nsql = 'SELECT brand, count() AS figure FROM interactions GROUP BY brand'\nabove = 390"
         (tmp_path / "alerts.toml").write_text(f"[[receiver]]\n{told}\n[[rule]]\n{rule}\nevery = '10s'\n")
         key = collector.key("shop")
         collector.start()
-        quiet = [share(n, now - timedelta(minutes=rng.randrange(15, 1_700)), "old") for n in range(150)]
+        quiet = [share(n, now - timedelta(minutes=rng.randrange(15, 4_300)), "old") for n in range(380)]
         assert collector.send(quiet, key, kind=BATCH).status == 202
         assert (
             collector.send([share(1_000 + n, now, "film") for n in range(12)], key, kind=BATCH).status == 202

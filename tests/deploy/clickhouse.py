@@ -4,12 +4,18 @@ import os
 from pathlib import Path
 from unittest.mock import patch
 
-from tests.servers.clickhouse import PROFILES, ClickHouse
+from tests.fixtures.servers.clickhouse import PROFILES, ClickHouse
 
-__all__ = ["DEPLOY", "PASSWORDS", "Deployed"]
+__all__ = ["DEPLOY", "DOCS", "PASSWORDS", "Deployed"]
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-PASSWORDS = {"journey": "of-the-engine", "analyst": "of-the-analysts", "watcher": "of-the-watcher"}
+DOCS = DEPLOY / "docs"
+PASSWORDS = {
+    "journey": "of-the-engine",
+    "analyst": "of-the-analysts",
+    "watcher": "of-the-watcher",
+    "page": "of-the-page",
+}
 
 # What the image's own files have: config.xml, config.d/docker_related_config.xml, users.xml.
 _IMAGE = """\

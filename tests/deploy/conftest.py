@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deploy.clickhouse import Deployed
-from tests.servers.downloads import Unavailable
+from tests.fixtures.servers.downloads import Unavailable
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import os
 from unittest.mock import patch
 
 from tests.deploy.clickhouse import DEPLOY
-from tests.servers.kafka import Kafka
-from tests.servers.process import free_port
+from tests.fixtures.servers.kafka import Kafka
+from tests.fixtures.servers.process import free_port
 
 __all__ = ["PASSWORD", "Deployed"]
 

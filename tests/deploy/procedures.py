@@ -1,13 +1,13 @@
-"""What several procedures of deploy/runbook.md have in common."""
+"""What several procedures of deploy/docs/operate/runbook.md have in common."""
 
-import subprocess
 from contextlib import closing
 from pathlib import Path
 
 from kafka import KafkaAdminClient
 
 from streams.kafka.clients import options
-from tests.cluster.deployment import JOURNEY, Deployment
+from tests.fixtures import commands
+from tests.real_workers.deployment import Deployment
 
 __all__ = ["at_rest", "group", "simulated"]
 
@@ -28,5 +28,5 @@ def simulated(folder: Path, customers: int, days: int, seed: int) -> list[bytes]
     """Return events, one a line: of all channels, with identities that surface late and repeats."""
     out = folder / "events.ndjson"
     given = ["--customers", str(customers), "--days", str(days), "--seed", str(seed), "--out", str(out)]
-    subprocess.run([JOURNEY, "simulate", *given], check=True, capture_output=True)
+    commands.run([commands.JOURNEY, "simulate", *given], check=True, capture_output=True)
     return out.read_bytes().splitlines()

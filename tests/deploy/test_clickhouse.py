@@ -2,10 +2,9 @@
 
 import http.client
 import os
-import subprocess
-import sys
 import threading
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,22 @@ from typing import Any
 import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
+from starlette.applications import Starlette
 
-from journey.handle import HandleKey, fingerprint
-from streams.alerts.opening import watching_of
-from streams.handle_keys import in_force, register
-from streams.rekeying import rekey
-from streams.server import Server
+from journey.identity.handle_key import HandleKey
+from streams.alerts.access import opened_routes
+from streams.alerts.setup import watching_of
+from streams.handles.key import in_force, register
+from streams.handles.rekey import rekey
+from streams.page.setup import opened_page
+from streams.page.views import VIEWS
+from streams.server.server import Server
 from streams.settings import Settings
-from streams.store import ClickHouse
+from streams.store.clickhouse import ClickHouse
 from tests.deploy.clickhouse import DEPLOY, PASSWORDS, Deployed
-from tests.servers.process import listens, wait_until
-
-JOURNEY = Path(sys.executable).with_name("journey")
+from tests.fixtures import commands
+from tests.fixtures.servers.process import listens, wait_until
+from tests.page.world import serving
 
 # Each must be refused for want of a grant.
 REFUSED = {
@@ -55,8 +58,8 @@ READ_ONLY = {
 @pytest.fixture(scope="module")
 def server(server: Deployed) -> Deployed:
     """The one of all tests here, with the tables."""
-    done = subprocess.run(
-        [JOURNEY, "migrate"],
+    done = commands.run(
+        [commands.JOURNEY, "migrate"],
         env=os.environ | {"JOURNEY_STORE": server.dsn},
         capture_output=True,
         text=True,
@@ -80,7 +83,7 @@ def status(server: Deployed, user: str, password: str) -> int:
         return connection.getresponse().status
 
 
-@pytest.mark.parametrize("user", ["journey", "analyst", "watcher"])
+@pytest.mark.parametrize("user", ["journey", "analyst", "watcher", "page"])
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_user_of_the_network_is_refused(server: Deployed, user: str, what: str) -> None:
     with closing(client(server, user)) as opened, pytest.raises(DatabaseError, match="ACCESS_DENIED"):
@@ -122,6 +125,53 @@ def test_a_watcher_has_the_rights_that_it_needs_and_writes_nothing_but_alerts(
                     shell.store.client.command(statement)
 
 
+def test_the_page_has_the_rights_that_it_needs_and_writes_nothing_but_marks_and_targets(
+    server: Deployed, tmp_path: Path
+) -> None:
+    dsn = server.dsn.replace(f"journey:{PASSWORDS['journey']}@", f"page:{PASSWORDS['page']}@")
+    settings = Settings(tmp_path, store=dsn, page_token="a-token-of-the-page")
+    with closing(ClickHouse(server.dsn)) as store:
+        store.client.command(
+            "INSERT INTO alerts (alert, brand, direction, kind, state, sequence, change, severity)"
+            " VALUES ('feed', 'acme', 'for', 'brand', 'open', 1, 'opened', 'notice')"
+        )
+        store.client.command("INSERT INTO minute_counts (brand, minute, touches) VALUES ('acme', now(), 1)")
+    with (
+        opened_page(settings, lambda *_: []) as page,
+        opened_routes(settings) as alerts,
+        serving(Starlette(routes=[*page.routes, *alerts]), page.live.end) as port,
+    ):
+
+        def asked(
+            method: str, path: str, body: str | None = None, more: Mapping[str, str] | None = None
+        ) -> tuple[int, str]:
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+                head = {"authorization": f"Bearer {settings.page_token}", "content-type": "application/json"}
+                connection.request(method, path, body, head | dict(more or {}))
+                answer = connection.getresponse()
+                return answer.status, answer.read().decode()
+
+        for view in VIEWS:
+            code, text = asked("GET", f"/view/{view.name}?brand=acme")
+            assert code == 200, (view.name, text)
+            assert "privileges" not in text, view.name
+        assert asked("POST", "/v1/alerts/feed/ack", '{"by": "ada"}')[0] == 200
+        assert asked("POST", "/v1/alerts/silences", '{"minutes": 5, "brand": "acme"}')[0] == 200
+        assert '"acme"' in asked("GET", "/v1/alerts/silences")[1]
+        own = {"origin": f"http://127.0.0.1:{port}", "content-type": "application/x-www-form-urlencoded"}
+        target = "brand=acme&stage=advocacy&channel=&customers=5&due=2140-01-01&note="
+        code, text = asked("POST", "/view/targets/set", target, own)
+        assert code == 303, text
+    with closing(ClickHouse(dsn)) as store:
+        for sql in (
+            "SELECT * FROM write_keys",
+            "INSERT INTO interactions (brand) VALUES ('x')",
+            "INSERT INTO alerts (alert) VALUES ('x')",
+        ):
+            with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+                store.client.command(sql)
+
+
 def test_the_key_of_handles_can_be_rotated_with_the_rights_that_the_engine_has(server: Deployed) -> None:
     old, new = bytes(range(32)), bytes(range(64))
     with closing(ClickHouse(server.dsn)) as store:
@@ -129,11 +179,11 @@ def test_the_key_of_handles_can_be_rotated_with_the_rights_that_the_engine_has(s
         names = ["handle", "kind", "customer", "previous", "version", "_partition", "_offset"]
         store.client.insert("identity_map", [row], column_names=names)
         register(store, old, 1)
-        rekey(store, new, 2)
+        rekey(store, HandleKey(new, separate=True), 2)
         found = store.rows("SELECT handle, customer FROM identity_map")
         wrapped = HandleKey(new).wrapped(7)
         assert found == [{"handle": wrapped, "customer": wrapped}]
-        assert in_force(store) == fingerprint(new)
+        assert in_force(store) == HandleKey(new, separate=True).fingerprint
         assert store.rows("SHOW TABLES LIKE 'rekeying%'") == []
         store.client.command("ALTER TABLE identity_map DELETE WHERE 1", settings={"mutations_sync": 2})
 
@@ -178,10 +228,11 @@ def test_the_default_user_is_for_inside_the_container_only(server: Deployed) -> 
         "journey": ["::/0"],
         "analyst": ["::/0"],
         "watcher": ["::/0"],
+        "page": ["::/0"],
     }
 
 
-@pytest.mark.parametrize("user", ["journey", "analyst", "watcher"])
+@pytest.mark.parametrize("user", ["journey", "analyst", "watcher", "page"])
 def test_no_user_has_an_empty_or_a_known_password(server: Deployed, user: str) -> None:
     assert [status(server, user, word) for word in ("", user, "password")] == [403] * 3
 

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.alerts.file import read
+from streams.alerts.config import read
 from streams.settings import ENVIRONMENT, Settings
+from tests.fixtures import commands
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 TEXT = FILE.read_text()
-JOURNEY = Path(sys.executable).with_name("journey")
-OURS = ("topics", "migrate", "collector", "gateway", "worker", "watcher")
+OURS = ("topics", "migrate", "collector", "gateway", "worker", "watcher", "page")
 ONCE = ("topics", "migrate")
 
 
@@ -80,13 +79,13 @@ def test_every_variable_is_in_the_example_and_no_secret_has_a_value_there() -> N
     used = set(re.findall(r"\$\{([A-Z_]+)", TEXT))
     assert used == set(example()) - {"COMPOSE_PROJECT_NAME"}
     assert {name for name in secrets() if example()[name]} == set()
-    assert secrets() == {name for name in used if re.search(r"PASSWORD|KEY|_ID", name)}
+    assert secrets() == {name for name in used if re.search(r"PASSWORD|KEY|_ID|TOKEN", name)}
 
 
 def test_secrets_come_from_the_environment_only() -> None:
     for name, service in services().items():
         for variable, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|HANDLE_KEY", variable):
+            if re.search(r"PASSWORD|HANDLE_KEY|TOKEN", variable):
                 assert value.startswith("${"), f"{name}: {variable}"
 
 
@@ -103,10 +102,12 @@ def test_ports_are_for_this_machine_only_and_workers_have_none() -> None:
     for name, service in services().items():
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), name
-    assert [name for name in OURS if "ports" in services()[name]] == ["collector"]
+    assert [name for name in OURS if "ports" in services()[name]] == ["collector", "page"]
     assert yaml.safe_load(TEXT)["networks"]["inside"] == {"internal": True}
     assert all(
-        services()[name]["networks"] == ["inside"] for name in OURS if name not in {"collector", "watcher"}
+        services()[name]["networks"] == ["inside"]
+        for name in OURS
+        if name not in {"collector", "watcher", "page"}
     )
 
 
@@ -118,10 +119,10 @@ def test_images_are_pinned() -> None:
 def test_what_stays_is_watched_and_started_again_and_what_runs_once_is_waited_for() -> None:
     for name, service in services().items():
         assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
-        assert "healthcheck" in service or name in {"collector", "gateway", "worker", "watcher"}, (
+        assert "healthcheck" in service or name in {"collector", "gateway", "worker", "watcher", "page"}, (
             name
         )  # theirs is the image's
-    for name in ("collector", "gateway", "worker", "watcher"):
+    for name in ("collector", "gateway", "worker", "watcher", "page"):
         conditions = {on: each["condition"] for on, each in services()[name]["depends_on"].items()}
         assert conditions == {
             "kafka": "service_healthy",
@@ -156,6 +157,7 @@ def test_prometheus_asks_the_services_that_there_are_under_the_names_that_the_ru
         "gateway",
         "collector",
         "watcher",
+        "page",
     }
     assert {where["port"] for where in asked} == {6066}
 
@@ -166,10 +168,11 @@ def test_our_services_run_commands_that_there_are_with_settings_that_there_are(
 ) -> None:
     service = services()[name]
     command = [word.replace("${JOURNEY_PARTITIONS:-8}", "8") for word in service["command"]]
-    subprocess.run([JOURNEY, *command, "--help"], check=True, capture_output=True)
+    commands.run([commands.JOURNEY, *command, "--help"], check=True, capture_output=True)
     assert set(service["environment"]) <= set(ENVIRONMENT)
     for variable, value in service["environment"].items():
-        monkeypatch.setenv(variable, "ab" * 32 if value.startswith("${") else value)
+        filled = {"JOURNEY_BRANDS": "shared", "JOURNEY_PUBLIC_URL": ""}.get(variable, "ab" * 32)
+        monkeypatch.setenv(variable, filled if value.startswith("${") else value)
     settings = Settings.read()
     assert settings.kafka.protocol == "SASL_PLAINTEXT"
     assert settings.worker.web_host == "0.0.0.0"  # noqa: S104 - of the container
@@ -181,3 +184,42 @@ def test_the_watcher_has_no_key_of_handles_and_a_file_of_alerts_that_is_one() ->
     (source, there, _) = watcher["volumes"][0].split(":")
     assert watcher["environment"]["JOURNEY_ALERTS"] == there
     assert read(ROOT / source, {}.get).rules  # type: ignore[arg-type]
+
+
+def test_one_command_fills_the_example_and_completes_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "deploy" / "compose").mkdir(parents=True)
+    shutil.copy(ROOT / "deploy" / "compose" / "fill-env", tmp_path / "deploy" / "compose")
+    shutil.copy(ROOT / ".env.example", tmp_path)
+    filled = tmp_path / ".env"
+
+    def fill() -> dict[str, str]:
+        subprocess.run(["sh", tmp_path / "deploy" / "compose" / "fill-env"], check=True, capture_output=True)
+        return dict(
+            line.split("=", 1) for line in filled.read_text().splitlines() if re.match(r"[A-Z_]+=", line)
+        )
+
+    made = fill()
+    assert filled.stat().st_mode & 0o777 == 0o600
+    assert secrets() <= set(made)
+    values = [made[name] for name in secrets()]
+    assert len(set(values)) == len(values)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{22,64}", value) for value in values)
+    assert len(bytes.fromhex(made["JOURNEY_HANDLE_KEY"])) == 32
+    assert fill() == made
+    text = filled.read_text()
+    filled.write_text(
+        re.sub(r"JOURNEY_PAGE_TOKEN=.*\n", "", text).replace(
+            "CLICKHOUSE_PAGE_PASSWORD=", "CLICKHOUSE_PAGE_PASSWORD=mine"
+        )
+    )
+    again = fill()
+    assert again["CLICKHOUSE_PAGE_PASSWORD"].startswith("mine")
+    assert again["JOURNEY_HANDLE_KEY"] == made["JOURNEY_HANDLE_KEY"]
+    assert len(again["JOURNEY_PAGE_TOKEN"]) == 48
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env", ".env.example", "deploy"]
+
+
+def test_the_page_has_no_key_of_handles_and_a_user_of_its_own() -> None:
+    page = services()["page"]
+    assert "JOURNEY_HANDLE_KEY" not in page["environment"]
+    assert page["environment"]["JOURNEY_STORE"].startswith("clickhouse://page@")

@@ -1,4 +1,4 @@
-"""More partitions for topics that hold data: the procedure of deploy/runbook.md, on real servers."""
+"""More partitions for topics that hold data: the procedure of deploy/docs/operate/runbook.md, on real servers."""
 
 import json
 from collections.abc import Iterator
@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.deployment import Deployment
+from schemas.topics import EVENTS_IN, EVIDENCE, IDENTITY_MAP, INTERACTIONS
 from tests.deploy.procedures import at_rest, simulated
-from tests.servers.clickhouse import ClickHouseAddress
-from tests.servers.kafka import KafkaAddress
-from tests.servers.process import wait_until
+from tests.deploy.tools import kafka_tool
+from tests.fixtures.servers.clickhouse import ClickHouseAddress
+from tests.fixtures.servers.kafka import KafkaAddress
+from tests.fixtures.servers.process import wait_until
+from tests.real_workers.deployment import Deployment
+from tests.telemetry.endpoint import Endpoint
 
 LINK = {
     "source": "shop",
@@ -97,3 +100,78 @@ def test_partitions_are_added_with_data_there_and_repeats_are_still_recognised(
         new = store.rows("SELECT count() AS n FROM interactions WHERE _partition >= 4")
     assert spanning[0]["n"] > 0
     assert new[0]["n"] > 0
+
+
+def waits_for_topics(worker, name) -> bool:
+    """Whether /health says of every lane that it waits for topics, why, and nothing of a store or broker that are there."""
+    status, said = Endpoint(worker).json("/health")
+    reasons = said["reasons"]
+    return (
+        status == 503
+        and len(reasons) == 3
+        and all("waiting for topics" in one and f"{name} has 8" in one for one in reasons)
+    )
+
+
+@pytest.mark.parametrize("grown", [INTERACTIONS, EVIDENCE, IDENTITY_MAP])
+def test_a_topic_that_was_grown_alone_is_told_of_and_the_others_follow_with_nothing_lost(
+    deployment: Deployment, tmp_path: Path, grown: str
+) -> None:
+    sent = simulated(tmp_path, customers=80, days=15, seed=7)
+    third = len(sent) // 3
+    deployment.worker()
+    deployment.publish(sent[:third])
+    deployment.settle()
+    stop_workers(deployment)
+    deployment.publish(sent[third : 2 * third])  # unread, packed for four
+    name = deployment.kafka.prefix + grown
+    kafka_tool(
+        "kafka-topics.sh", deployment.kafka.servers[0], "--alter", "--topic", name, "--partitions", "8"
+    )
+    if grown == INTERACTIONS:
+        deployment.partitions = 8
+    deployment.publish(sent[2 * third :])  # unread, some of it where no worker of four looks
+
+    worker = deployment.worker()
+    deployment.wait(lambda: worker.said(f"{name} has 8"), "the worker to say which topic differs")
+    deployment.wait(lambda: worker.said("journey topics grow --partitions 8"), "the worker to say what to do")
+    deployment.wait(lambda: waits_for_topics(worker, name), "/health to say what the lanes wait for")
+    assert worker.running
+    stop_workers(deployment)
+
+    deployment.run("topics", "grow", "--partitions", "8")
+    deployment.partitions = 8
+    for _ in range(2):
+        deployment.worker()
+    deployment.publish(sent[:third])  # repeats, by now for other partitions
+    deployment.settle()
+    last = books(deployment)
+    with closing(deployment.store()) as store:
+        known = store.rows("SELECT id FROM interactions")
+    assert {row["id"] for row in known} == {json.loads(line)["id"] for line in sent}
+    assert last["events"] == last["ids"] == last["stored"] == len({json.loads(line)["id"] for line in sent})
+    deployment.run("verify")
+
+
+def test_a_worker_at_work_goes_on_when_every_topic_was_grown_under_it(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    sent = simulated(tmp_path, customers=60, days=15, seed=8)
+    half = len(sent) // 2
+    first = deployment.worker()
+    deployment.publish(sent[:half])
+    deployment.settle()
+    for topic in (EVENTS_IN, EVIDENCE, IDENTITY_MAP, INTERACTIONS):
+        name = deployment.kafka.prefix + topic
+        kafka_tool(
+            "kafka-topics.sh", deployment.kafka.servers[0], "--alter", "--topic", name, "--partitions", "8"
+        )
+    deployment.partitions = 8
+    deployment.worker()  # the group is divided anew
+    deployment.wait(lambda: first.said("topics have 8 partitions now, not 4"), "the worker to see it")
+    deployment.publish(sent)
+    deployment.settle()
+    assert first.running
+    last = books(deployment)
+    assert last["events"] == last["ids"] == last["stored"] == len({json.loads(line)["id"] for line in sent})
+    deployment.run("verify")

@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from streams.alerts.file import read
+from streams.alerts.config import read
 from streams.settings import ENVIRONMENT, CollectorSettings, Settings
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
@@ -17,7 +17,7 @@ KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
 VERSIONS = ("1.30", "1.34", kubernetes_validate.latest_version())
 SECRET = (
     "journey",
-    {"handle-key", "store-password", "watcher-password", "kafka-password"},
+    {"handle-key", "store-password", "watcher-password", "kafka-password", "page-password", "page-token"},
 )  # made by the command in kustomization.yaml
 
 Document = dict[str, Any]
@@ -78,7 +78,7 @@ def test_no_secret_is_in_the_folder_and_each_that_is_named_is_in_the_instruction
     for _, container in containers():
         for variable in container["env"]:
             if "value" in variable:
-                assert "PASSWORD" not in variable["name"]
+                assert not re.search("PASSWORD|TOKEN", variable["name"])
                 continue
             secret = variable["valueFrom"]["secretKeyRef"]
             assert secret["name"] == SECRET[0]
@@ -106,9 +106,17 @@ def test_ports_and_probes_are_those_of_the_endpoint(monkeypatch: pytest.MonkeyPa
     settings = named("ConfigMap", "journey")
     port = int(settings["data"]["JOURNEY_WEB_PORT"])
     for name, container in containers():
-        if name in {"journey-collector", "journey-gateway", "journey-worker", "journey-watcher"}:
+        if name in {
+            "journey-collector",
+            "journey-gateway",
+            "journey-worker",
+            "journey-watcher",
+            "journey-page",
+        }:
             ports = {each["name"]: each["containerPort"] for each in container["ports"]}
-            events = {"http": CollectorSettings().port} if name == "journey-collector" else {}
+            events = (
+                {"http": CollectorSettings().port} if name in {"journey-collector", "journey-page"} else {}
+            )
             assert ports == {"web": port} | events
             assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "web"}
             assert container["livenessProbe"]["httpGet"] == {"path": "/health", "port": "web"}

@@ -1,4 +1,4 @@
-"""Topics that were lost and made anew under tables that hold data: the procedure of deploy/runbook.md."""
+"""Topics that were lost and recreated under tables that hold data: the procedure of deploy/docs/operate/runbook.md."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from tests.cluster.deployment import Deployment
 from tests.deploy.clickhouse import DEPLOY
 from tests.deploy.procedures import at_rest, simulated
 from tests.deploy.tools import kafka_tool
-from tests.servers.clickhouse import ClickHouseAddress
-from tests.servers.kafka import KafkaAddress
-from tests.servers.process import wait_until
+from tests.fixtures.servers.clickhouse import ClickHouseAddress
+from tests.fixtures.servers.kafka import KafkaAddress
+from tests.fixtures.servers.process import wait_until
+from tests.real_workers.deployment import Deployment
 
 RETIRE = (DEPLOY / "clickhouse" / "retire_partitions.sql").read_text()
 COMMENTS = "SELECT name, comment FROM system.tables WHERE database = currentDatabase() ORDER BY name"

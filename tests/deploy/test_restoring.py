@@ -1,4 +1,4 @@
-"""Tables older than what Kafka says was read: the procedure of deploy/runbook.md, on real servers."""
+"""Tables older than what Kafka says was read: the procedure of deploy/docs/operate/runbook.md, on real servers."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,16 +9,16 @@ from pathlib import Path
 import clickhouse_connect
 import pytest
 
-from streams.ports import TABLES
-from tests.cluster.deployment import Deployment
-from tests.deploy.clickhouse import DEPLOY, Deployed
+from streams.store.port import TABLES
+from tests.deploy.clickhouse import DOCS, Deployed
 from tests.deploy.procedures import at_rest, group, simulated
 from tests.deploy.tools import kafka_tool
-from tests.servers.kafka import KafkaAddress
-from tests.servers.process import wait_until
+from tests.fixtures.servers.kafka import KafkaAddress
+from tests.fixtures.servers.process import wait_until
+from tests.real_workers.deployment import Deployment
 
 (OFFSETS,) = re.findall(
-    r"```sql\n-- offsets\n(.*?) FORMAT CSV\n```", (DEPLOY / "runbook.md").read_text(), re.DOTALL
+    r"```sql\n-- offsets\n(.*?) FORMAT CSV\n```", (DOCS / "operate" / "runbook.md").read_text(), re.DOTALL
 )
 # One row for each customer and brand, and every count; nothing that is a time of processing.
 STANDING = "SELECT brand, customer, stage, touches FROM standings ORDER BY brand, customer"

@@ -1,22 +1,20 @@
-"""deploy/runbook.md: what it names is there, what it asks ClickHouse can be asked, and errors lead to its sections."""
+"""deploy/docs/operate/runbook.md: what it names is there, what it asks ClickHouse can be asked, and errors lead to its sections."""
 
 import re
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-from streams import migrations
-from streams.store import ClickHouse
+from streams.store import migrations
+from streams.store.clickhouse import ClickHouse
 from streams.telemetry.metrics import METRICS
-from tests.deploy.clickhouse import DEPLOY
+from tests.deploy.clickhouse import DEPLOY, DOCS
 from tests.deploy.tools import KAFKA_TOOLS
-from tests.servers.clickhouse import ClickHouseAddress
+from tests.fixtures import commands
+from tests.fixtures.servers.clickhouse import ClickHouseAddress
 
-JOURNEY = Path(sys.executable).with_name("journey")
-TEXT = (DEPLOY / "runbook.md").read_text()
+OPERATE = DOCS / "operate"
+TEXT = (OPERATE / "runbook.md").read_text()
 ROOT = DEPLOY.parent
 SECTIONS = dict(part.split("\n", 1) for part in TEXT.split("\n## ")[1:])
 SQL = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
@@ -43,7 +41,10 @@ def test_links_lead_to_sections_and_files() -> None:
         if target.startswith("#"):
             assert target.removeprefix("#") in anchors
         else:
-            assert (DEPLOY / target).exists(), target
+            file, _, section = target.partition("#")
+            assert (OPERATE / file).exists(), target
+            headings = re.findall(r"^#+ (.+)$", (OPERATE / file).read_text(), re.MULTILINE) if section else ()
+            assert not section or section in map(anchor, headings), target
 
 
 def test_errors_of_the_program_lead_to_sections() -> None:
@@ -60,7 +61,9 @@ def test_metrics_that_it_names_are_exposed() -> None:
 
 @pytest.mark.parametrize("words", sorted(COMMANDS))
 def test_commands_that_it_gives_are_there(words: str) -> None:
-    done = subprocess.run([JOURNEY, *words.split(), "--help"], capture_output=True, text=True, check=False)
+    done = commands.run(
+        [commands.JOURNEY, *words.split(), "--help"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -79,7 +82,7 @@ def test_what_it_asks_clickhouse_can_be_asked(clickhouse: ClickHouseAddress) -> 
 
 
 def test_what_is_worked_out_follows_from_what_was_measured() -> None:
-    text = (DEPLOY / "capacity.md").read_text()
+    text = (OPERATE / "capacity.md").read_text()
     cost = {
         name: float(value)
         for name, value in re.findall(r"^\| `(\w)` .* \| ([\d.]+)[^|]* \|$", text, re.MULTILINE)

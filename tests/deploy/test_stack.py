@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,12 +11,12 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from streams.settings import KafkaSettings
-from tests.cluster.deployment import Deployment
 from tests.deploy import clickhouse, kafka
 from tests.deploy.tools import kafka_tool
-from tests.servers.downloads import Unavailable
+from tests.fixtures import commands
+from tests.fixtures.servers.downloads import Unavailable
+from tests.real_workers.deployment import Deployment
 
-JOURNEY = Path(sys.executable).with_name("journey")
 ENGINE = {
     "JOURNEY_KAFKA_PROTOCOL": "SASL_PLAINTEXT",
     "JOURNEY_KAFKA_USER": "journey",
@@ -37,7 +36,9 @@ def broker() -> Iterator[kafka.Deployed]:
 
 def topics(servers: str, **environment: str) -> subprocess.CompletedProcess[str]:
     given = os.environ | {"JOURNEY_KAFKA": servers} | ENGINE | environment
-    return subprocess.run([JOURNEY, "topics", "list"], env=given, capture_output=True, text=True, check=False)
+    return commands.run(
+        [commands.JOURNEY, "topics", "list"], env=given, capture_output=True, text=True, check=False
+    )
 
 
 def test_kafka_asks_for_the_password_on_both_listeners_that_others_reach(broker: kafka.Deployed) -> None:
@@ -53,8 +54,8 @@ def test_the_password_of_kafka_is_not_in_its_log_and_a_restart_keeps_the_user(br
 
 
 def test_an_application_gets_a_user_that_may_only_write_events(broker: kafka.Deployed) -> None:
-    subprocess.run(
-        [JOURNEY, "topics", "create", "--partitions", "2"],
+    commands.run(
+        [commands.JOURNEY, "topics", "create", "--partitions", "2"],
         env=os.environ | {"JOURNEY_KAFKA": broker.clients} | ENGINE,
         check=True,
         capture_output=True,

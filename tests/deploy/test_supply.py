@@ -124,7 +124,8 @@ def test_whatever_is_installed_is_checked_against_a_lock_or_is_this_package():
     installs = [
         command
         for command in re.split(r"&&|\n", text)
-        if re.search(r"\$\(PIP\)|\bpip\b.* install\b", command) and not command.startswith("PIP :=")
+        if re.search(r"\$\((PIP|LOUD)\)|\bpip\b.* install\b", command)
+        and not command.startswith(("PIP :=", "LOUD :="))
     ]
     assert len(installs) > 5
     assert [command for command in installs if not re.search(r"--require-hashes|--no-deps", command)] == []

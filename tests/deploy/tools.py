@@ -4,8 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.servers import downloads
-from tests.servers.downloads import Unavailable, kafka_jars
+from tests.fixtures.servers import downloads
+from tests.fixtures.servers.downloads import Unavailable, kafka_jars
 
 __all__ = ["KAFKA_TOOLS", "kafka_tool"]
 

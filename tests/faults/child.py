@@ -10,13 +10,17 @@ import sys
 from pathlib import Path
 
 from schemas.apath import default_model_text, parse_model
-from streams import faults, letters, remodel
-from streams.embedded import BusyError, Embedded
-from streams.forget import forget as forgotten
-from streams.ports import StoreError
-from streams.rotating import rotate as rotated
+from streams import faults
+from streams.analysis.verify import verify
+from streams.dead_letters import letters
+from streams.embedded import change_model
+from streams.embedded.embedded import DirectoryInUseError, Embedded
+from streams.embedded.forget import forget as forgotten
+from streams.embedded.rotate import rotate as rotated
+from streams.recovery.losses import REBUILT
+from streams.recovery.rebuild import Order
 from streams.settings import Settings
-from streams.verify import verify
+from streams.store.port import StoreError
 
 NOW_US = 1_780_617_600_000_000  # 2026-06-05; the clock stands still, so that runs can be compared
 KEY = bytes(range(32))
@@ -26,6 +30,7 @@ FRAMES = 3  # between two drains
 TABLES = {
     "interactions": "SELECT * FROM interactions ORDER BY event",
     "dead_letters": "SELECT * FROM dead_letters ORDER BY _partition, _offset, _index",
+    "conflicts": "SELECT * FROM conflicts ORDER BY ALL",
     "deliveries": "SELECT * FROM deliveries ORDER BY _partition, _offset",
     "customers": "SELECT * FROM customers ORDER BY handle",
     "minute_counts": "SELECT brand, minute, type, sum(touches) AS touches FROM minute_counts"
@@ -96,11 +101,11 @@ def apply(task) -> None:
     """Put a changed model in force."""
     text = (
         default_model_text()
-        .replace("threshold = 1", "threshold = 2")
+        .replace("threshold = 0.5", "threshold = 0.9")
         .replace("weight = 1.5", "weight = 1.75")
     )
     with opened(task) as embedded:
-        remodel.apply(embedded, parse_model(text), text)
+        change_model.apply(embedded, parse_model(text), text)
         tell(task, tables(embedded))
 
 
@@ -124,8 +129,17 @@ def rotate(task) -> None:
     """Put the successor of the key in force; whoever was killed at it before, it may be so when the directory is open."""
     with opened(task) as embedded:
         rotated(embedded)
-        if embedded.key == KEY:
+        if embedded.key.secret == KEY:
             raise AssertionError("the successor is not in force")
+        tell(task, tables(embedded))
+
+
+def rebuild(task) -> None:
+    """Make every table that follows from the interactions anew, and the books where rows of them are lost."""
+    with opened(task) as embedded:
+        embedded.rebuild(Order(REBUILT, NOW_US))
+        embedded.tick()
+        embedded.write_off()
         tell(task, tables(embedded))
 
 
@@ -142,7 +156,7 @@ def tables(embedded: Embedded) -> dict:
     return found | {
         "broken_chains": embedded.store.rows(BROKEN_CHAINS),
         "drift": [check.name for check in checks if check.drift],
-        "key": embedded.key.hex(),
+        "key": embedded.key.secret.hex(),
     }
 
 
@@ -203,7 +217,7 @@ def hold(task) -> None:
 def try_to_open(task) -> None:
     try:
         opened(task).close()
-    except BusyError as error:
+    except DirectoryInUseError as error:
         tell(task, str(error))
 
 

@@ -19,7 +19,7 @@ def assert_same(found, expected, *, but: str = "") -> None:
 
 def assert_sound(found) -> None:
     assert found["broken_chains"] == []
-    assert found["drift"] == []
+    assert found["drift"] == [], found["drift"]
 
 
 def rounded(row: dict) -> dict:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.faults.child import load_rest, tables
+from tests.faults.lost import FRAMES, opened, plain
 from tests.faults.runs import history, run
 
 
@@ -21,3 +23,15 @@ def loaded(tmp_path_factory):
 @pytest.fixture(scope="session")
 def undisturbed(loaded, file):
     return run("load", loaded, input=file)
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """A directory whose tables have several parts each, to be copied, and what they say."""
+    data = tmp_path_factory.mktemp("whole") / "data"
+    lines = history(FRAMES).splitlines()
+    for share in (1, 2, 3):
+        with opened(data) as embedded:
+            load_rest(embedded, lines[: len(lines) * share // 3])
+    with opened(data) as embedded:
+        return data, plain(tables(embedded))

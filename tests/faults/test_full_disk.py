@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.simulate import simulate, write
+from streams.inputs.simulate import simulate, write
 
 JOURNEY = Path(sys.executable).with_name("journey")
 

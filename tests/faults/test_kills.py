@@ -1,19 +1,25 @@
 """A process killed at any write, or at any time, ends with the tables of one that was not (law 4; figures 1 and 3)."""
 
-from streams.faults import points
+import pytest
+
+from streams import faults
 from tests.faults.comparison import assert_same, assert_sound
 from tests.faults.runs import kill_at_each, kill_at_random, run
 
 # Boundaries that loading a file passes, in the order in which a new directory comes to them.
 OPENING = (
-    "log.open", "store.open", "migration.open", "migration.apply", "migration.book", "model.write", "model.activate",
+    "log.open", "store.open", "migration.open", "migration.apply", "migration.book", "store.damage", "model.write", "model.activate",
 )  # fmt: skip
 LOADING = (
     "log.append", "insert.interactions", "insert.identity_links", "insert.identity_map", "insert.evidence",
-    "insert.minute_counts", "insert.stage_changes", "insert.dead_letters", "insert.deliveries", "log.commit",
+    "insert.minute_counts", "insert.stage_changes", "insert.dead_letters", "insert.conflicts",
+    "insert.deliveries", "log.commit",
+    "whole.mark",
 )  # fmt: skip
 # Passed once in the life of a directory, when the log is lost, with JOURNEY_DURABLE: each has a test of its own.
 RARE = ("key.write", "log.skip", "store.durable")
+# Passed where files were lost: see test_lost_files and test_rebuild.
+LOSSES = ("log.salvage", "log.replace", "log.aside", "rebuild.create", "rebuild.fill", "rebuild.switch", "rebuild.clear", "rebuild.books")  # fmt: skip
 # Passed by commands other than load: see test_commands.
 DROPPING = ("letters.drop", "letters.receipt", "letters.delete", "letters.clear")
 ERASING = (
@@ -31,45 +37,75 @@ COMMANDS = (
     *DROPPING,
     *ROTATING,
 )
-# Passed by workers, gateways and commands on a server only: see tests/cluster and tests/kafka.
+# Passed by workers, gateways and commands on a server only: see tests/real_workers and tests/kafka.
 DISTRIBUTED = (
     "fence.take", "fence.kill", "erasure.send", "erasure.book", "kafka.delete", "change.begin", "change.send", "change.evidence", "change.book", "worker.send",
-    "worker.acknowledge", "topics.create", "topics.grow", "kafka.send", "kafka.commit",
+    "worker.acknowledge", "topics.create", "topics.grow", "kafka.send", "kafka.commit", "rules.book",
 )  # fmt: skip
 # Passed by commands on write keys: see tests/collector.
-KEYS = ("keys.open", "keys.write")
+KEYS = ("keys.open", "keys.write", "keys.aside")
+# Passed where a definition was damaged: see tests/cli/test_definitions.py.
+DEFINITIONS = ("definition.aside", "definition.version")
+
+# Passed by backup and restore: see tests/backup.
+BACKUP = ("backup.image", "backup.freeze", "backup.discard", "backup.clear", "backup.copy", "backup.manifest", "backup.rename", "backup.note", "export.rename",
+          "restore.begin", "restore.clear", "restore.finish")  # fmt: skip
+
+# Passed by commands beside a process that has the directory open: see tests/beside.
+BESIDE = ("beside.statement", "scratch.make", "scratch.fill", "scratch.empty", "scratch.drop")
+
+
+def hits(number: int, name: str) -> int:
+    """Return at which pass of a boundary the process is killed: the first or the second, where there is one."""
+    return 1 if name == "whole.mark" else 1 + number % 2
 
 
 def both_sides(names):
     return [f"{name}.{side}" for name in names for side in ("before", "after")]
 
 
+def one_side(names, first):
+    """Return one side of each boundary, before and after by turns; `first` says which side begins."""
+    sides = ("before", "after")
+    return [f"{name}.{sides[(number + first) % 2]}" for number, name in enumerate(names)]
+
+
+# One side of each boundary; the other in `make soak`.
+by_turns = pytest.mark.parametrize("first", [0, pytest.param(1, marks=pytest.mark.soak)])
+
+
 def test_every_point_there_is_belongs_to_one_of_these_tests():
-    assert sorted(points()) == sorted(
-        both_sides(OPENING + LOADING + RARE + COMMANDS + DISTRIBUTED + KEYS + ALERTS)
+    assert sorted(faults.points()) == sorted(
+        both_sides(
+            OPENING
+            + LOADING
+            + RARE
+            + LOSSES
+            + COMMANDS
+            + DISTRIBUTED
+            + KEYS
+            + DEFINITIONS
+            + ALERTS
+            + BESIDE
+            + BACKUP
+        )
     )
 
 
+@by_turns
 def test_killed_at_every_write_of_its_first_start_it_ends_as_if_nothing_had_happened(
-    tmp_path, file, undisturbed
+    tmp_path, file, undisturbed, first
 ):
     # The second of the migrations too, and one in the middle: a start goes on where the last one stood.
-    hits = {"migration.apply.before": 2, "migration.apply.after": 7, "migration.book.after": 2}
-    chain = [(point, hits.get(point, 1)) for point in both_sides(OPENING)]
+    often = {"migration.apply.before": 2, "migration.apply.after": 7, "migration.book.after": 2}
+    chain = [(point, often.get(point, 1)) for point in one_side(OPENING, first)]
     assert_same(kill_at_each(chain, tmp_path / "data", file), undisturbed)
 
 
-def test_killed_at_every_write_before_it_happens_it_ends_as_if_nothing_had_happened(
-    tmp_path, file, undisturbed
-):
-    chain = [(f"{name}.before", 1 + number % 2) for number, name in enumerate(LOADING)]
-    assert_same(kill_at_each(chain, tmp_path / "data", file), undisturbed)
-
-
-def test_killed_at_every_write_after_it_happened_it_ends_as_if_nothing_had_happened(
-    tmp_path, file, undisturbed
-):
-    chain = [(f"{name}.after", 1 + number % 2) for number, name in enumerate(LOADING)]
+@by_turns
+def test_killed_at_every_write_it_ends_as_if_nothing_had_happened(tmp_path, file, undisturbed, first):
+    points = one_side(LOADING, first)
+    chain = [(point, hits(number, LOADING[number])) for number, point in enumerate(points)]
     assert_same(kill_at_each(chain, tmp_path / "data", file), undisturbed)
 
 

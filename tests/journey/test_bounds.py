@@ -3,10 +3,11 @@
 import numpy as np
 
 from journey.evidence import NEVER
-from journey.identity import IdentityGraph
+from journey.identity.graph import IdentityGraph
+from journey.identity.links import Links
+from journey.identity.policy import IdentityPolicy
 from journey.journeys import Journeys, Pairs
-from journey.links import Links
-from journey.model import IdentityPolicy, Model, StagePolicy
+from journey.model import Model, StagePolicy
 from journey.seen import Ids, SeenIds
 from journey.stage import STAGES
 
@@ -38,11 +39,11 @@ def test_a_journey_takes_eighty_five_bytes():
     assert journeys.nbytes / HANDLES <= 85 * ROOM
 
 
-def test_events_of_years_leave_only_the_ids_of_the_window_behind():
-    seen, day_us = SeenIds(7 * 86_400_000_000), 86_400_000_000
+def test_ids_of_years_take_two_bytes_each_and_those_of_the_window_their_positions_too():
+    seen, day_us = SeenIds(7 * 86_400_000_000, most=400), 86_400_000_000
     words = np.random.default_rng(2).integers(0, 2**63, (400, 2, 50)).astype(np.uint64)
     for day in range(400):
-        at_us = np.full(50, day * day_us)
-        seen.remember(Ids(words[day, 0], words[day, 1], at_us), np.arange(50, dtype=np.uint64))
+        seen.remember(Ids(words[day, 0], words[day, 1]), np.arange(50, dtype=np.uint64), day * day_us)
         assert len(seen) <= 50 * 9
         assert seen.nbytes == 24 * len(seen)
+    assert seen.filter_bytes <= 2 * 2**20  # the least that it has: room for a million

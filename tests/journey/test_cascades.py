@@ -13,14 +13,16 @@ MINUTE_US = 60_000_000
 def worlds(draw):
     """Touches of two brands that name each other at random: cycles, doubled ids, share codes, clocks that differ."""
     rng = draw(st.randoms(use_true_random=True))
+    spread = rng.choice([1, 2, 13])  # minutes; in one, all cycles are of one time
     return [
         Naming(
             event,
-            rng.randrange(13) * MINUTE_US,
+            rng.randrange(spread) * MINUTE_US,
             rng.choice("xy"),
             rng.choice(NAMES),
             rng.choice(["", "", "", "f", "g"]),
             rng.choice(["", *NAMES, "g", "nobody"]),
+            rng.choice("pq"),
         )
         for event in range(1, rng.randrange(15) + 1)
     ]
@@ -35,7 +37,7 @@ def meant(world, brand, name):
     for field in ("id", "code"):
         found = [t for t in world if t.brand == brand and name and getattr(t, field) == name]
         if found:
-            return min(found, key=lambda t: (t.time_us, t.event))
+            return min(found, key=lambda t: (t.time_us, t.source, t.id, t.event))
     return None
 
 
@@ -44,14 +46,24 @@ def joins(world, effect):
     cause = meant(world, effect.brand, effect.cause)
     if cause == effect or cause.time_us > effect.time_us + SKEW_US:
         return False
-    if (cause.time_us, cause.event) < (effect.time_us, effect.event):
-        return True
-    before = meant(world, cause.brand, cause.cause)
-    return (
-        before in (None, cause)
-        or before.time_us > cause.time_us + SKEW_US
-        or (before.time_us, before.event) < (effect.time_us, effect.event)
-    )
+    if cause.time_us > effect.time_us:
+        before = meant(world, cause.brand, cause.cause)
+        starts = before in (None, cause) or before.time_us > cause.time_us + SKEW_US
+        return starts or before.time_us <= effect.time_us
+    return True
+
+
+def is_first_of_a_cycle(world, effect):
+    """Whether what brought a touch leads back to it, and nothing on the way is before it by time, source and id."""
+    way, above = [effect], effect
+    while above.cause and meant(world, above.brand, above.cause) and joins(world, above):
+        above = meant(world, above.brand, above.cause)
+        if above == effect:
+            return effect == min(way, key=lambda t: (t.time_us, t.source, t.id, t.event))
+        if above in way:
+            return False
+        way.append(above)
+    return False
 
 
 def way_up(world, effect):
@@ -61,7 +73,8 @@ def way_up(world, effect):
     cause = meant(world, effect.brand, effect.cause)
     if cause is None:
         return [unsent(effect.brand, effect.cause)]
-    return [cause.event, *way_up(world, cause)] if joins(world, effect) else []
+    holds = joins(world, effect) and not is_first_of_a_cycle(world, effect)
+    return [cause.event, *way_up(world, cause)] if holds else []
 
 
 @settings(max_examples=1_000)
@@ -108,6 +121,28 @@ def test_a_cycle_is_cut_above_its_oldest_touch():
     ring = [touch(1, 0, "t3"), touch(2, 1, "t1"), touch(3, 2, "t2")]
     assert edges(ring)[1] == Edge(3, "disordered")
     assert nodes(edges(ring)) == {1: Node(1, 0, 0), 2: Node(1, 1, 1), 3: Node(1, 2, 2)}
+
+
+def test_touches_of_one_time_join_in_any_order_of_their_keys_and_a_cycle_of_them_is_cut_at_the_first_by_source_and_id():
+    for keys in ((1, 2, 3, 4), (4, 3, 2, 1), (3, 1, 4, 2)):
+        d, c, b, a = (
+            touch(key, 0, cause, name=name)
+            for key, cause, name in zip(keys, ["c", "b", "a", ""], "dcba", strict=True)
+        )
+        assert {e: n.generation for e, n in nodes(edges([d, c, b, a])).items()} == dict(
+            zip(keys, (3, 2, 1, 0), strict=True)
+        )
+        ring = [
+            touch(key, 0, cause, name=name)
+            for key, cause, name in zip(keys, ["b", "c", "d", "a"], "abcd", strict=True)
+        ]
+        found = edges(ring)
+        assert [found[key].state for key in keys] == ["disordered", "joined", "joined", "joined"]
+        early = [
+            touch(keys[0], 2, "e", name="c"),
+            touch(keys[1], 0, "c", name="e"),
+        ]  # in two steps back to the same time
+        assert {edge.state for edge in edges(early).values()} == {"disordered", "joined"}
 
 
 def test_clocks_that_differ_are_allowed_for_and_forged_times_are_not():

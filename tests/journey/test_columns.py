@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journey.column import ABSENT, Column, RowIndex
-from journey.components import components, ring
-from journey.handles import Handles
+from journey.identity.components import components, ring
+from journey.identity.handle_index import Handles
 
 keys = st.sampled_from([0, 1, 2, 3, 2**63, 2**64 - 1]) | st.integers(0, 2**64 - 1)
 

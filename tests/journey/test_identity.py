@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journey.evidence import NEVER
-from journey.handle import KIND_CODE, KINDS
-from journey.identity import IdentityGraph
-from journey.links import Links
-from journey.model import IdentityPolicy
+from journey.identity.graph import IdentityGraph
+from journey.identity.handle import KIND_CODE, KINDS
+from journey.identity.links import Links
+from journey.identity.policy import IdentityPolicy
 
 HANDLES = 9
 

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journey.evidence import EPOCH_US, NEVER
-from journey.identity import IdentityGraph
+from journey.identity.graph import IdentityGraph
+from journey.identity.links import Links
+from journey.identity.policy import IdentityPolicy
 from journey.journeys import Journeys, Pairs, Reason
-from journey.links import Links
-from journey.model import IdentityPolicy, Model, StagePolicy
+from journey.model import Model, StagePolicy
 from journey.stage import STAGES
 
 DAY_US = 86_400_000_000
@@ -150,3 +151,18 @@ def test_after_a_restart_a_customer_that_was_told_its_stage_is_not_told_again():
     again.restore_announced(told.everyone(), np.array([5], np.int8))
     assert not len(again.announce(again.everyone(), EPOCH_US))
     assert len(again.due(EPOCH_US + 31 * DAY_US).brand) == 1
+
+
+def test_a_lapse_is_told_for_the_brand_beyond_any_sixteen_bits():
+    """Brands are numbered as they appear: a busy process sees more of them than two bytes can number."""
+    graph = IdentityGraph(IdentityPolicy())
+    slots = graph.slots(np.array([7], np.uint64), np.zeros(1, np.int64))
+    journeys, brands = Journeys(MODEL, graph), np.array([464, 65_535, 65_536, 66_000, 2**32 - 1])
+    pairs = Pairs.untold(brands, np.repeat(slots, len(brands)))
+    journeys.add(pairs, np.full((len(brands), len(STAGES)), 1.5))
+    told = journeys.announce(journeys.everyone(), EPOCH_US)
+    assert sorted(told.brand) == sorted(brands)
+    later_us = EPOCH_US + 365 * DAY_US
+    lapsed = journeys.announce(journeys.due(later_us), later_us)
+    assert sorted(lapsed.brand) == sorted(brands)
+    assert {*lapsed.reason} == {Reason.LAPSE}

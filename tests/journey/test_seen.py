@@ -1,68 +1,86 @@
 """Remembered ids against a dictionary that forgets nothing."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from journey.id_filter import IdFilter
 from journey.seen import UNSEEN, Ids, SeenIds, duplicates, position
 
 WINDOW_US = 800
-SLACK_US = 100
 
-# Few values, so that ids often share their first 64 bits; times around several windows.
-events = st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(0, 4 * WINDOW_US))
+# Few values, so that ids often share their first 64 bits.
+keys = st.tuples(st.integers(0, 2), st.integers(0, 3))
 
 
 def ids_of(rows):
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    return Ids(*(np.array(c, t) for c, t in zip(columns, (np.uint64, np.uint64, np.int64), strict=True)))
+    high, low = zip(*rows, strict=True) if rows else ((), ())
+    return Ids(np.array(high, np.uint64), np.array(low, np.uint64))
 
 
-def remember(seen, rows, at):
-    seen.remember(ids_of(rows), np.array(at, np.uint64))
+def some_ids(count, seed):
+    return Ids(*np.random.default_rng(seed).integers(0, 2**64, (2, count), dtype=np.uint64))
 
 
-@given(st.lists(st.lists(events, max_size=8), max_size=12), st.integers(-SLACK_US, SLACK_US))
-def test_an_id_is_found_where_it_was_first_or_handed_on_to_be_looked_up(batches, shift):
-    seen, first = SeenIds(WINDOW_US), {}
-    for number, batch in enumerate(batches):
-        new = {row[:2]: row[2] for row in reversed(batch) if row[:2] not in first}
-        remember(seen, [(*key, time_us) for key, time_us in new.items()], [number] * len(new))
-        first |= {key: (time_us, number) for key, time_us in new.items()}
-    repeats = ids_of([(*key, time_us + shift) for key, (time_us, _) in first.items()])
-    found, beyond = seen.first_positions(repeats), seen.beyond(repeats)
-    for (_, at), answer, asked in zip(first.values(), found.tolist(), beyond.tolist(), strict=True):
-        assert answer == at or (answer == UNSEEN and asked)
+@given(
+    st.lists(st.tuples(st.lists(keys, max_size=8), st.none() | st.integers(-WINDOW_US, 4 * WINDOW_US))),
+    st.integers(0, 20),
+)
+def test_an_id_is_found_where_it_was_first_or_handed_on_to_be_looked_up(batches, most):
+    seen, first = SeenIds(WINDOW_US, most), {}
+    for number, (batch, arrived_us) in enumerate(batches):
+        new = [key for key in dict.fromkeys(batch) if key not in first]
+        seen.remember(ids_of(new), np.full(len(new), number, np.uint64), arrived_us)
+        first |= dict.fromkeys(new, number)
+    found, unknown = seen.first_positions(ids_of(list(first)))
+    for row, (at, answer) in enumerate(zip(first.values(), found.tolist(), strict=True)):
+        assert answer == at or (answer == UNSEEN and row in unknown)
+    assert set(found[unknown].tolist()) <= {UNSEEN}
 
 
-@given(st.lists(events, min_size=1, max_size=30, unique_by=lambda row: row[:2]))
-def test_nothing_older_than_the_window_and_one_bucket_is_kept(rows):
-    seen = SeenIds(WINDOW_US)
-    for row in rows:
-        remember(seen, [row], [1])
-    newest = max(row[2] for row in rows)
-    assert seen.horizon_us == newest - WINDOW_US
-    assert len(seen) <= sum(row[2] >= newest - WINDOW_US - SLACK_US for row in rows)
-    assert len(seen) >= sum(row[2] >= newest - WINDOW_US for row in rows)
-    assert seen.nbytes == 24 * len(seen)
+def test_positions_are_forgotten_by_arrival_and_by_number_and_ids_are_not():
+    seen, ids = SeenIds(WINDOW_US, most=100), some_ids(1_000, 1)
+    for start in range(0, 1_000, 10):
+        rows = slice(start, start + 10)
+        seen.remember(ids.take(rows), np.full(10, start, np.uint64), arrived_us=start // 4)
+        assert len(seen) <= 100 + 10
+        assert seen.nbytes == 24 * len(seen)
+    found, unknown = seen.first_positions(ids)
+    assert unknown.tolist() == list(range(1_000 - len(seen)))
+    assert (found[1_000 - len(seen) :] != UNSEEN).all()
+    seen.remember(some_ids(1, 2), np.zeros(1, np.uint64), arrived_us=10 * WINDOW_US)
+    assert len(seen) == 1
+    assert len(seen.first_positions(ids)[1]) == 1_000
 
 
 def test_an_id_never_seen_has_no_position_however_alike_it_is():
     seen = SeenIds(WINDOW_US)
-    remember(seen, [(7, low, 50) for low in range(0, 100, 2)], range(50))
-    asked = ids_of([(7, low, 50) for low in range(100)])
-    assert seen.first_positions(asked).tolist() == [i // 2 if i % 2 == 0 else int(UNSEEN) for i in range(100)]
+    seen.remember(ids_of([(7, low) for low in range(0, 100, 2)]), np.arange(50, dtype=np.uint64), 0)
+    asked = ids_of([(7, low) for low in range(100)])
+    assert seen.first_positions(asked)[0].tolist() == [i // 2 if i % 2 == 0 else UNSEEN for i in range(100)]
 
 
-def test_before_the_first_event_nothing_is_beyond_and_no_id_is_known():
-    seen = SeenIds(WINDOW_US)
-    assert seen.horizon_us is None
-    assert not seen.beyond(ids_of([(1, 1, 1)])).any()
-    assert seen.first_positions(ids_of([(1, 1, 1)])).tolist() == [UNSEEN]
+@pytest.mark.parametrize(
+    ("sizes", "most_bytes", "bytes_an_id", "perhaps"),
+    [
+        ([2_000_000], 2**31, 2, 0.006),  # restored at once
+        ([400_000] * 10, 2**31, 3, 0.015),  # grown, in segments
+        ([400_000] * 10, 2**22, 1.1, 0.12),  # more than there is room for: denser, and nothing is forgotten
+    ],
+)
+def test_a_filter_forgets_no_id_and_keeps_to_its_bytes(sizes, most_bytes, bytes_an_id, perhaps):
+    known, added = IdFilter(most_bytes), [some_ids(size, number) for number, size in enumerate(sizes)]
+    known.expect(sizes[0])
+    for ids in added:
+        known.add(ids)
+    assert all(known.perhaps(ids).all() for ids in added)
+    assert known.nbytes <= min(bytes_an_id * sum(sizes), most_bytes)
+    assert known.perhaps(some_ids(100_000, 99)).mean() < perhaps
 
 
 def test_a_repeat_is_a_replay_where_it_stood_first_and_a_duplicate_elsewhere():
-    ids = ids_of([(1, 1, 0), (1, 2, 0), (1, 3, 0)])
+    ids = ids_of([(1, 1), (1, 2), (1, 3)])
     at = np.array([5, 5, 5], np.uint64)
     first = np.array([5, 4, UNSEEN], np.uint64)
     assert duplicates(ids, at, first).tolist() == [False, True, False]
@@ -70,10 +88,10 @@ def test_a_repeat_is_a_replay_where_it_stood_first_and_a_duplicate_elsewhere():
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), max_size=12))
 def test_of_equal_ids_in_a_batch_the_first_is_kept(rows):
-    ids = ids_of([(*row, 0) for row in rows])
     unseen = np.full(len(rows), UNSEEN, np.uint64)
     expected = [row in rows[:i] for i, row in enumerate(rows)]
-    assert duplicates(ids, np.arange(len(rows), dtype=np.uint64), unseen).tolist() == expected
+    found = duplicates(ids_of(rows), np.arange(len(rows), dtype=np.uint64), unseen)
+    assert found.tolist() == expected
 
 
 @given(

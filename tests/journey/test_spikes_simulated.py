@@ -6,8 +6,11 @@ import pytest
 from journey.spikes import Policy
 from tests.benchmarks.spikes.alarms import alarms, threshold_for
 from tests.benchmarks.spikes.injected import own_alarms
+from tests.benchmarks.spikes.kinds import judged
 from tests.benchmarks.spikes.methods import METHODS, _upper_tail
-from tests.benchmarks.spikes.simulator import Plan, quiet, simulate
+from tests.benchmarks.spikes.simulator import Plan, Simulated, quiet, simulate
+from tests.benchmarks.spikes.tried import TRIED
+from tests.benchmarks.spikes.tried import alarms as tried_alarms
 
 MONTH_DAYS, WARM_DAYS = 30, 7
 
@@ -43,6 +46,21 @@ def test_an_hour_of_nine_times_the_usual_is_found_within_half_an_hour(rate):
     assert np.median(hits) * series.width_s <= 1800
 
 
+@pytest.mark.parametrize(
+    ("kind", "found", "false_a_month"),
+    [
+        ("a habit of mornings", 1.0, 3),
+        ("bursts on days running", 0.9, 1),
+        ("a swell over hours", 0.9, 1),
+        ("the first week of a brand", 0.0, 1),
+    ],
+)
+def test_what_a_series_is_used_to_alarms_nobody_and_what_it_is_not_does(kind, found, false_a_month):
+    one = judged(kind, own_alarms)
+    assert one.found >= found * one.spikes
+    assert one.false_a_month <= false_a_month
+
+
 def test_the_same_seed_is_the_same_series_and_another_is_another():
     plan = Plan(5.0, rhythm=0.5)
     one, same, other = (simulate(plan, 4, 3600, seed) for seed in (1, 1, 2))
@@ -68,6 +86,24 @@ def test_every_method_that_is_compared_sees_a_plain_burst_and_uses_nothing_after
     assert 8 * 288 <= 288 + int(np.argmax(evidence[288:])) < 8 * 288 + 12
     cut = METHODS[name](times[:2400].tolist(), counts[:2400].tolist(), 300.0)
     assert np.allclose(cut, evidence[:2400])
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_what_was_tried_besides_sees_a_plain_burst_too_and_uses_nothing_after_a_row(name):
+    counts = np.random.default_rng(4).poisson(10, 9 * 288)
+    counts[8 * 288 : 8 * 288 + 12] += 150
+    series = Simulated(np.arange(len(counts)) * 300, counts, (), 300)
+    evidence = TRIED[name](series)
+    assert 8 * 288 <= 288 + int(np.argmax(evidence[288:])) < 8 * 288 + 24
+    cut = TRIED[name](Simulated(series.times_s[:2400], counts[:2400], (), 300))
+    assert np.allclose(cut, evidence[:2400])
+
+
+def test_the_detector_as_it_is_gives_the_same_alarms_as_what_was_tried_is_judged_by():
+    series = simulate(Plan(30.0, rhythm=0.5), size=8, length_s=3600, seed=2)
+    found = tried_alarms(TRIED["as it is"](series), series, 0.0)
+    assert found == own_alarms(series)
+    assert found
 
 
 @pytest.mark.parametrize("count", [1, 7, 40])

@@ -12,8 +12,8 @@ import pyarrow as pa
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.edge import Edge
-from streams.frames import EVENTS, LETTERS, Frame, decode
 from streams.kafka.gateway import Gateway
+from streams.log.frame import EVENTS, LETTERS, Frame, decode
 from streams.settings import KafkaSettings, Settings, WorkerSettings
 
 KEY = b"k" * 32

@@ -7,8 +7,8 @@ import pytest
 
 if TYPE_CHECKING:
     from streams.settings import Settings
+    from tests.fixtures.servers.kafka import Kafka
     from tests.kafka.broker import Records
-    from tests.servers.kafka import Kafka
 
 # Kafka's client is imported where it is used: only then are its warnings known to be let pass.
 

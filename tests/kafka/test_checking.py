@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from streams.edge import Edge, Refused
+from tests.edge.test_malformed_input import NOW_US, Mutations
 from tests.kafka.broker import KEY
-from tests.streams.test_malformed_input import NOW_US, Mutations
 
 EXAMPLES = Path("schemas/examples")
 

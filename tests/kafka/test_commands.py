@@ -8,14 +8,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from journey.identity.handle_key import HandleKey
 from schemas.apath import default_model_text, parse_model
-from streams import migrations, models
+from streams.apath import in_force
 from streams.cli import kafka
 from streams.edge import Edge
+from streams.inputs.files import InputError, lines_of
 from streams.kafka.errors import BrokerError, TopicError
-from streams.loading import InputError, lines_of
 from streams.settings import SettingsError
-from streams.store import ClickHouse
+from streams.store.clickhouse import ClickHouse
+from tests.fixtures.servers.process import free_port, wait_until
 from tests.kafka.broker import (
     KEY,
     PARTITIONS,
@@ -26,7 +28,6 @@ from tests.kafka.broker import (
     line,
     running,
 )
-from tests.servers.process import free_port, wait_until
 
 EVENING = "schemas/examples/evening.ndjson"
 
@@ -115,7 +116,7 @@ def test_a_file_is_published_as_load_would_accept_it(journey, made, records):
     done = json.loads(journey("publish", EVENING, "--json"))
     frames = records(made).frames()
     lines = list(lines_of(EVENING))
-    whole = Edge(KEY).pack(lines, topic=EVENING, now_us=frames[0][1].packed_us)
+    whole = Edge(HandleKey(KEY, separate=True)).pack(lines, topic=EVENING, now_us=frames[0][1].packed_us)
     assert (done["input"], done["accepted"], done["dead_letters"]) == (len(lines), len(whole.events), 0)
     assert sorted(events(frames).column("event").to_pylist()) == sorted(
         whole.events.column("event").to_pylist()
@@ -182,14 +183,12 @@ def test_what_is_missing_is_said(journey, monkeypatch):
 
 
 def test_values_that_are_nobody_come_from_the_model_in_force(journey, made, file, clickhouse, monkeypatch):
-    dsn = clickhouse.fresh_database()
+    dsn = clickhouse.database_with_tables()
     monkeypatch.setenv("JOURNEY_STORE", dsn)
     path = file(line(1, handles={"cookie": "kiosk-17"}))
     assert json.loads(journey("publish", path, "--json"))["accepted"] == 1
     text = default_model_text().replace("nobody = []", 'nobody = ["kiosk-17"]', 1)
     with closing(ClickHouse(dsn)) as store:
-        store.make_database()
-        migrations.apply(store.client)
-        models.write(store.client, parse_model(text))
-        models.activate(store.client, parse_model(text), text, 1)
+        in_force.write(store.client, parse_model(text))
+        in_force.activate(store.client, parse_model(text), text, 1)
     assert json.loads(journey("publish", path, "--json"))["dead_letters_by_reason"] == {"no_handle": 1}

@@ -10,10 +10,11 @@ import pytest
 
 from streams.edge import Edge
 from streams.kafka import topics
-from streams.kafka.drained import GATEWAY
 from streams.kafka.errors import BrokerError
 from streams.kafka.gateway import Gateway
+from streams.kafka.groups import GATEWAY
 from streams.settings import KafkaSettings
+from tests.fixtures.servers.process import wait_until
 from tests.kafka.broker import (
     KEY,
     PARTITIONS,
@@ -27,7 +28,6 @@ from tests.kafka.broker import (
     settings_for,
 )  # fmt: skip
 from tests.kafka.test_records import NotUtf8
-from tests.servers.process import wait_until
 
 WITHIN_S = 60
 

@@ -28,7 +28,7 @@ def topic(settings):
 def test_of_a_partition_without_a_committed_offset_everything_is_read_again(settings, topic):
     from aiokafka import AIOKafkaConsumer, TopicPartition  # noqa: PLC0415 - part of Faust
 
-    from streams.workers.transport import back_to_committed  # noqa: PLC0415 - needs Faust
+    from streams.workers.faust_transport import back_to_committed  # noqa: PLC0415 - needs Faust
 
     committed, never = (TopicPartition(topic, partition) for partition in (0, 1))
 
@@ -64,7 +64,8 @@ def test_workers_go_back_and_commit_in_this_way(settings):
         "    return streams.app.app.consumer\n"
         "consumer = asyncio.run(consumer())\n"
         "thread = consumer._thread\n"
-        "print({f.__module__ for f in (thread.seek_to_committed, thread._commit, consumer._commit_offsets)})\n"
+        "ours = (thread.seek_to_committed, thread._commit, consumer._commit_offsets, consumer.verify_event_path)\n"
+        "print({f.__module__ for f in ours})\n"
     )
     environment = os.environ | {
         "JOURNEY_KAFKA": settings.kafka.servers[0],
@@ -74,4 +75,4 @@ def test_workers_go_back_and_commit_in_this_way(settings):
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
     )
-    assert done.stdout == "{'streams.workers.transport'}\n", done.stderr
+    assert done.stdout == "{'streams.workers.faust_transport'}\n", done.stderr

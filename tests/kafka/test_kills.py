@@ -13,15 +13,17 @@ import kafka
 import pytest
 from kafka.admin import MemberToRemove
 
+from journey.identity.handle_key import HandleKey
 from streams.edge import Edge
 from streams.kafka import clients, topics
-from streams.kafka.drained import GATEWAY
 from streams.kafka.errors import DeliveryError
+from streams.kafka.groups import GATEWAY
 from streams.kafka.publisher import Publisher, PublisherPolicy
 from streams.settings import Settings
+from tests.fixtures import commands
+from tests.fixtures.servers.process import wait_until
 from tests.kafka.broker import KEY, PARTITIONS, Records, assert_in_their_partitions, events, letters, line
 from tests.kafka.test_gateway import unread
-from tests.servers.process import wait_until
 
 ROOT = Path(__file__).parents[2]
 KILLED = -9
@@ -33,7 +35,6 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
     return (
         os.environ
         | {
-            "PYTHONPATH": str(ROOT),
             "JOURNEY_KAFKA": ",".join(settings.kafka.servers),
             "JOURNEY_TOPIC_PREFIX": settings.kafka.prefix,
             "JOURNEY_HANDLE_KEY": KEY.hex(),
@@ -45,8 +46,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
 
 
 def start_gateway(settings: Settings, **more: str) -> subprocess.Popen:
-    program = "from streams.cli.kafka import gateway; gateway()"
-    return subprocess.Popen([sys.executable, "-c", program], env=environment(settings, **more))
+    return commands.Command([commands.JOURNEY, "gateway"], env=environment(settings, **more))
 
 
 def bury(settings: Settings) -> None:
@@ -61,7 +61,12 @@ def bury(settings: Settings) -> None:
 def keys(lines) -> set[bytes]:
     """Return the keys of events, by which intake knows one from another."""
     now_us = time.time_ns() // 1000
-    return set(Edge(KEY).pack(list(lines), topic="t", now_us=now_us).events.column("event").to_pylist())
+    return set(
+        Edge(HandleKey(KEY, separate=True))
+        .pack(list(lines), topic="t", now_us=now_us)
+        .events.column("event")
+        .to_pylist()
+    )
 
 
 def assert_holds(settings: Settings, lines) -> None:
@@ -268,10 +273,14 @@ with Publisher() as publisher:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_of_a_publisher_that_was_killed_everything_flushed_is_there(settings, records, seed):
     command = [sys.executable, "-c", PUBLISHER]
-    child = subprocess.Popen(command, env=environment(settings), stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command, env=environment(settings, PYTHONPATH=str(ROOT)), stdout=subprocess.PIPE, text=True
+    )
     last = [int(child.stdout.readline()) for _ in range(Random(seed).randrange(1, 40))][-1]
     child.kill()
-    rest, _ = child.communicate(timeout=60)
+    rest = child.stdout.read()  # communicate would pass over lines that readline has read ahead
+    child.wait(timeout=60)
+    child.stdout.close()
     last = max([last, *map(int, rest.split())])
     found = {
         int(name.removeprefix("e-")) for name in events(records(settings).frames()).column("id").to_pylist()

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
+from journey.identity.handle_key import HandleKey
 from streams.edge import Edge
 from streams.kafka.errors import BrokerError, DeliveryError, InvalidEvent, TopicError
 from streams.kafka.publisher import Publisher, PublisherPolicy
 from streams.settings import SettingsError
+from tests.fixtures.servers.process import wait_until
 from tests.kafka.broker import KEY, PARTITIONS, assert_in_their_partitions, event, events, ids, line
-from tests.servers.process import wait_until
 
 
 def test_every_event_is_in_interactions_once_as_the_edge_packs_it(settings, records):
@@ -22,7 +23,9 @@ def test_every_event_is_in_interactions_once_as_the_edge_packs_it(settings, reco
         for number in numbers:
             publisher.publish(event(number) if number % 2 else line(number))
     frames = records(settings).frames()
-    whole = Edge(KEY).pack([line(number) for number in numbers], topic="t", now_us=frames[0][1].packed_us)
+    whole = Edge(HandleKey(KEY, separate=True)).pack(
+        [line(number) for number in numbers], topic="t", now_us=frames[0][1].packed_us
+    )
     packed = pa.Table.from_batches([whole.events.replace_schema_metadata(None)])
     assert events(frames).sort_by("id").equals(packed.sort_by("id"))
     assert_in_their_partitions(frames, PARTITIONS)

@@ -8,8 +8,8 @@ from streams.kafka import topics
 from streams.kafka.clients import options
 from streams.kafka.errors import BrokerError, UnreachableError
 from streams.kafka.publisher import Publisher
+from tests.fixtures.servers.process import wait_until
 from tests.kafka.broker import Records, ids, line, running, settings_for
-from tests.servers.process import wait_until
 
 WRONG = "wrong password"
 

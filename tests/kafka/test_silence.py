@@ -5,16 +5,16 @@ from contextlib import ExitStack
 
 import pytest
 
-from streams.kafka import clients, silence
+from streams.kafka import clients, stuck_consumer
 from streams.kafka.errors import BrokerError
+from tests.fixtures.servers.process import wait_until
 from tests.kafka.broker import line
-from tests.servers.process import wait_until
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(silence, "_LOOK_S", 0.05)
-    monkeypatch.setattr(silence, "_LONGEST_S", 1.0)
+    monkeypatch.setattr(stuck_consumer, "_LOOK_S", 0.05)
+    monkeypatch.setattr(stuck_consumer, "_LONGEST_S", 1.0)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def member(settings):
             stack.callback(source.close)
             source.subscribe([settings.kafka.prefix + topic])
             source.partitions_for_topic(settings.kafka.prefix + topic)
-            return source, silence.Silence(source, settings.kafka.prefix + topic)
+            return source, stuck_consumer.StuckConsumerDetector(source, settings.kafka.prefix + topic)
 
         yield joined
 

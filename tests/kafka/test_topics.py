@@ -8,11 +8,11 @@ from kafka.admin import NewTopic
 
 from schemas.topics import topics as declared
 from streams.kafka import clients, topics
-from streams.kafka.drained import GATEWAY, WORKERS
 from streams.kafka.errors import BrokerError, TopicError, UnreachableError
-from streams.kafka.sending import Sender
+from streams.kafka.groups import GATEWAY, WORKERS
+from streams.kafka.sender import Sender
+from tests.fixtures.servers.process import free_port, wait_until
 from tests.kafka.broker import PARTITIONS, line, running, settings_for
-from tests.servers.process import free_port, wait_until
 
 
 def made(settings, name, partitions, **config):

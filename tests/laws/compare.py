@@ -7,7 +7,7 @@ from streams.clock import to_us
 from tests.laws.history import MODEL
 from tests.laws.memory import MemoryStore
 from tests.laws.oracle import KINDS, STAGES, Oracle
-from tests.laws.world import KEY, World
+from tests.laws.world import World
 
 CHANNELS = ("social", "web", "store", "support", "direct", "other")
 _TOLERANCE = 1e-9
@@ -15,10 +15,11 @@ _TOLERANCE = 1e-9
 
 def check(world: World) -> None:
     """Raise AssertionError where a table does not say what the events do."""
-    oracle = Oracle(world.logged, KEY)
+    oracle = Oracle(world.logged, world.key)
     store = world.store
     assert interactions(store) == oracle.interactions()
     check_books(store, oracle, world.frames)
+    assert conflicts(store) == oracle.conflicts
     assert minutes(store) == oracle.minutes()
     assert links(store) == oracle.links
     assert customers(store) == oracle.customers
@@ -50,14 +51,21 @@ def check_books(store: MemoryStore, oracle: Oracle, frames: int) -> None:
     assert len({(row["_partition"], row["_offset"], row["_index"]) for row in letters}) == len(letters)
     assert Counter(row["reason"] for row in letters) == oracle.reasons
     total = {
-        name: sum(row[name] for row in books) for name in ("received", "stored", "duplicates", "dead_letters")
+        name: sum(row[name] for row in books)
+        for name in ("received", "stored", "duplicates", "conflicts", "dead_letters")
     }
     assert total == {
         "received": oracle.received,
         "stored": len(oracle.events),
         "duplicates": oracle.duplicates,
+        "conflicts": oracle.differing,
         "dead_letters": sum(oracle.reasons.values()),
     }
+
+
+def conflicts(store: MemoryStore) -> Counter:
+    rows = store.rows["conflicts"]
+    return Counter((row["event"], row["field"], row["kept"], row["repeated"]) for row in rows)
 
 
 def minutes(store: MemoryStore) -> Counter:

@@ -6,26 +6,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from journey.handle import KINDS
-from journey.identity import IdentityGraph
+from journey.identity.graph import IdentityGraph
+from journey.identity.handle import KINDS
 from journey.seen import Ids
 from schemas.topics import INTERACTIONS
-from streams.batch import Batch
-from streams.clock import to_us
-from streams.frames import EVENTS
-from streams.models import InForce
-from streams.ports import SEQUENCED, StoreError
-from streams.processors.journey import Journey
-from streams.workers.messages import DONE
-from streams.workers.ports import FencedError
+from streams.apath.in_force import InForce
+from streams.engine.journey import Journey
+from streams.fencing.port import FencedError
+from streams.log.batch import Batch
+from streams.log.frame import EVENTS
+from streams.log.messages import DONE
+from streams.store.port import SEQUENCED, StoreError
 from tests.laws.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from tests.laws.cluster import Cluster
+    from tests.laws.workers import Cluster
 
 
 class Connection:
-    """`streams.workers.ports.PartitionedStore` on a MemoryStore, for one worker of one node."""
+    """`streams.fencing.port.PartitionedStore` on a MemoryStore, for one worker of one node."""
 
     def __init__(self, world: "Cluster") -> None:
         self.world = world
@@ -118,19 +117,30 @@ class Connection:
                 )
         return {partition: log for partition, (_, log) in newest.items()}
 
-    def newest_us(self, partitions):
-        return max(
-            (to_us(row["time"]) for row in self._mine("interactions", "handle", partitions)), default=None
-        )
-
-    def ids_since(self, time_us, partitions):
+    def _part(self, column, partitions):
         part = MemoryStore()
-        part.rows["interactions"] = self._mine("interactions", "handle", partitions)
-        return part.ids_since(time_us)
+        for table in ("interactions", "deliveries"):
+            part.rows[table] = self._mine(
+                table, column if table == "interactions" else "_partition", partitions
+            )
+        return part
 
-    def first_positions(self, ids: Ids, slack_us):
+    def count_ids(self, partitions):
+        return self._part("handle", partitions).count_ids()
+
+    def known_ids(self, partitions):
+        return self._part("handle", partitions).known_ids()
+
+    def recent(self, partitions, window_us, most):
+        return self._part("_partition", partitions).recent(window_us, most)
+
+    def first_positions(self, ids: Ids, near):
         self.world.faults.read()
-        return self.store.first_positions(ids, slack_us)
+        return self.store.first_positions(ids, near)
+
+    def stored(self, ids: Ids, near):
+        self.world.faults.read()
+        return self.store.stored(ids, near)
 
     def handles(self, partitions):
         return self._map(self._mine("identity_map", "handle", partitions))

@@ -18,7 +18,7 @@ TEXT = default_model_text().replace(
 )
 MODEL: Model = parse_model(TEXT)
 OTHER_TEXT = TEXT.replace("user = 2, email = 2", "user = 1, email = 1").replace(
-    "threshold = 2", "threshold = 1"
+    "threshold = 0.75", "threshold = 0.4"
 )
 OTHER: Model = parse_model(OTHER_TEXT)
 
@@ -36,6 +36,7 @@ TYPES = (
     "web.subscribe", "web.unsubscribe", "social.share", "social.share", "web.referral_converted", "web.nps",
     "web.scroll_depth", "support.ticket", "booth.visit",
 )  # fmt: skip
+SPOKEN = ("social.comment", "social.share", "web.review", "support.csat", "web.page_view")
 RATED = {"support.csat": (1, 5), "web.review": (1, 5), "web.nps": (0, 10)}
 
 CLICK = (
@@ -113,10 +114,14 @@ class _Maker:
         if item.event is None or not self.variants or self.random.random() < 0.5:
             return item
         other = json.loads(json.dumps(item.event))
-        slack_us = self.window_us // 8
-        # A corrected clock, or another content, under the same id: still the same event.
-        other["time"] = _rfc3339(other["_us"] + self.random.choice([-slack_us, -1, 0, 1, slack_us]))
+        # Another time, however far from the first, or another content, under the same id: still the same event.
+        other["_us"] += self.random.choice([-1500 * DAY_US, -40 * DAY_US, -HOUR_US, -1, 0, 1])
+        other["time"] = _rfc3339(other["_us"])
         other["data"]["content"] = CORRECTED
+        if self.random.random() < 0.3:
+            other["type"] = self.random.choice([*TYPES, "identity.unlink"])
+            self._dress(other)
+            other["data"]["content"] = CORRECTED
         return _item(other)
 
     def _event(self) -> dict:
@@ -155,6 +160,8 @@ class _Maker:
         random, data = self.random, event["data"]
         if event["type"] in RATED:
             data["rating"] = float(random.randint(*RATED[event["type"]]))
+        if event["type"] in SPOKEN and self.number % 3 == 0:
+            data["sentiment"] = (self.number * 37 % 21 - 10) / 10
         if event["type"].endswith(("purchase", "refund")):
             data["amount"] = random.choice([12.5, 0.1, 19.9999, -3.0, 1e9])
             data["currency"] = random.choice(["EUR", "EUR", "GBP"])

@@ -9,9 +9,12 @@ import pyarrow as pa
 from journey.seen import UNSEEN, Ids
 from journey.stage import STAGE_NAMES
 from streams.clock import to_us
-from streams.ports import SEQUENCED, TABLES
+from streams.engine.conflicts import CONTENT
+from streams.log.frame import EVENTS
+from streams.store.port import SEQUENCED, TABLES
 
 WHEN = pa.timestamp("us", "UTC")
+STORED = pa.schema([EVENTS.field(name) for name in ("event", *CONTENT)])
 
 
 class MemoryLog:
@@ -29,7 +32,7 @@ class MemoryLog:
 
 
 class MemoryStore:
-    """`streams.ports.Store`: a list of rows a table; every answer is computed from all of them."""
+    """`streams.store.port.Store`: a list of rows a table; every answer is computed from all of them."""
 
     def __init__(self) -> None:
         self.rows = {table: [] for table in TABLES}
@@ -45,27 +48,40 @@ class MemoryStore:
                 marks[table][partition] = max(marks[table].get(partition, 0), row["_offset"])
         return marks
 
-    def newest_us(self):
-        return max((to_us(row["time"]) for row in self.rows["interactions"]), default=None)
+    def count_ids(self):
+        return len(self.rows["interactions"])
 
-    def ids_since(self, time_us):
-        found = [row for row in self.rows["interactions"] if to_us(row["time"]) >= time_us]
-        words = [_words(row["event"]) for row in found]
-        ids = Ids(
-            np.array([high for high, _ in words], np.uint64),
-            np.array([low for _, low in words], np.uint64),
-            np.array([to_us(row["time"]) for row in found], np.int64),
+    def known_ids(self):
+        for half in (self.rows["interactions"][::2], self.rows["interactions"][1::2]):
+            words = [_words(row["event"]) for row in half]
+            high, low = (np.array([word[side] for word in words], np.uint64) for side in (0, 1))
+            yield Ids(high, low), np.array([_position(row) for row in half], np.uint64)
+
+    def recent(self, window_us, most):
+        books = sorted(self.rows["deliveries"], key=lambda row: row["received_at"], reverse=True)
+        first, newer = {}, 0
+        for row in books:
+            newer += row["stored"]
+            if newer > most or to_us(books[0]["received_at"]) - to_us(row["received_at"]) > window_us:
+                break
+            first[row["_partition"]] = min(row["_offset"], first.get(row["_partition"], row["_offset"]))
+        return first
+
+    def first_positions(self, ids, _near):
+        known = {_words(row["event"]): _position(row) for row in reversed(self.rows["interactions"])}
+        asked = zip(ids.high.tolist(), ids.low.tolist(), strict=True)
+        return np.array([known.get(key, int(UNSEEN)) for key in asked], np.uint64)
+
+    def stored(self, ids, _near):
+        wanted = set(zip(ids.high.tolist(), ids.low.tolist(), strict=True))
+        rows = [row for row in self.rows["interactions"] if _words(row["event"]) in wanted]
+        return pa.Table.from_pylist(
+            [
+                row | {"amount": None if row["amount"] is None else int(row["amount"] * 10_000)}
+                for row in rows
+            ],
+            STORED,
         )
-        return ids, np.array([_position(row) for row in found], np.uint64)
-
-    def first_positions(self, ids, slack_us):
-        known = {_words(row["event"]): row for row in self.rows["interactions"]}
-        found = []
-        for high, low, time_us in zip(ids.high, ids.low, ids.time_us, strict=True):
-            row = known.get((int(high), int(low)))
-            near = row is not None and abs(to_us(row["time"]) - int(time_us)) <= slack_us
-            found.append(_position(row) if near else int(UNSEEN))
-        return np.array(found, np.uint64)
 
     def evidence(self, model):
         sums = {}

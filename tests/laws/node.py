@@ -4,18 +4,18 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
-from streams.ports import StoreError
+from streams.fencing.port import FencedError
+from streams.log.messages import Message
+from streams.store.port import StoreError
 from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker
-from streams.workers.lane import SendError
-from streams.workers.messages import Message
-from streams.workers.ports import FencedError
+from streams.workers.partition_task import SendError
 from tests.laws.connection import Connection
 from tests.laws.world import Crash
 
 if TYPE_CHECKING:
-    from tests.laws.cluster import Cluster
+    from tests.laws.workers import Cluster
 
 LANES = {INTERACTIONS: (INTERACTIONS, IDENTITY_MAP), LINKS: (LINKS,), EVIDENCE: (EVIDENCE,)}
 

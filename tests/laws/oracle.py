@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from decimal import Decimal
 
-from journey.handle import handle_id, normalise
-from streams.clock import to_us
+from journey.identity.handle import normalise
+from journey.identity.handle_key import AnyKey, handle_id
+from streams.clock import from_us, to_us
 from tests.laws.history import TEXT
 
 FILE = tomllib.loads(TEXT)
@@ -19,28 +20,35 @@ DAY_US = 86_400_000_000
 CAPS = tuple(FILE["identity"]["caps"][kind] for kind in KINDS)
 
 
-def named(event: dict, key: bytes) -> list[tuple[int, int]]:
+def named(event: dict, key: AnyKey) -> list[tuple[int, int]]:
     """Return (kind code, handle id) of an event, by priority."""
     pairs = set()
     for kind, values in event["data"]["handles"].items():
         for value in [values] if isinstance(values, str) else values:
-            pairs.add((KINDS.index(kind), handle_id(key, kind, normalise(kind, value))))
+            pairs.add(
+                (KINDS.index(kind), handle_id(key, kind, normalise(kind, value), event["data"]["brand"]))
+            )
     return sorted(pairs)
 
 
 class Oracle:
     """The answers for lines in the order in which the log has them: of equal events the first counts."""
 
-    def __init__(self, items, key: bytes) -> None:
+    def __init__(self, items, key: AnyKey) -> None:
         self.received = len(items)
         self.reasons = Counter(item.reason for item in items if item.event is None)
         self.events = {}
+        self.conflicts = Counter()
+        self.differing = 0
         for item in items:
             if item.event is not None:
                 handles = named(item.event, key)
                 text = f"{item.event['source']}\0{item.event['id']}\0{handles[0][1]}"
                 name = hashlib.blake2b(text.encode(), digest_size=16).digest()
-                self.events.setdefault(name, (item.event, handles))
+                kept, _ = self.events.setdefault(name, (item.event, handles))
+                differs = [(name, *change) for change in changes(kept, item.event)]
+                self.conflicts.update(differs)
+                self.differing += bool(differs)
         self.duplicates = self.received - sum(self.reasons.values()) - len(self.events)
         self.touches = [(e, h) for e, h in self.events.values() if not e["type"].startswith("identity.")]
         self.links = self._links()
@@ -118,6 +126,24 @@ class Oracle:
         return {key: _allowed(stages, now_us) for key, stages in gathered.items()}
 
 
+def changes(kept: dict, repeated: dict) -> list[tuple[str, str, str]]:
+    """Return each field in which a repeat differs from the event that counts, with both values."""
+    fields = ["time", "type", "content", "amount", "currency", "rating", "sentiment"]
+    both = [[_said(event, field) for field in fields] for event in (kept, repeated)]
+    return [(field, one, other) for field, one, other in zip(fields, *both, strict=True) if one != other]
+
+
+def _said(event: dict, field: str) -> str:
+    if field == "time":
+        return from_us(at(event)).isoformat().replace("+00:00", "Z")
+    value = event.get(field, event["data"].get(field))
+    if field == "amount" and value is not None:
+        return f"{money(value).normalize():f}"
+    if field == "sentiment" and value is not None:
+        return str(float(value))
+    return "" if value is None else str(value)
+
+
 def at(event: dict) -> int:
     return to_us(datetime.fromisoformat(event["time"]))
 
@@ -135,17 +161,23 @@ def revenue(events) -> dict:
     for event in events:
         verb = event["type"].split(".")[1]
         if verb in ("purchase", "refund") and "amount" in event["data"]:
-            sign = 1 if verb == "purchase" else -1
-            total[event["data"]["currency"]] += sign * money(event["data"]["amount"])
+            amount = money(event["data"]["amount"])
+            total[event["data"]["currency"]] += amount if verb == "purchase" else -abs(amount)
     return dict(total)
 
 
 def weights(event: dict, stage: str):
     """Return the weight of every rule of the stage that counts this event."""
     verb = event["type"].split(".")[1]
-    rating = event["data"].get("rating")
+    rating, sentiment = event["data"].get("rating"), event["data"].get("sentiment")
+    limits = FILE["negative"]
+    angry = (sentiment is not None and sentiment <= limits["sentiment_max"]) or (
+        rating is not None and rating <= limits["rating_max"]
+    )
     for rule in FILE["stages"][stage]["evidence"]:
         if rule["type"] not in (event["type"], f"*.{verb}"):
+            continue
+        if "mood" in rule and angry != (rule["mood"] == "negative"):
             continue
         low, high = rule.get("rating_min"), rule.get("rating_max")
         if (low is None and high is None) or (

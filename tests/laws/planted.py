@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from journey import identity, journeys, links, seen
+from journey import journeys, seen
+from journey.identity import graph, links
 from journey.journeys import Changes, Pairs
 from journey.seen import UNSEEN
-from streams import engine
-from streams.batch import Batch
-from streams.ports import StoreError
-from streams.processors import identity as identity_processor
-from streams.processors import intake
-from streams.processors import journey as journey_processor
+from streams.engine import conflicts, engine, intake
+from streams.engine import identity as identity_processor
+from streams.engine import journey as journey_processor
+from streams.log.batch import Batch
+from streams.store.port import StoreError
 from tests.laws import world
 from tests.laws.bugs import Bugs
 
@@ -94,26 +94,46 @@ def _(patch):
 
 @bug("ids older than the window are not looked up")
 def _(patch):
-    patch.setattr(seen.SeenIds, "beyond", lambda _self, ids: np.zeros(len(ids.high), dtype=bool))
-
-
-@bug("ids are forgotten while they still count as remembered")
-def _(patch):
+    original = seen.SeenIds.first_positions
     patch.setattr(
-        seen.SeenIds, "beyond", lambda self, ids: ids.time_us < (self.horizon_us or 0) - 3 * self.slack_us
+        seen.SeenIds, "first_positions", lambda self, ids: (original(self, ids)[0], np.empty(0, np.intp))
     )
 
 
-@bug("a repeat whose clock was corrected is not found")
+@bug("the filter does not know the ids whose positions are forgotten")
 def _(patch):
-    original = seen.SeenIds.first_positions
+    patch.setattr(seen.SeenIds, "note", lambda *_: None)
 
-    def same_bucket(self, ids):
-        apart = seen.SeenIds(self.window_us)  # buckets so far from each other that none is next to another
-        apart._buckets = {8 * number: runs for number, runs in self._buckets.items()}
-        return original(apart, seen.Ids(ids.high, ids.low, ids.time_us // self.slack_us * 8 * self.slack_us))
 
-    patch.setattr(seen.SeenIds, "first_positions", same_bucket)
+@bug("a repeat with another time is another event")
+def _(patch):
+    original = intake.event_ids
+
+    def with_time(batch):
+        ids = original(batch)
+        return seen.Ids(ids.high ^ batch.numpy("time").astype(np.uint64), ids.low)
+
+    patch.setattr(intake, "event_ids", with_time)
+
+
+@bug("a repeat is compared with the latest, not with the one that counts")
+def _(patch):
+    def latest(ids, _repeated, repeats):
+        keys = list(zip(ids.high.tolist(), ids.low.tolist(), strict=True))
+        return np.array(
+            [next((i for i in range(r - 1, -1, -1) if keys[i] == keys[r]), -1) for r in repeats], int
+        )
+
+    patch.setattr(conflicts, "_first_in_batch", latest)
+
+
+@bug("repeats of stored events are not compared")
+def _(patch):
+    patch.setattr(
+        conflicts,
+        "_from_store",
+        lambda batch, _ids, rows, _stored: (rows[:0], conflicts._content(batch.events, rows[:0])),
+    )
 
 
 @bug("links are not withdrawn")
@@ -131,12 +151,12 @@ def _(patch):
 
 @bug("rings of members are not rebuilt")
 def _(patch):
-    patch.setattr(identity, "ring", lambda _labels, members: members)
+    patch.setattr(graph, "ring", lambda _labels, members: members)
 
 
 @bug("caps on handles are ignored")
 def _(patch):
-    patch.setattr(identity.IdentityGraph, "shared", lambda _self, slots: np.zeros(len(slots), dtype=bool))
+    patch.setattr(graph.IdentityGraph, "shared", lambda _self, slots: np.zeros(len(slots), dtype=bool))
 
 
 @bug("links are not restored")

@@ -3,16 +3,16 @@
 import numpy as np
 import pyarrow as pa
 
-from journey.membership import Membership
-from streams.processors.intake import Intake
-from streams.workers import journey, writing
+from journey.identity.membership import Membership
+from streams.engine.intake import Intake
+from streams.workers import journey, writer
 from streams.workers.directory import Directory
+from streams.workers.evidence import Weighing
 from streams.workers.identity import IdentityWorker
 from streams.workers.intake import IntakeWorker
 from streams.workers.journey import JourneyWorker, Versions
+from streams.workers.outgoing import SentPairs
 from streams.workers.owner import Owner
-from streams.workers.sending import SentPairs
-from streams.workers.weighing import Weighing
 from tests.laws.bugs import Bugs
 from tests.laws.connection import Connection
 from tests.laws.node import Node
@@ -46,12 +46,12 @@ def _(patch):
 
 @bug("a failed insert is repeated without looking")
 def _(patch):
-    patch.setattr(writing.Writer, "_look_again", lambda _self, _table, rows: rows)
+    patch.setattr(writer.Writer, "_look_again", lambda _self, _table, rows: rows)
 
 
 @bug("a failed insert is taken for done")
 def _(patch):
-    patch.setattr(writing.Writer, "_look_again", lambda _self, _table, rows: rows.slice(0, 0))
+    patch.setattr(writer.Writer, "_look_again", lambda _self, _table, rows: rows.slice(0, 0))
 
 
 @bug("after a failure a worker goes on with its state")
@@ -80,7 +80,7 @@ def _(patch):
 
 @bug("the watermark is ignored when rows are written")
 def _(patch):
-    patch.setattr(writing, "after", lambda rows, _watermark: rows)
+    patch.setattr(writer, "after", lambda rows, _watermark: rows)
 
 
 @bug("the watermark is ignored when evidence is added to the state")

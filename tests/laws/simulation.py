@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from random import Random
 
-from streams.engine import Outcome
+from streams.engine.outcome import BatchOutcome
 from tests.laws.compare import check
 from tests.laws.history import DAY_US, history
 from tests.laws.world import World
@@ -34,13 +34,14 @@ def run_in_another_order(seed: int) -> World:
     return world
 
 
-def booked(world: World) -> Outcome:
+def booked(world: World) -> BatchOutcome:
     rows = world.store.rows
     total = {
-        name: sum(row[name] for row in rows["deliveries"]) for name in ("received", "stored", "duplicates")
+        name: sum(row[name] for row in rows["deliveries"])
+        for name in ("received", "stored", "duplicates", "conflicts")
     }
     reasons = Counter(row["reason"] for row in rows["dead_letters"])
-    return Outcome(**total, dead_letters=dict(reasons), stage_changes=len(rows["stage_changes"]))
+    return BatchOutcome(**total, dead_letters=dict(reasons), stage_changes=len(rows["stage_changes"]))
 
 
 def written(world: World) -> dict[str, int]:

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS
+from streams.fencing.port import StoreError
+from streams.log.messages import PREPARE, Outgoing
 from streams.workers.directory import Directory
 from streams.workers.identity import IdentityWorker
 from streams.workers.journey import JourneyWorker
-from streams.workers.messages import PREPARE, Outgoing
-from streams.workers.ports import StoreError
-from tests.laws.cluster import Cluster
 from tests.laws.compare import check
 from tests.laws.connection import Connection
 from tests.laws.history import DAY_US, MODEL, OTHER, START_US, History, Item
 from tests.laws.node import Node
 from tests.laws.oracle import named
+from tests.laws.workers import Cluster
 from tests.laws.world import KEY, Crash
 
 PARTITIONS = 3
@@ -48,8 +48,8 @@ def people() -> Iterator[tuple[dict, dict, dict]]:
 
 
 def opened() -> Cluster:
-    """Return several nodes without anything to do."""
-    made = (Cluster(History((), DAY_US, PARTITIONS), seed, calm=True) for seed in range(20))
+    """Return several nodes without anything to do, whose brands share handles: `ids` are the same with each."""
+    made = (Cluster(History((), DAY_US, PARTITIONS), seed, calm=True) for seed in range(0, 40, 2))
     cluster = next(each for each in made if len(each.nodes) > 1)
     cluster.base_us = START_US
     return cluster
@@ -90,9 +90,9 @@ def evidence_of_a_handle_that_has_left(cluster: Cluster) -> list[Outgoing]:
 
 def evidence_that_was_outdone(cluster: Cluster) -> list[Outgoing]:
     cookie = {"cookie": "c1"}
-    cluster.take_in([event("1", "web.purchase", cookie)])
+    cluster.take_in([event("1", "social.like", cookie)])
     late = sent(cluster, EVIDENCE)
-    cluster.take_in([event("2", "web.purchase", cookie)])
+    cluster.take_in([event("2", "social.like", cookie)])
     cluster.restart()
     return late
 
@@ -146,7 +146,7 @@ def a_change_of_the_model_under_way(cluster: Cluster) -> list[Outgoing]:
 
 def a_model_that_came_and_went(cluster: Cluster) -> list[Outgoing]:
     cookie = {"cookie": "c"}
-    cluster.take_in([event("1", "web.purchase", cookie)])
+    cluster.take_in([event("1", "social.like", cookie)])
     for model in (OTHER, MODEL):
         rows = cluster.store.rows["evidence"]
         rows[:] = [row for row in rows if row["model"] != model.hash or model is cluster.model]
@@ -154,7 +154,7 @@ def a_model_that_came_and_went(cluster: Cluster) -> list[Outgoing]:
             take_only(cluster)
         cluster.model = model
         if model is OTHER:
-            cluster.accept(event("2", "web.purchase", cookie))
+            cluster.accept(event("2", "social.like", cookie))
             take_only(cluster)
     cluster.settle()  # only now does anybody look who owns customers
     return []
@@ -182,13 +182,13 @@ def restores_no_versions(patch) -> None:
 
 
 def believes_the_last_word(patch) -> None:
-    original = Directory.told
+    original = Directory.apply_moves
 
     def told(self, moves):
         self._version.data[:] = 0
         return original(self, moves)
 
-    patch.setattr(Directory, "told", told)
+    patch.setattr(Directory, "apply_moves", told)
 
 
 def forgets_what_was_not_sent(patch) -> None:
@@ -255,5 +255,5 @@ def test_a_broker_that_does_not_name_its_logs_yet_is_followed_through_its_upgrad
         restored(cluster)
         cluster.take_in([event(str(number), "web.purchase", OTHERS)])
     cluster.log = "another topic"
-    with pytest.raises(StoreError, match="made anew"):
+    with pytest.raises(StoreError, match="recreated"):
         restored(cluster)

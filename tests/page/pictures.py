@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from streams.simulate import simulate
+from streams.inputs.simulate import simulate
 from tests.page.conftest import ARGUMENTS
 from tests.page.world import World, evening
 

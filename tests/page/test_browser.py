@@ -7,9 +7,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from schemas.apath import default_model_text, parse_model
+from streams.apath.what_if import what_if
 from streams.clock import from_us
 from streams.page.views import VIEWS
-from streams.remodel import what_if
 from tests.page.world import evening
 
 SPAN = "brand=lumiere&since=2026-10-17&until=2026-10-17"
@@ -83,8 +83,9 @@ def test_the_numbers_that_are_seen_are_those_of_sql(opened, world):
     found = {row["stage"]: row["n"] for row in world.rows(
         "SELECT stage, count() AS n FROM standings WHERE brand = 'lumiere' GROUP BY stage"
     )}  # fmt: skip
-    stages = ("attention", "attraction", "affinity", "audience", "advocacy")
+    stages = ("none", "attention", "attraction", "affinity", "audience", "advocacy")
     assert shown == [str(found.get(stage, 0)) for stage in stages]
+    assert page.text_content("#panel-population .told") == f"{sum(found.values())} customers in all"
     assert page.query_selector("#panel-moves desc").text_content().count("new") == 4
 
 
@@ -125,10 +126,10 @@ def test_what_a_link_or_a_changed_form_leads_to_is_asked_ahead(opened, world):
 
 def test_what_if_by_the_form_is_what_journey_whatif_says(opened, world):
     page = opened(f"/view/model?{SPAN}")
-    page.fill("#field-threshold_advocacy", "0.5")
+    page.fill("#field-threshold_advocacy", "0.9")
     page.fill("#field-half_life_audience", "20")
     page.click("form.scope button")
-    page.wait_for_url("**threshold_advocacy=0.5**")
+    page.wait_for_url("**threshold_advocacy=0.9**")
     page.wait_for_selector("html[data-ready]", state="attached")
     page.click("#panel-moves summary")
     told = [
@@ -136,7 +137,9 @@ def test_what_if_by_the_form_is_what_journey_whatif_says(opened, world):
         for row in page.query_selector_all("#panel-moves tbody tr")
     ]
     text = default_model_text()
-    text = re.sub(r"(\[stages.advocacy\][^\n]*\nhalf_life_days = \d+\nthreshold = )1", r"\g<1>0.5", text)
+    text = re.sub(
+        r"(\[stages.advocacy\][^\n]*\nhalf_life_days = \d+[^\n]*\nthreshold = )[0-9.]+", r"\g<1>0.9", text
+    )
     text = re.sub(r"(\[stages.audience\][^\n]*\nhalf_life_days = )90", r"\g<1>20", text)
     now = from_us(world.embedded.clock())
     found = what_if(
@@ -166,6 +169,28 @@ def test_figures_follow_the_tables_without_a_reload_and_what_is_open_stays_open(
     world.load([b"[]", b"{"])
     page.wait_for_selector("#panel-refused tbody tr:nth-child(2)", timeout=20_000)
     assert page.inner_text("#live") == "live"
+
+
+def test_what_is_pressed_while_figures_are_refreshed_is_clicked(opened, world):
+    page = opened(f"/?{SPAN}", viewport={"width": 1200, "height": 900})
+    # Until what others have loaded is shown: a refresh on its way would be the one that waits.
+    for _ in range(10):
+        page.wait_for_selector("html[data-live]", state="attached")
+        page.wait_for_timeout(1_500)
+        if page.get_attribute("html", "data-refreshed") is None:
+            break
+        page.reload()
+    link = page.locator("#panel-moves .ways a[download]").first
+    link.hover()
+    with page.expect_download() as download:
+        with page.expect_response("**fragment=1**"):
+            page.mouse.down()
+            world.load([b"{"])
+        page.wait_for_timeout(500)
+        assert page.get_attribute("html", "data-refreshed") is None, "figures wait for the pointer"
+        page.mouse.up()
+    assert download.value.path().read_text().startswith("from_stage,to_stage,")
+    page.wait_for_selector("html[data-refreshed]", state="attached")
 
 
 def test_a_figure_downloads_as_png_and_csv(opened):

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from streams.page.guard import Guard
-from streams.page.opening import opened_page
+from streams.http.guard import Guard
+from streams.page.setup import opened_page
 from streams.settings import CollectorSettings, Settings, SettingsError
 
 TOKEN = "a-token-of-thirty-two-characters"
@@ -101,9 +101,9 @@ def test_where_others_reach_the_port_there_is_no_page_without_a_token(tmp_path):
     )
     proxied = Settings(tmp_path, collector=CollectorSettings(proxies=(ip_network("10.0.0.0/8"),)))
     for settings in (outside, proxied):
-        with opened_page(settings) as page:
+        with opened_page(settings, lambda *_: []) as page:
             assert page is None
-        with opened_page(replace(settings, page_token=TOKEN)) as page:
+        with opened_page(replace(settings, page_token=TOKEN), lambda *_: []) as page:
             assert page is not None
 
 

@@ -13,10 +13,11 @@ from urllib.parse import quote
 import pytest
 
 from journey.stage import STAGE_NAMES
+from streams.analysis.explain import explain
 from streams.clock import from_us
-from streams.explain import explain
-from streams.loading import frames, lines_of
-from tests.page.world import EVENING, evening
+from streams.inputs.files import frames, lines_of
+from tests.fixtures.directories import EVENING
+from tests.page.world import evening
 
 SPAN = "brand=lumiere&since=2026-10-17&until=2026-10-17"
 PLANTED = "</script><img src=x onerror=alert(1)>"

@@ -13,11 +13,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from starlette.applications import Starlette
 
-from streams.page.opening import opened_page
+from streams.page.setup import opened_page
 from streams.settings import KafkaSettings
+from tests.fixtures.servers.process import wait_until
 from tests.page.world import serving
 from tests.privacy.people import others
-from tests.servers.process import wait_until
 
 READ = {"events.in[0]", "events.in[1]", "evidence[0]", "evidence[1]", "identity.map[0]", "identity.map[1]",
         "interactions[0]", "interactions[1]", "links[0]"}  # fmt: skip
@@ -25,11 +25,11 @@ READ = {"events.in[0]", "events.in[1]", "evidence[0]", "evidence[1]", "identity.
 
 @pytest.fixture(scope="module")
 def deployment(kafka, clickhouse, tmp_path_factory):
-    from tests.cluster.deployment import Deployment  # noqa: PLC0415 - Kafka's client warns where pytest cannot yet let it
+    from tests.real_workers.deployment import Deployment  # noqa: PLC0415 - Kafka's client warns where pytest cannot yet let it
 
     folder = tmp_path_factory.mktemp("lag")
     made = Deployment(
-        kafka.servers, clickhouse.fresh_database(), folder, prefix=kafka.fresh_prefix(), partitions=2
+        kafka.servers, clickhouse.database_with_tables(), folder, prefix=kafka.fresh_prefix(), partitions=2
     )
     yield made
     made.close()
@@ -38,7 +38,7 @@ def deployment(kafka, clickhouse, tmp_path_factory):
 @contextmanager
 def over(settings):
     with (
-        opened_page(settings) as page,
+        opened_page(settings, lambda *_: []) as page,
         serving(Starlette(routes=page.routes), page.live.end) as port,
     ):
         yield f"http://127.0.0.1:{port}"
@@ -102,11 +102,11 @@ def test_lag_is_told_by_partition_while_nobody_reads_and_is_gone_once_a_worker_h
 
 
 def test_a_broker_that_keeps_silent_is_waited_for_once(kafka):
-    from streams.kafka.standing import Standings  # noqa: PLC0415 - as above
+    from streams.kafka.lag import LagReader  # noqa: PLC0415 - as above
 
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         servers = (f"127.0.0.1:{silent.getsockname()[1]}",)
-        with closing(Standings(KafkaSettings(servers=servers))) as standings:
+        with closing(LagReader(KafkaSettings(servers=servers))) as standings:
             waited_s = []
             for _ in range(2):
                 began_s = time.monotonic()
@@ -115,7 +115,7 @@ def test_a_broker_that_keeps_silent_is_waited_for_once(kafka):
     assert waited_s[0] > 1
     assert waited_s[1] < 0.5
     with closing(
-        Standings(KafkaSettings(servers=(kafka.servers,), prefix=kafka.fresh_prefix()))
+        LagReader(KafkaSettings(servers=(kafka.servers,), prefix=kafka.fresh_prefix()))
     ) as standings:
         wait_until(lambda: standings.ask() is not None, 30, "Kafka to answer", every_s=0.2)
         assert standings.ask() == {}, "there are no topics"

@@ -7,8 +7,8 @@ import sys
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.cluster.process import Process
-from tests.servers.process import wait_until
+from tests.fixtures.servers.process import wait_until
+from tests.real_workers.process import Process
 
 DEMO = Path(__file__).parents[2] / "deploy" / "demo.py"
 

@@ -1,10 +1,11 @@
 """The period that a view shows where the URL names none, and what it refuses."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streams.page.scope import Brand, ScopeError, read
+from streams.analysis.brands import Brand
+from streams.page.scope import ScopeError, presets, read
 
 FIRST = datetime(2026, 10, 1, 9, 30, tzinfo=UTC)
 
@@ -27,7 +28,7 @@ def at(day: int, hour: int = 0) -> datetime:
         (at(17, 20), at(30), at(18), True),  # a brand that fell silent ends with its last day
     ],
 )
-def test_without_a_period_a_brand_is_shown_from_its_first_day_to_now(last, now, until, reaches_end):
+def test_without_a_period_a_young_brand_is_shown_from_its_first_day_to_now(last, now, until, reaches_end):
     scope = read({}, [Brand("lumiere", FIRST, last)], (), now)
     assert (scope.since, scope.until, scope.reaches_end) == (at(1), until, reaches_end)
 
@@ -42,3 +43,36 @@ def test_a_day_that_is_named_is_shown_to_its_end():
 def test_a_period_that_ends_before_it_begins_is_refused():
     with pytest.raises(ScopeError, match="since: must be before until"):
         read({"since": "2026-10-17", "until": "2026-10-16"}, [Brand("lumiere", FIRST, at(17))], (), at(18))
+
+
+@pytest.mark.parametrize("first", [1970, 2024])
+def test_an_event_of_long_ago_does_not_flatten_the_charts_that_open(first):
+    brand = Brand("lumiere", datetime(first, 1, 1, 12, tzinfo=UTC), at(17, 20))
+    scope = read({}, [brand], (), at(17, 21))
+    assert (scope.since, scope.until) == (datetime(2025, 10, 17, tzinfo=UTC), at(17, 21))
+    assert read({"since": f"{first}-01-01"}, [brand], (), at(17, 21)).since == datetime(
+        first, 1, 1, tzinfo=UTC
+    )
+    assert read({"until": "2026-10-16"}, [brand], (), at(17, 21)).since == datetime(2025, 10, 16, tzinfo=UTC)
+
+
+def test_periods_to_choose_from_are_counted_in_whole_days_back_from_the_end():
+    brand = Brand("lumiere", datetime(1970, 1, 1, 12, tzinfo=UTC), at(17, 20))
+    assert {label: f"{since:%Y-%m-%d}" for label, since in presets(brand, at(17, 21)).items()} == {
+        "7 days": "2026-10-11", "30 days": "2026-09-18", "90 days": "2026-07-20", "1 year": "2025-10-17", "all": "1970-01-01",
+    }  # fmt: skip
+    assert presets(brand, at(18)) == presets(brand, at(17, 21)), "midnight begins no day by itself"
+    silent = presets(Brand("lumiere", FIRST, at(17, 20)), at(30))
+    assert {label: f"{since:%Y-%m-%d}" for label, since in silent.items()} == {
+        "7 days": "2026-10-11",
+        "all": "2026-10-01",
+    }
+
+
+def test_a_period_that_is_chosen_is_that_many_days():
+    brand = Brand("lumiere", datetime(2020, 1, 1, tzinfo=UTC), at(17, 20))
+    for label, days in (("7 days", 7), ("30 days", 30), ("90 days", 90), ("1 year", 366)):
+        since = presets(brand, at(17, 21))[label]
+        scope = read({"since": f"{since:%Y-%m-%d}"}, [brand], (), at(17, 21))
+        assert scope.reaches_end
+        assert -((scope.since - scope.until) // timedelta(days=1)) == days

@@ -5,17 +5,21 @@ import html
 import io
 import json
 import re
+import time
+from collections import Counter
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
 
-from streams import cascades
 from streams.alerts.ledger import Ledger
+from streams.analysis import cascades
 from tests.alerts.examples import told
+from tests.collector.server import event
 from tests.page.world import evening
 
 DAY = {"since": "2026-10-17", "until": "2026-10-17"}
-VIEWS = ("channels", "word-of-mouth", "spikes", "content", "targets")
+VIEWS = ("lapses", "channels", "word-of-mouth", "spikes", "support", "content", "targets")
 ALERT = "00000000000000aa"
 PLANTED = "</script><img src=x onerror=alert(1)>"
 NOON_US = 1_792_238_400_000_000  # 2026-10-17 12:00 UTC
@@ -234,6 +238,40 @@ def test_an_alert_is_shown_with_its_people_and_taken_on_from_there(world):
     assert "<button>Acknowledge" not in shown
 
 
+def test_support_lists_who_is_unhappy_where_and_by_which_act(world):
+    now = datetime.now(UTC)
+    about = {"brand": "unloved", "product": PLANTED}
+    said = [("ann", "social.comment", {"sentiment": -0.9, "place": PLANTED}), ("ann", "support.ticket", {}), ("bea", "social.share", {}), ("cem", "web.review", {"rating": 1})]  # fmt: skip
+    world.load(
+        [
+            json.dumps(
+                event(
+                    f"unhappy-{n}",
+                    type=kind,
+                    time=now.isoformat(),
+                    data=about | {"handles": {"user": who}} | more,
+                )
+            ).encode()
+            for n, (who, kind, more) in enumerate(said)
+        ]
+    )
+    asked = {"brand": "unloved", "since": f"{now:%Y-%m-%d}", "until": f"{now:%Y-%m-%d}"}
+    until_s = time.monotonic() + 20
+    while not (found := lines(world, "support", "unhappy", **asked)) and time.monotonic() < until_s:
+        time.sleep(0.2)  # the page asks now and then whether there is anything new
+    rows = {row["last_type"]: row for row in found}
+    assert rows.keys() == {"social.comment", "web.review"}
+    ann = rows["social.comment"]
+    assert (ann["place"], ann["open_tickets"], ann["about"]) == (PLANTED, "1", f"{PLANTED} · sentiment -0.9")
+    assert float(ann["affinity"]) == float(ann["advocacy"]) == pytest.approx(-1, abs=0.01)
+    places = [(place["named"], place["customers"]) for place in lines(world, "support", "places", **asked)]
+    assert sorted(places) == sorted([(PLANTED, "1"), ("no place", "1")])
+    for place, who in ((PLANTED, ["social.comment"]), ("", ["web.review"]), ("elsewhere", [])):
+        chosen = lines(world, "support", "unhappy", chosen="yes", place=place, **asked)
+        assert [row["last_type"] for row in chosen] == who, place
+    assert "Nobody: no customer" in page(world, "support", since="2026-10-16", until="2026-10-16")
+
+
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("day", ["2026-10-17", "2026-10-19"])
 def test_no_label_is_a_word_of_the_program_with_data_and_without(world, view, day):
@@ -242,3 +280,24 @@ def test_no_label_is_a_word_of_the_program_with_data_and_without(world, view, da
     assert "<img" not in shown
     assert "could not be drawn" not in shown
     assert "does not answer" not in shown
+
+
+@pytest.mark.parametrize(("days", "stage"), [("7", ""), ("90", ""), ("366", "advocacy"), ("1.5", "audience")])
+def test_who_lapses_in_the_next_days_is_who_the_views_say(world, days, stage):
+    found = world.rows(
+        "SELECT stage, customer FROM standings WHERE brand = 'lumiere' AND lapses_at > now()"
+        " AND lapses_at < now() + toIntervalSecond({days:Float64} * 86400)",
+        days=float(days),
+    )
+    told = lines(world, "lapses", "soon", days=days, stage=stage)
+    chosen = [row for row in found if stage in {"", row["stage"]}]
+    assert sorted(row["customer"] for row in told) == sorted(f"{row['customer']:016x}" for row in chosen)
+    assert [row["lapses_at"] for row in told] == sorted(row["lapses_at"] for row in told)
+    by_stage = {row["stage"]: int(row["customers"]) for row in lines(world, "lapses", "stages", days=days)}
+    assert by_stage == Counter(row["stage"] for row in found)
+
+
+def test_lapses_are_there_to_be_found(world):
+    assert lines(world, "lapses", "soon", days="366")
+    assert "Nobody falls" in page(world, "lapses", stage="attention", days="1")
+    assert world.ask(address("lapses", days="0.5")).status == 400

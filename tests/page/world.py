@@ -1,23 +1,25 @@
 """The bundled evening in a data directory of this process, and the page over it on a port of its own."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import uvicorn
 from starlette.applications import Starlette
 
-from streams.embedded import Embedded
-from streams.loading import frames, lines_of
-from streams.page.opening import opened_page
+from streams.embedded.embedded import Embedded
+from streams.handles.find import find
+from streams.inputs.files import frames
+from streams.page.setup import opened_page
 from streams.settings import Settings
 from tests.collector.server import KEY, Answer
-
-EVENING = Path(__file__).parents[2] / "schemas" / "examples" / "evening.ndjson"
+from tests.fixtures.directories import with_evening
 
 
 @dataclass
@@ -49,13 +51,17 @@ class World:
         finally:
             connection.close()
 
+    def post(self, path: str, fields: Mapping[str, str], **headers: str) -> Answer:
+        """Send a form as the page's own would be."""
+        own = {"origin": self.url, "content_type": "application/x-www-form-urlencoded"}
+        return self.ask(path, "POST", urlencode(fields).encode(), **(own | headers))
+
 
 @contextmanager
-def evening(folder: Path, **more: Any) -> Iterator[World]:
-    """Load the evening, and serve the page over it; `more` are settings."""
-    settings = Settings(folder / "data", handle_key=KEY, **more)
-    with Embedded(settings) as embedded, opened_page(settings) as page:
-        embedded.load(frames(lines_of(str(EVENING)), embedded.edge(), topic="evening", clock=embedded.clock))
+def evening(folder: Path) -> Iterator[World]:
+    """Serve the page over the evening."""
+    settings = Settings(with_evening(folder / "data", JOURNEY_HANDLE_KEY=KEY.hex()), handle_key=KEY)
+    with Embedded(settings) as embedded, opened_page(settings, partial(find, embedded)) as page:
         assert page is not None
         with serving(Starlette(routes=page.routes), page.live.end) as port:
             yield World(embedded, port)

@@ -2,9 +2,11 @@
 
 import json
 
-from streams.edge.naming import Naming
+from journey.identity.handle_key import HandleKey
+from streams.edge.handles import HandleHasher
 
 KEY = bytes(range(32))
+BRAND = "maison"
 ANN = {
     "email": "ann.planted@example.org",
     "phone": "+33 6 12 34 56 78",
@@ -16,14 +18,14 @@ KIOSK = {"device": "kiosk-7"}
 
 
 def identifier(kind: str, value: str, key: bytes = KEY) -> int:
-    return Naming(key).id(kind, value)
+    return HandleHasher(HandleKey(key, separate=True)).id(kind, value, BRAND)
 
 
 HERS = [identifier(kind, value) for kind, value in ANN.items()]
 
 
 def event(name: str, type_: str, day: int, handles: dict, when: str = "", **more) -> bytes:
-    data = {"brand": "maison", "handles": handles} | more
+    data = {"brand": BRAND, "handles": handles} | more
     at = f"2026-0{1 + day % 5}-{1 + day % 28:02}T12:00:00Z" if day else "2026-06-04T12:00:00Z"
     return json.dumps(
         {"id": name, "source": "shop", "type": type_, "time": when or at, "data": data}
@@ -67,7 +69,12 @@ def mixed() -> list[bytes]:
         event("both", "web.purchase", 6, friend | only("cookie"), amount=2, currency="EUR"),
         event("apart", "identity.unlink", 7, friend | only("cookie")),
         json.dumps(
-            {"id": "bad-hers", "source": "shop", "type": "web.click", "data": {"handles": only("email")}}
+            {
+                "id": "bad-hers",
+                "source": "shop",
+                "type": "web.click",
+                "data": {"brand": BRAND, "handles": only("email")},
+            }
         ).encode(),
         json.dumps(
             {"id": "bad-other", "source": "shop", "data": {"handles": {"email": "p2@example.org"}}}

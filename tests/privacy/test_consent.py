@@ -4,16 +4,17 @@ import json
 
 import pytest
 
+from streams.analysis.verify import verify
+from streams.dead_letters.letters import listed, replay
 from streams.edge import Edge
-from streams.embedded import Embedded
-from streams.erasure import count, is_denied
-from streams.forget import forget
-from streams.letters import listed, replay
+from streams.embedded.embedded import Embedded
+from streams.embedded.forget import forget
+from streams.erasure.statements import count, is_denied
 from streams.settings import Settings
-from streams.verify import verify
+from tests.edge.test_fast_path import same
+from tests.fixtures.directories import with_tables
 from tests.privacy.people import ANN, HERS, KEY, RAW, event, hers, history, others
 from tests.privacy.traces import in_files, in_tables, patterns
-from tests.streams.test_plain_events import same
 
 NOW_US = 1_780_617_600_000_000  # 2026-06-05
 LATER = "2026-06-05T12:00:00Z"
@@ -51,7 +52,7 @@ def test_both_ways_to_read_an_event_agree_on_consent():
 
 
 def test_the_books_have_them_and_no_table_or_file_does(tmp_path):
-    with Embedded(Settings(tmp_path / "data", handle_key=KEY), clock=lambda: NOW_US) as embedded:
+    with Embedded(Settings(with_tables(tmp_path / "data"), handle_key=KEY), clock=lambda: NOW_US) as embedded:
         embedded.load([embedded.edge().pack([*others(3), NO, *BROKEN], topic="file", now_us=NOW_US)])
         counts, _ = listed(embedded.store)
         assert [(row["reason"], row["letters"]) for row in counts] == [("consent_denied", 6)]
@@ -69,7 +70,7 @@ def taken(embedded, lines) -> int:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_what_a_customer_denied_holds_for_later_events_until_she_grants_it(tmp_path, known):
-    settings = Settings(tmp_path / "data", handle_key=KEY)
+    settings = Settings(with_tables(tmp_path / "data"), handle_key=KEY)
     shared = event("with her", "web.purchase", 0, {"email": "p1@example.org", "phone": ANN["phone"]}, LATER)
     with Embedded(settings, clock=lambda: NOW_US) as embedded:
         taken(embedded, history() if known else others())
@@ -94,8 +95,49 @@ def test_what_a_customer_denied_holds_for_later_events_until_she_grants_it(tmp_p
 
 
 def test_a_plain_erasure_grants_nothing(tmp_path):
-    with Embedded(Settings(tmp_path / "data", handle_key=KEY), clock=lambda: NOW_US) as embedded:
+    with Embedded(Settings(with_tables(tmp_path / "data"), handle_key=KEY), clock=lambda: NOW_US) as embedded:
         taken(embedded, history())
         forget(embedded, HERS[0], consent="denied")
         forget(embedded, HERS[0])
         assert is_denied(embedded.store, HERS[0])
+
+
+def refused_of(handles: dict, when: str) -> list[bytes]:
+    """Return what an edge refuses, with something to keep: an unknown field, no currency, a bad value, no time."""
+    said = {"content": "kept-of-nobody"}
+    broken = event("no-time", "web.click", 0, handles, when, **said).replace(b'"time"', b'"when"')
+    return [
+        event("unknown", "web.click", 0, handles, when, tel="0699", **said),
+        event("no-currency", "web.purchase", 0, handles, when, amount=1.0, **said),
+        event("bad-value", "web.click", 0, handles, when, rating=99, **said),
+        broken,
+    ]
+
+
+def test_of_refused_events_of_whoever_denied_consent_nothing_is_kept(tmp_path):
+    with Embedded(Settings(with_tables(tmp_path / "data"), handle_key=KEY), clock=lambda: NOW_US) as embedded:
+        taken(embedded, history())
+        forget(embedded, HERS[0], consent="denied")
+        letters = [*refused_of(ANN, LATER), *refused_of({"email": ANN["email"]}, "2126-06-04T12:00:00Z")]
+        mine, others_ = len(letters), refused_of({"email": "p2@example.org"}, LATER)
+        assert taken(embedded, [*letters, *others_]) == 0
+        rows = embedded.store.rows("SELECT reason, detail, toString(bytes) AS bytes FROM dead_letters")
+        blank = [row for row in rows if row["reason"] == "erased"]
+        assert {(row["detail"], row["bytes"]) for row in blank} == {("", "")}
+        assert len([row for row in rows if "kept-of-nobody" in row["bytes"]]) == len(others_)
+        assert len(blank) >= mine
+        assert not [one for row in rows for one in HERS if f"#{one:016x}" in row["bytes"]]
+        assert not [check.name for check in verify(embedded) if check.drift]
+
+
+def test_of_refused_events_from_before_an_erasure_nothing_is_kept(tmp_path):
+    with Embedded(Settings(with_tables(tmp_path / "data"), handle_key=KEY), clock=lambda: NOW_US) as embedded:
+        taken(embedded, history())
+        forget(embedded, HERS[0])
+        before, after = refused_of(ANN, "2026-06-04T12:00:00+02:00"), refused_of(ANN, LATER)
+        taken(embedded, [*before, *after])
+        rows = embedded.store.rows(
+            "SELECT JSONExtractString(toString(bytes), 'id') AS id FROM dead_letters WHERE bytes LIKE '%kept-of-nobody%' ORDER BY id"
+        )
+        assert [row["id"] for row in rows] == ["bad-value", "no-currency", "unknown"]  # of the time after it
+        assert not [check.name for check in verify(embedded) if check.drift]

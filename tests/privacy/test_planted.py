@@ -1,21 +1,19 @@
 """No personal value that comes in stands anywhere afterwards: tables, files, logs, what commands print."""
 
 import os
-import subprocess
-import sys
 
-from streams.embedded import Embedded
+from streams.embedded.embedded import Embedded
 from streams.settings import Settings
-from tests.faults.runs import ROOT
+from tests.fixtures import commands
 from tests.privacy.people import KEY, hers
 from tests.privacy.planted import PLANTED, RAW, REFUSED
 from tests.privacy.traces import in_files, in_tables
 
 
 def journey(*words, data):
-    setting = {"JOURNEY_HANDLE_KEY": KEY.hex(), "PYTHONPATH": str(ROOT)}
-    program = [sys.executable, "-c", "from streams.cli.main import run; run()", *words, "--data", str(data)]
-    return subprocess.run(program, env=os.environ | setting, capture_output=True, timeout=120, check=False)
+    program = [commands.JOURNEY, *words, "--data", str(data)]
+    setting = {"JOURNEY_HANDLE_KEY": KEY.hex()}
+    return commands.run(program, env=os.environ | setting, capture_output=True, timeout=120, check=False)
 
 
 def test_what_is_planted_in_a_file_is_found_nowhere_after_it_was_loaded(tmp_path):

@@ -5,21 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from journey.handle import HandleKey, fingerprint
+from journey.identity.handle_key import HandleKey
+from streams.analysis.verify import verify
+from streams.dead_letters.letters import listed, replay
 from streams.edge import Edge
-from streams.edge.naming import Naming
-from streams.embedded import Embedded
-from streams.foreign import UNKNOWN_KEY
-from streams.forget import forget
-from streams.frames import decode, encode
-from streams.handle_keys import in_force
-from streams.letters import listed, replay
-from streams.rekeying import RekeyError
-from streams.rotating import rotate
-from streams.settings import Settings, SettingsError
-from streams.verify import verify
+from streams.edge.handles import HandleHasher
+from streams.embedded.embedded import Embedded
+from streams.embedded.forget import forget
+from streams.embedded.rotate import rotate
+from streams.handles.key import in_force
+from streams.handles.rekey import RekeyError
+from streams.handles.unknown_key import UNKNOWN_KEY
+from streams.log.frame import decode, encode
+from streams.settings import SEPARATE, Settings, SettingsError
 from tests.faults.child import BROKEN_CHAINS
-from tests.privacy.people import ANN, HERS, KEY, KIOSK, event, hers, history, only
+from tests.fixtures.directories import with_tables
+from tests.privacy.people import ANN, BRAND, HERS, KEY, KIOSK, event, hers, history, only
 from tests.privacy.traces import in_files, in_tables, patterns
 
 NOW_US = 1_780_617_600_000_000  # 2026-06-05
@@ -47,8 +48,15 @@ SAME = {
 }
 
 
-def opened(folder, key=KEY, now_us=NOW_US):
-    return Embedded(Settings(folder / "data", handle_key=key), clock=lambda: now_us)
+def separate(key):
+    return HandleKey(key, separate=True)
+
+
+def opened(folder, key=KEY, now_us=NOW_US, brands=""):
+    return Embedded(
+        Settings(with_tables(folder / "data", brands or SEPARATE), handle_key=key, brands=brands),
+        clock=lambda: now_us,
+    )
 
 
 def load(embedded, lines, size=7):
@@ -71,9 +79,14 @@ def drift(embedded):
 
 def ids(lines, key):
     """Return the handles that lines name, under a key."""
-    naming = Naming(key)
+    naming = HandleHasher(separate(key))
     handles = [json.loads(line)["data"]["handles"] for line in lines]
-    return sorted({identifier for each in handles for _, identifier in naming.name(each)})
+    return sorted({identifier for each in handles for identifier in identifiers(naming, each)})
+
+
+def identifiers(naming, handles):
+    packed = naming.name(handles, BRAND)[1]
+    return [int.from_bytes(packed[n : n + 8], "little") for n in range(0, len(packed), 8)]
 
 
 def test_customers_stay_whole_and_what_is_sent_again_is_recognised_under_the_successor(tmp_path):
@@ -83,10 +96,10 @@ def test_customers_stay_whole_and_what_is_sent_again_is_recognised_under_the_suc
         old = patterns([], ids([*hers(), *TWO_MAILS], KEY))
         assert in_tables(embedded.store, old)
     with opened(tmp_path, BOTH) as embedded:
-        assert in_force(embedded.store) == fingerprint(embedded.key) == fingerprint(KEY), (
+        assert in_force(embedded.store) == embedded.key.fingerprint == separate(KEY).fingerprint, (
             "not before it is asked for"
         )
-        assert rotate(embedded) == in_force(embedded.store) == fingerprint(BOTH)
+        assert rotate(embedded) == in_force(embedded.store) == separate(BOTH).fingerprint
         assert asked(embedded) == before
         assert embedded.store.rows("SELECT count() AS n FROM dead_letters") == letters
         assert drift(embedded) == []
@@ -97,7 +110,9 @@ def test_customers_stay_whole_and_what_is_sent_again_is_recognised_under_the_suc
         assert in_files(tmp_path, old) == []
         with pytest.raises(RekeyError, match="has no successor"):
             rotate(embedded)
-    with pytest.raises(SettingsError, match=f"{fingerprint(BOTH)}, and ours is {fingerprint(KEY)}"):
+    with pytest.raises(
+        SettingsError, match=f"{separate(BOTH).fingerprint}, and ours is {separate(KEY).fingerprint}"
+    ):
         opened(tmp_path)
     with opened(tmp_path, BOTH) as again:
         again.tick()
@@ -110,16 +125,16 @@ def test_customers_stay_whole_and_what_is_sent_again_is_recognised_under_the_suc
         assert drift(again) == []
         hashes = [HandleKey(BOTH).wrapped(each) for each in HERS]
         _, found = forget(again, hashes[0])
-        assert (found.handles, found.events, found.dead_letters) == (4, 12, 4)
+        assert (found.handles, found.events, found.dead_letters) == (4, 12, 2)
         assert in_tables(again.store, patterns([], hashes)) == []
 
 
 def test_handles_of_one_kind_keep_their_order_so_that_evidence_and_events_keep_their_handle():
-    naming, later = Naming(KEY), Naming(BOTH)
+    naming, later = HandleHasher(separate(KEY)), HandleHasher(separate(BOTH))
     for line in TWO_MAILS:
         handles = json.loads(line)["data"]["handles"]
-        wrapped = [HandleKey(BOTH).wrapped(identifier) for _, identifier in naming.name(handles)]
-        assert [identifier for _, identifier in later.name(handles)] == wrapped
+        wrapped = [HandleKey(BOTH).wrapped(identifier) for identifier in identifiers(naming, handles)]
+        assert identifiers(later, handles) == wrapped
 
 
 def test_the_key_of_a_directory_is_succeeded_in_its_file(tmp_path):
@@ -129,7 +144,7 @@ def test_the_key_of_a_directory_is_succeeded_in_its_file(tmp_path):
         for number in (2, 3):
             rotate(embedded)
             kept = (tmp_path / "data" / "handle.key").read_text().split()
-            assert b"".join(map(bytes.fromhex, kept)) == embedded.key
+            assert b"".join(map(bytes.fromhex, kept)) == embedded.key.secret
             assert len(kept) == number
         assert load(embedded, LINES[:40]) == 0
         assert asked(embedded) == before
@@ -144,8 +159,10 @@ def test_events_under_another_key_wait_as_dead_letters_and_those_under_an_old_on
         load(embedded, [*hers(), line])
     with opened(tmp_path, BOTH) as embedded:
         rotate(embedded)
-        strange = Edge(LATER).pack([event("who", "web.click", 1, ANN), b"{}"], topic="t", now_us=NOW_US)
-        stale = Edge(KEY).pack([line, event("new", "web.click", 0, ANN)], topic="t", now_us=NOW_US)
+        strange = Edge(separate(LATER)).pack(
+            [event("who", "web.click", 1, ANN), b"{}"], topic="t", now_us=NOW_US
+        )
+        stale = Edge(separate(KEY)).pack([line, event("new", "web.click", 0, ANN)], topic="t", now_us=NOW_US)
         done = embedded.load([decode(encode(strange)), decode(encode(stale))])
         assert (done.stored, done.dead_letters) == (0, {UNKNOWN_KEY: 4})
         assert drift(embedded) == []
@@ -161,10 +178,13 @@ def test_events_under_another_key_wait_as_dead_letters_and_those_under_an_old_on
 
 
 def test_a_frame_that_does_not_tell_its_key_is_of_an_older_program_and_is_taken(tmp_path):
-    frame = Edge(KEY).pack(hers(), topic="t", now_us=NOW_US)
-    assert decode(encode(frame)).key == fingerprint(KEY)
+    frame = Edge(separate(KEY)).pack(hers(), topic="t", now_us=NOW_US)
+    assert decode(encode(frame)).key == separate(KEY).fingerprint
     old = decode(OLD_FRAME.read_bytes())
     assert (old.key, old.topic, len(old.events), len(old.letters)) == ("", "file", 5, 1)
-    with opened(tmp_path) as embedded:
+    with opened(tmp_path / "separate") as embedded:
+        done = embedded.load([old])
+        assert (done.stored, done.dead_letters) == (0, {UNKNOWN_KEY: 6}), "it knew no brands"
+    with opened(tmp_path / "shared", brands="shared") as embedded:
         assert embedded.load([old]).stored == 5
         assert load(embedded, hers()) == 0

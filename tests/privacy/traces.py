@@ -4,7 +4,7 @@ import struct
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from streams.store import ClickHouse
+from streams.store.clickhouse import ClickHouse
 
 __all__ = ["in_files", "in_tables", "patterns"]
 

@@ -1,6 +1,5 @@
-"""A ClickHouse engine in this process, a fresh database per test, and a small world of customers to ask it about."""
+"""A ClickHouse engine in this process, tables without rows for each test, and a small world of customers to ask it about."""
 
-import itertools
 import math
 import random
 from collections import defaultdict
@@ -15,7 +14,8 @@ import pytest
 
 from journey.model import Model
 from schemas.apath import default_model, default_model_text
-from streams import migrations, models
+from streams.apath import in_force
+from tests.fixtures.directories import emptied, with_tables
 
 pytest.register_assert_rewrite("tests.schemas.reading")
 
@@ -28,7 +28,6 @@ TYPES = """
     store.walk_by store.check_in store.purchase store.return_visit support.csat app.nps
     campaign.delivered campaign.sent kiosk.demo web.purchase store.purchase web.purchase store.purchase
 """
-_numbers = itertools.count(1)
 
 
 def at(time_us: int) -> datetime:
@@ -48,6 +47,7 @@ class Touch:
     amount: Decimal | None = None
     currency: str = ""
     rating: float | None = None
+    sentiment: float | None = None
 
     @property
     def is_identity(self) -> bool:
@@ -102,15 +102,24 @@ class World:
         self.name({handle: min(old) for handle, customer in self.customer_of.items() if customer in old})
 
     def revenue(self, touch: Touch) -> Decimal:
-        return (touch.amount or Decimal(0)) * self.model.revenue_sign(touch.type)
+        sign, amount = self.model.revenue_sign(touch.type), touch.amount or Decimal(0)
+        return sign * (abs(amount) if sign < 0 else amount)
 
     def weights(self, touch: Touch, model: Model | None = None) -> Iterator[tuple[int, float]]:
         """Yield (stage, weight) for each rule that counts the touch."""
         amount = None if touch.amount is None else float(touch.amount)
         for rule in (model or self.model).rules_for(touch.type):
-            pairs = ((rule.rating, touch.rating), (rule.sentiment, None), (rule.amount, amount))
-            if all(not r.asks or (v is not None and r.low <= v <= r.high) for r, v in pairs):
+            pairs = ((rule.rating, touch.rating), (rule.sentiment, touch.sentiment), (rule.amount, amount))
+            if all(not r.asks or (v is not None and r.low <= v <= r.high) for r, v in pairs) and (
+                rule.mood is None or rule.mood.negative == self.angry(touch)
+            ):
                 yield int(rule.stage), rule.weight
+
+    @staticmethod
+    def angry(touch: Touch) -> bool:
+        """Say whether the touch is clearly negative, as the default model has it."""
+        said = ((touch.sentiment, -0.3), (touch.rating, 2))
+        return any(value is not None and value <= limit for value, limit in said)
 
     def by_customer(self) -> dict[tuple[str, int], list[Touch]]:
         found = defaultdict(list)
@@ -140,22 +149,18 @@ class World:
 
 @pytest.fixture(scope="module")  # a process has one data directory at a time: other modules have theirs
 def engine(tmp_path_factory):
-    client = clickhouse_connect.get_client(dsn=f"chdb://{tmp_path_factory.mktemp('clickhouse')}")
+    data = with_tables(tmp_path_factory.mktemp("engine") / "data")
+    client = clickhouse_connect.get_client(dsn=f"chdb://{data / 'clickhouse'}")
+    client.database = "journey"
     yield client
     client.close()
 
 
 @pytest.fixture
 def clickhouse(engine):
-    """A client whose database is new and has all tables and views."""
-    database = f"t_{next(_numbers)}"
-    engine.database = "default"
-    engine.command(f"CREATE DATABASE {database}")
-    engine.database = database
-    migrations.apply(engine)
+    """A client whose database has all tables and views, the tables without rows."""
     yield engine
-    engine.database = "default"
-    engine.command(f"DROP DATABASE {database}")
+    emptied(engine)
 
 
 @pytest.fixture
@@ -163,8 +168,8 @@ def world(clickhouse):
     """Nobody yet, and the default model in force."""
     model = default_model()
     now_us = int(datetime.now(UTC).timestamp() * 1e6)
-    models.write(clickhouse, model)
-    models.activate(clickhouse, model, default_model_text(), now_us)
+    in_force.write(clickhouse, model)
+    in_force.activate(clickhouse, model, default_model_text(), now_us)
     return World(clickhouse, model, now_us)
 
 
@@ -181,13 +186,17 @@ def _random_touch(rng: random.Random, event: int, now_us: int) -> Touch:
         content=rng.choice(["", "c1", "c2", "c3", "c4", "c5"]),
         product=rng.choice(["", "p1", "p2"]),
         place=rng.choice(["s1", "s2"]) if kind.startswith("store") else "",
-        amount=Decimal(rng.randrange(1, 20)) / 4 if paid else None,
+        amount=Decimal(rng.choice([-1, 1]) * rng.randrange(1, 20)) / 4 if paid else None,
         currency=rng.choice(["EUR", "USD"]) if paid else "",
         rating=float(rng.randrange(0, 11)) if kind.endswith(("csat", "review", "nps")) else None,
+        sentiment=rng.choice([None, -0.9, -0.3, -0.29, 0.6])
+        if kind.endswith(("comment", "share", "post", "review"))
+        else None,
     )
 
 
-@pytest.fixture(params=range(4))
+# The first is large, the second small; the others in `make soak`.
+@pytest.fixture(params=[0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 12))])
 def crowd(world, request):
     """A random world: twelve handles, some of them one customer, two brands, ties in time."""
     rng = random.Random(request.param)

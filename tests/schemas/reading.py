@@ -135,7 +135,7 @@ def revenue(world, touches):
     for touch in touches:
         if world.revenue(touch):
             total[touch.currency] += world.revenue(touch)
-    return dict(total)
+    return {currency: amount for currency, amount in total.items() if amount}
 
 
 def before_and_after_a_merge(crowd, check):

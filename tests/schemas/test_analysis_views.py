@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams import models
+from streams.apath import in_force
 from tests.schemas.reading import DAY_US, before_and_after_a_merge, revenue, us
 
 
@@ -184,14 +184,14 @@ def test_merging_two_customers_changes_the_history_that_every_view_tells(world):
     world.happen("social.comment", days_ago=7, handle=1)
     assert world.rows("SELECT * FROM showrooming(window_days = 30)") == []
     assert [r["stage"] for r in world.rows("SELECT stage FROM journeys ORDER BY customer")] == [
-        "none",
-        "none",
+        "affinity",
+        "affinity",
     ]
     world.merge(1, 2)
     [bought] = world.rows("SELECT * FROM showrooming(window_days = 30)")
     assert (bought["place"], bought["customers"], bought["revenue"]) == ("s1", 1, {"EUR": Decimal(5)})
     [row] = world.rows("SELECT * FROM journeys")
-    assert (row["stage"], row["handles"], us(row["since"])) == ("affinity", [1, 2], world.touches[2].time_us)
+    assert (row["stage"], row["handles"], us(row["since"])) == ("affinity", [1, 2], world.touches[1].time_us)
     [switch] = world.rows("SELECT * FROM channel_switches WHERE direction = 'offline to online'")
     assert (switch["switches"], switch["median_gap_s"]) == (1, 86_400)
 
@@ -256,8 +256,8 @@ def test_content_that_brings_revenue_is_alive_even_if_no_rule_counts_it(world):
         world.happen("web.donation", days_ago=days_ago, content="appeal", amount=Decimal(3), currency="EUR")
     assert len(world.rows("SELECT * FROM zombies(days = 30)")) == 1
     charity = replace(world.model, revenue={**world.model.revenue, "web.donation": 1})
-    models.write(world.client, charity)
-    models.activate(world.client, charity, "", world.now_us)
+    in_force.write(world.client, charity)
+    in_force.activate(world.client, charity, "", world.now_us)
     assert world.rows("SELECT * FROM zombies(days = 30)") == []
 
 

@@ -6,16 +6,16 @@ import pytest
 
 from tests.soak.conftest import SOAK
 
-__all__ = ["blocks", "run_each"]
+__all__ = ["BLOCK", "blocks", "run_each"]
 
-_BLOCK = 250
+BLOCK = 250
 
-blocks = pytest.mark.parametrize("first", range(1_000, 1_000 + 1_000 * SOAK, _BLOCK))
+blocks = pytest.mark.parametrize("first", range(1_000, 1_000 + 1_000 * SOAK, BLOCK))
 
 
 def run_each(first: int, *runs: Callable[[int], object]) -> None:
     """Run every seed of a block; an error names its seed."""
-    for seed in range(first, first + _BLOCK):
+    for seed in range(first, first + BLOCK):
         try:
             for run in runs:
                 run(seed)

@@ -2,7 +2,7 @@
 
 import os
 
-from tests.cluster.conftest import deploy
+from tests.real_workers.conftest import deploy
 
 __all__ = ["SOAK", "deploy"]
 

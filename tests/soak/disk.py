@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from fcntl import ioctl
 from pathlib import Path
 
-from tests.servers.process import wait_until
+from tests.fixtures.servers.process import wait_until
 
 __all__ = ["Disk", "disk", "why_not"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.adapters.fuzz import press
+from tests.collector.adapters.fuzz import press
 from tests.soak.conftest import SOAK
 
 pytestmark = pytest.mark.soak

@@ -8,7 +8,7 @@ from tests.collector.conftest import collect  # noqa: F401 — the fixture
 from tests.collector.test_ambiguous import cut_off
 from tests.collector.test_crash import assert_stored_once, kill_under_load
 from tests.collector.test_fuzz import press
-from tests.servers.process import memory_mb
+from tests.fixtures.servers.process import memory_mb
 from tests.soak.conftest import SOAK
 
 pytestmark = pytest.mark.soak

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streams.simulate import simulate
+from streams.inputs.simulate import simulate
 from tests.collector.conftest import collect  # noqa: F401 — the fixture
 from tests.collector.server import LINES, lines_of
-from tests.servers.process import memory_mb, wait_until
+from tests.fixtures.servers.process import memory_mb, wait_until
 from tests.soak.conftest import SOAK
 
 pytestmark = pytest.mark.soak

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cluster.deployment import Deployment
+    from tests.real_workers.deployment import Deployment
 
 # Kafka's client is imported where it is used: only then are its warnings known to be let pass.
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 @pytest.fixture
 def deploy(kafka, tmp_path) -> Iterator[Callable[..., "Deployment"]]:
     """Make a deployment on a ClickHouse."""
-    from tests.cluster.deployment import Deployment  # noqa: PLC0415
+    from tests.real_workers.deployment import Deployment  # noqa: PLC0415
 
     with ExitStack() as stack:
 
         def made(clickhouse) -> "Deployment":
             deployment = Deployment(
                 kafka.servers,
-                clickhouse.fresh_database(),
+                clickhouse.database_with_tables(),
                 tmp_path,
                 prefix=kafka.fresh_prefix(),
                 partitions=2,

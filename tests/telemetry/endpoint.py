@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cluster.process import Process
-from tests.servers.process import wait_until
+from tests.fixtures.servers.process import wait_until
+from tests.real_workers.process import Process
 
 __all__ = ["Endpoint", "exit_code", "exposed"]
 

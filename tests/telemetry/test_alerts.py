@@ -31,9 +31,10 @@ def test_an_alert_says_what_is_wrong_and_where_to_read_what_to_do(name, text):
 
 
 def test_links_between_the_pages_lead_somewhere():
-    for page in ("alerts.md", "metrics.md"):
-        for file, anchor in re.findall(r"\]\(([^)#:]*)#?([^)]*)\)", (DEPLOY.parent / page).read_text()):
-            there = DEPLOY.parent / (file or page)
+    docs = DEPLOY.parent / "docs"
+    for page in (docs / "operate" / "prometheus-alerts.md", docs / "reference" / "metrics.md"):
+        for file, anchor in re.findall(r"\]\(([^)#:]*)#?([^)]*)\)", page.read_text()):
+            there = page.parent / file if file else page
             assert there.exists(), f"{page}: {file}"
             headings = re.findall(r"^#+ (.+)$", there.read_text(), re.MULTILINE) if anchor else []
             assert not anchor or anchor in {

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from streams.kafka.clients import producer
+from streams.kafka.gateway_telemetry import GatewayTelemetry
 from streams.settings import KafkaSettings, Settings, WorkerSettings
-from streams.telemetry.gateway import GatewayTelemetry
+from tests.fixtures.servers.process import wait_until
 from tests.kafka.broker import line
-from tests.servers.process import wait_until
 from tests.telemetry.endpoint import WITHIN_S, Endpoint, exit_code
 
 STALL_S = 60

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.fencing.port import FencedError
 from streams.settings import KafkaSettings, Settings, WorkerSettings
 from streams.telemetry import logs
 
@@ -54,6 +55,15 @@ def test_a_record_is_one_json_object_with_its_fields():
         "partition": 4,
         "table": "evidence",
     }
+
+
+def test_a_record_of_an_error_has_its_place_as_fields():
+    error = FencedError("partition 3 was taken", topic="interactions", partition=3, offset=0)
+    for one in (record("intake: %s", error), record("intake", exc_info=(type(error), error, None))):
+        (line,) = lines("json", one)
+        found = json.loads(line)
+        assert (found["topic"], found["partition"], found["offset"]) == ("interactions", 3, 0)
+        assert "reason" not in found
 
 
 def test_a_record_as_text_is_one_line():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.telemetry import document
+from streams.telemetry import reference
 from streams.telemetry.metrics import METRICS, Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +67,10 @@ def test_every_metric_is_declared_where_it_is_written_and_written_where_it_is_de
 
 
 def test_the_table_in_the_documentation_is_current():
-    current = (ROOT / "deploy" / "metrics.md").read_text()
-    assert current == document.table(), "run: python -m streams.telemetry.document > deploy/metrics.md"
+    current = (ROOT / "deploy" / "docs" / "reference" / "metrics.md").read_text()
+    assert current == reference.table(), (
+        "run: python -m streams.telemetry.reference > deploy/docs/reference/metrics.md"
+    )
     assert all(f"`{metric.name}`" in current for metric in METRICS)
 
 

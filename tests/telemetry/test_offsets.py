@@ -8,11 +8,11 @@ import pytest
 from schemas.topics import EVIDENCE, INTERACTIONS, LINKS
 from streams.kafka import topics
 from streams.kafka.clients import OffsetAndMetadata, TopicPartition, admin, consumer, producer
-from streams.kafka.drained import Span
 from streams.kafka.errors import BrokerError
+from streams.kafka.groups import OffsetSpan
+from streams.kafka.offsets import Offsets
 from streams.settings import KafkaSettings
-from streams.telemetry.offsets import Offsets
-from tests.servers.process import wait_until
+from tests.fixtures.servers.process import wait_until
 
 PLACE = (INTERACTIONS, 0)
 
@@ -67,14 +67,14 @@ def test_begin_commit_and_end_are_told_per_partition(settings, offsets):
     write(settings, 12)
     wait_until(lambda: answers(offsets), 30, "the broker to have a coordinator")
     assert offsets.spans([PLACE, (LINKS, 0), (EVIDENCE, 1)]) == {
-        PLACE: Span(0, 0, 12),
-        (LINKS, 0): Span(0, 0, 0),
-        (EVIDENCE, 1): Span(0, 0, 0),
+        PLACE: OffsetSpan(0, 0, 12),
+        (LINKS, 0): OffsetSpan(0, 0, 0),
+        (EVIDENCE, 1): OffsetSpan(0, 0, 0),
     }
     commit(settings, 5)
     delete_before(settings, 7)
     write(settings, 1)
-    assert offsets.spans([PLACE]) == {PLACE: Span(7, 5, 13)}
+    assert offsets.spans([PLACE]) == {PLACE: OffsetSpan(7, 5, 13)}
     assert offsets.spans([]) == {}
 
 

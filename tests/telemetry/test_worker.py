@@ -7,8 +7,8 @@ import time
 from collections import Counter
 
 from schemas.topics import EVIDENCE, INTERACTIONS
-from tests.cluster.process import Process
 from tests.kafka.broker import line
+from tests.real_workers.process import Process
 from tests.telemetry.endpoint import WITHIN_S, Endpoint, exit_code
 
 SECRET = "s3cret/pass+word"

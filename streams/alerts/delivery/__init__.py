@@ -1,1 +1,1 @@
-"""Changes of alerts to receivers: at least once, in order for each, without ever holding up the watcher."""
+"""Delivers changes of alerts to receivers: at least once, in order for each, without ever blocking the watcher."""

@@ -1,4 +1,4 @@
-"""Where messages may be sent to: public addresses, checked when a receiver is read and again when it is connected to."""
+"""Checks that receivers' addresses are public, when a receiver is parsed and again when it is connected to."""
 
 import ipaddress
 import socket
@@ -13,7 +13,7 @@ Target = tuple[SplitResult, int]  # the URL and its port
 
 
 class AddressError(ValueError):
-    """Nothing may be sent there; the message says why and what is allowed. It names no path, which may be secret."""
+    """An error of an address that is not allowed; the message says why, and names no path, which may be secret."""
 
 
 def checked(url: str, *, private: bool) -> Target:
@@ -60,7 +60,7 @@ def _allow(address: ipaddress.IPv4Address | ipaddress.IPv6Address, *, private: b
 def _inner(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Return the IPv4 address that an IPv6 one stands for, if it does."""
+    """Return the IPv4 address that an IPv6 one embeds, if it does."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:

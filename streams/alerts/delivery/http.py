@@ -1,4 +1,4 @@
-"""One POST to a receiver: to the address that was checked, without redirects, within limits of time and size."""
+"""Sends one POST to a receiver: to the checked address only, without redirects, within limits of time and size."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from urllib3.exceptions import HTTPError
 
 from streams.alerts.delivery.addresses import Target, resolve
 
-__all__ = ["NotDeliveredError", "RefusedError", "post"]
+__all__ = ["DeliveryRefusedError", "NotDeliveredError", "post"]
 
 _LIMIT = urllib3.Timeout(connect=5, read=15)
 _READ = 2_000  # bytes of an answer that are looked at
@@ -18,15 +18,15 @@ _CLIENT, _SERVER = 400, 500
 
 
 class NotDeliveredError(RuntimeError):
-    """The receiver has not taken it; it is to be tried again. `after_s` is when the receiver wants it, if it said."""
+    """A delivery that failed and is to be retried. `after_s` is the receiver's Retry-After, if it gave one."""
 
     def __init__(self, why: str, after_s: float = 0.0) -> None:
         super().__init__(why)
         self.after_s = after_s
 
 
-class RefusedError(RuntimeError):
-    """The receiver will never take it."""
+class DeliveryRefusedError(RuntimeError):
+    """A delivery that the receiver refuses for good."""
 
 
 def post(target: Target, body: bytes, headers: Mapping[str, str], *, private: bool) -> None:
@@ -85,5 +85,5 @@ def _judge(status: int, text: str, after: str) -> None:
         return
     said = f"HTTP {status}: {' '.join(text.split())[:200]}"
     if status < _CLIENT or (status < _SERVER and status not in _MAY_PASS):
-        raise RefusedError(said)
+        raise DeliveryRefusedError(said)
     raise NotDeliveredError(said, float(after) if after.isdecimal() else 0.0)

@@ -1,8 +1,8 @@
-"""A small chart of an alert: people a minute against those expected, or a figure against its limit, as PNG."""
+"""Renders the chart of an alert as PNG: people a minute against those expected, or a figure against its limit."""
 
 from io import BytesIO
 
-from streams.alerts.ledger import Told
+from streams.alerts.ledger import StoredChange
 
 __all__ = ["picture"]
 
@@ -11,7 +11,7 @@ _COLOURS = {"for": (48, 140, 60), "against": (190, 40, 40)}
 _FIGURE, _EXPECTED, _PAPER = (50, 100, 180), (90, 90, 90), (255, 255, 255)
 
 
-def picture(told: Told) -> bytes | None:
+def picture(told: StoredChange) -> bytes | None:
     """Return the last hour of a change as bars of people and a line of what was expected.
 
     None where there is nothing to show, or where Pillow is not installed (extra ``alerts``).

@@ -1,4 +1,4 @@
-"""A receiver: who is told what, and where."""
+"""Parses and validates receivers: their kind, address and secret, and which alerts each of them gets."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from journey.alerts import SEVERITIES
 from streams.alerts.delivery.addresses import AddressError, checked
-from streams.alerts.ledger import Told
+from streams.alerts.ledger import StoredChange
 
 __all__ = ["Receiver"]
 
@@ -16,7 +16,7 @@ _NEEDS = {"email": ("host", "sender", "to")}
 
 
 class Receiver(BaseModel):
-    """One receiver. `url` and `secret` may be ``$NAME``: the value of that environment variable."""
+    """A receiver of alerts. `url` and `secret` may be ``$NAME``: the value of that environment variable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -65,8 +65,8 @@ class Receiver(BaseModel):
             raise ValueError(f"headers: {len(wrong)} of them have a line break")
         return self
 
-    def wants(self, told: Told) -> bool:
-        """Tell whether a change is for this receiver."""
+    def wants(self, told: StoredChange) -> bool:
+        """Return whether a change is for this receiver."""
         alert = told.change.alert
         return (
             not told.silenced

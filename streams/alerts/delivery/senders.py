@@ -1,4 +1,4 @@
-"""One way to send for each kind of receiver; each sends one change once, or says why it could not."""
+"""Sends a change to a receiver, with one sender for each kind; each sends once, or raises with the reason."""
 
 import base64
 import hashlib
@@ -10,22 +10,25 @@ from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from typing import Any
 
+from journey.alerts import SEVERITIES
 from streams.alerts.delivery.addresses import AddressError, checked, resolve
-from streams.alerts.delivery.http import NotDeliveredError, RefusedError, post
+from streams.alerts.delivery.http import DeliveryRefusedError, NotDeliveredError, post
 from streams.alerts.delivery.message import document, headline, message_id, text
 from streams.alerts.delivery.picture import picture
 from streams.alerts.delivery.receivers import Receiver
-from streams.alerts.ledger import Told
+from streams.alerts.ledger import StoredChange
 from streams.clock import Clock, from_us
 
 __all__ = ["Send", "sender", "signature"]
 
-Send = Callable[[Told], None]  # raises NotDeliveredError or RefusedError
+Send = Callable[[StoredChange], None]  # raises NotDeliveredError or RefusedError
 _TIME_S = 15
 _US = 1_000_000
 _MAIL_CLASS_PERMANENT = 500
 _COLOURS = {"notice": "#888888", "warning": "#e0a000", "critical": "#c00000"}
 _PICTURE = "people.png"
+_TEST_US = 5 * 60 * _US
+_FIRST = {"opened", "acknowledged"}  # changes with the severity that was sent last, if any was
 _STANDS_US = 7 * 86_400 * _US  # for Alertmanager, unless it is told before that an alert is over
 
 
@@ -70,7 +73,7 @@ def _json(value: Any) -> bytes:
 def _webhook(receiver: Receiver, clock: Clock) -> Send:
     send_body = _poster(receiver, receiver.url)
 
-    def send(told: Told) -> None:
+    def send(told: StoredChange) -> None:
         identity, now_s, body = message_id(told), clock() // _US, _json(document(told))
         headers = {
             "webhook-id": identity,
@@ -85,7 +88,7 @@ def _webhook(receiver: Receiver, clock: Clock) -> Send:
 def _slack(receiver: Receiver, _: Clock) -> Send:
     send_body = _poster(receiver, receiver.url)
 
-    def send(told: Told) -> None:
+    def send(told: StoredChange) -> None:
         colour = _COLOURS[told.change.alert.severity] if told.change.alert.open else "#30a030"
         said = _plain(text(told))
         shown = {"color": colour, "text": said, "fallback": said}
@@ -104,7 +107,7 @@ def _plain(said: str) -> str:
 def _alertmanager(receiver: Receiver, clock: Clock) -> Send:
     send_body = _poster(receiver, receiver.url.rstrip("/") + "/api/v2/alerts")
 
-    def send(told: Told) -> None:
+    def send(told: StoredChange) -> None:
         alert = told.change.alert
         labels = {
             "alertname": "StageAlert" if alert.is_of_rule else "AdvocacySpike",
@@ -115,21 +118,34 @@ def _alertmanager(receiver: Receiver, clock: Clock) -> Send:
             if alert.is_of_rule
             else {"direction": alert.direction}
         )
-        ends = clock() + _STANDS_US if alert.open else told.change.at_us
+        is_test = bool(told.reason.get("is_test"))
+        if is_test:
+            labels["alertname"] = "JourneyTest"
+        ends = clock() + (_TEST_US if is_test else _STANDS_US) if alert.open else told.change.at_us
         said = {
-            "labels": {name: value for name, value in labels.items() if value},
             "annotations": {"summary": headline(told), "description": text(told), "severity": alert.severity},
             "startsAt": from_us(alert.since_us).isoformat(),
             **({"generatorURL": link} if (link := told.reason.get("link")) else {}),
-            "endsAt": from_us(max(ends, alert.since_us)).isoformat(),
         }
-        send_body(_json([said]), {})
+
+        def under(severity: str, until_us: int) -> dict[str, Any]:
+            named = labels | {"severity": severity}
+            return said | {
+                "labels": {name: value for name, value in named.items() if value},
+                "endsAt": from_us(max(until_us, alert.since_us)).isoformat(),
+            }
+
+        # The severity is one of the labels, by which Alertmanager knows an alert: under a former one it has ended.
+        former = [] if told.change.what in _FIRST else [each for each in SEVERITIES if each != alert.severity]
+        send_body(
+            _json([under(alert.severity, ends), *(under(each, told.change.at_us) for each in former)]), {}
+        )
 
     return send
 
 
 def _email(receiver: Receiver, clock: Clock) -> Send:
-    def send(told: Told) -> None:
+    def send(told: StoredChange) -> None:
         try:
             address = resolve(receiver.host, receiver.port, private=receiver.private)
             _mail(receiver, address, _letter(receiver, told))
@@ -139,7 +155,7 @@ def _email(receiver: Receiver, clock: Clock) -> Send:
             if error.smtp_code >= _MAIL_CLASS_PERMANENT and not isinstance(
                 error, smtplib.SMTPAuthenticationError
             ):
-                raise RefusedError(f"SMTP {error.smtp_code}") from error
+                raise DeliveryRefusedError(f"SMTP {error.smtp_code}") from error
             raise NotDeliveredError(f"SMTP {error.smtp_code}") from error
         except smtplib.SMTPRecipientsRefused as error:
             raise NotDeliveredError("every recipient was refused") from error
@@ -150,7 +166,7 @@ def _email(receiver: Receiver, clock: Clock) -> Send:
     return send
 
 
-def _letter(receiver: Receiver, told: Told) -> EmailMessage:
+def _letter(receiver: Receiver, told: StoredChange) -> EmailMessage:
     letter = EmailMessage()
     letter["From"], letter["To"] = receiver.sender, ", ".join(receiver.to)
     letter["Subject"] = " ".join(headline(told).split())
@@ -205,7 +221,7 @@ def _apprise(receiver: Receiver, _: Clock) -> Send:
         raise AddressError(f"receiver {receiver.name!r}: url: no service that Apprise knows")
     kinds = {"notice": "info", "warning": "warning", "critical": "failure"}
 
-    def send(told: Told) -> None:
+    def send(told: StoredChange) -> None:
         kind = kinds[told.change.alert.severity] if told.change.alert.open else "success"
         said: dict[str, Any] = {"title": headline(told), "body": text(told), "notify_type": kind}
         png = picture(told)

@@ -1,4 +1,4 @@
-"""The topic alerts as a receiver: every change, those under a silence too."""
+"""Publishes every change of an alert to the Kafka topic `alerts`, silenced ones too."""
 
 import json
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from schemas.topics import ALERTS
 from streams.alerts.delivery.http import NotDeliveredError
 from streams.alerts.delivery.message import document
-from streams.alerts.ledger import Told
+from streams.alerts.ledger import StoredChange
 from streams.kafka.errors import BrokerError
-from streams.kafka.sending import Sender
+from streams.kafka.sender import Sender
 from streams.settings import KafkaSettings
 
 __all__ = ["Everything", "TopicSend"]
@@ -23,7 +23,7 @@ class Everything:
     name: str = "topic"
     keep_hours: float = 720.0
 
-    def wants(self, told: Told) -> bool:
+    def wants(self, told: StoredChange) -> bool:
         """Want it."""
         return told is not None
 
@@ -35,7 +35,7 @@ class TopicSend:
         self._settings = settings
         self._sender: Sender[int] | None = None
 
-    def __call__(self, told: Told) -> None:
+    def __call__(self, told: StoredChange) -> None:
         """Send a change. Raises NotDeliveredError; Kafka may have it all the same, and gets it again with its id."""
         value = json.dumps(document(told), ensure_ascii=False, separators=(",", ":")).encode()
         try:

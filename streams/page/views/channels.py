@@ -1,11 +1,11 @@
-"""Channels: where customers go next, and what they see on one side of the counter and buy on the other."""
+"""Shows steps between channels: where customers go next, and what they see in one channel and buy in another."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from journey.channel import CHANNELS
-from streams.page.drawing.matrix import Cell, matrix
-from streams.page.drawing.parts import Sides, Way, opposed
+from streams.page.charts.matrix import Cell, matrix
+from streams.page.charts.parts import Sides, Way, opposed
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people

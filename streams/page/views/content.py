@@ -1,9 +1,9 @@
-"""Content: what people do with posts, pages, mails and ads, and what is published though nobody answers any more."""
+"""Shows what people do with posts, pages, mails and ads, and content that is published though nobody answers any more."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streams.page.drawing.parts import Part, parts
+from streams.page.charts.parts import Part, parts
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people

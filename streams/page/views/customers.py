@@ -1,4 +1,4 @@
-"""The customers behind a figure of the flow: by the very query that counted them."""
+"""Lists the customers behind a figure of the flow, by the very query that counted them."""
 
 from collections.abc import Sequence
 from datetime import datetime

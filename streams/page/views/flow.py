@@ -1,16 +1,16 @@
-"""The A-Path as a flow: who stands where, who moves up, down, comes and lapses, from instant to instant."""
+"""Shows the A-Path as a flow: customers by stage at several instants, and how many move up, down, come and lapse."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from journey.stage import Stage
-from streams.page.drawing.flow import NEW, Move, Node, flow
+from streams.page.charts.flow import NEW, Move, Node, flow
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.view import Column, Panel, Row, View
+from streams.page.views.now import POPULATION
 from streams.page.views.paths import PATHS, instants, named
-from streams.page.views.standing import POPULATION
 
 __all__ = ["VIEW"]
 
@@ -31,7 +31,7 @@ def _steps(scope: Scope) -> int:
     return int(float(scope.own["steps"]))
 
 
-def _told(rows: Sequence[Row], scope: Scope) -> list[Row]:
+def _with_names(rows: Sequence[Row], scope: Scope) -> list[Row]:
     """Add the names of stages and the period of a step."""
     spans = list(pairwise(instants(scope, _steps(scope))))
     return [
@@ -61,7 +61,7 @@ def customers_of(
 
 
 def instant(at: datetime) -> str:
-    """Return an instant as it stands in addresses."""
+    """Return an instant in the form of addresses."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
@@ -122,7 +122,7 @@ MOVES = Panel(
     ),
     sql=_MOVES,
     parameters=lambda scope: {"instants": instants(scope, _steps(scope))},
-    derive=_told,
+    derive=_with_names,
     draw=_draw,
     link=_link,
     columns=(

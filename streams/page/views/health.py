@@ -1,11 +1,11 @@
-"""Health: what came in, what became of it, and what was refused for which reason."""
+"""Shows the health of the intake: how many events came in, what became of them, and the reasons of refusals."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from streams.page.drawing.bars import bars
-from streams.page.drawing.columns import Part, columns
+from streams.page.charts.bars import bars
+from streams.page.charts.columns import Part, columns
 from streams.page.markup import Markup
 from streams.page.scope import Scope
 from streams.page.values import for_people
@@ -126,12 +126,12 @@ VIEW = View(
 
 
 def over_server(ask: Ask | None) -> View:
-    """Return the view where workers write: it tells how far they are behind, by `ask` if Kafka can be asked."""
+    """Return the view where workers write: it shows their lag, by `ask` if Kafka can be asked."""
     return _led_by(lag(ask))
 
 
 def over_directory(ask: Ask) -> View:
-    """Return the view where the engine is in this process: it tells what waits in the log, by `ask`."""
+    """Return the view where the engine is in this process: it shows the lag of the log, by `ask`."""
     return _led_by(lag_of_log(ask))
 
 

@@ -1,4 +1,4 @@
-"""One journey: every touch of a customer on one line, and why she stands where she stands."""
+"""Shows one journey: every touch of a customer on one line, and the evidence for their stage."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,10 +7,10 @@ from typing import Any
 
 from journey.evidence import TOLERANCE
 from journey.stage import STAGES, Stage
-from streams.explain import contributions_sql, lapse
-from streams.page.drawing.fading import Evidence, Score, fading
-from streams.page.drawing.line import Link, Span, Touch, line
-from streams.page.markup import Markup
+from streams.analysis.explain import contributions_sql, lapse
+from streams.page.charts.decay import Evidence, Score, fading
+from streams.page.charts.line import Link, Span, Touch, line
+from streams.page.markup import Markup, tag, together
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people
 from streams.page.view import Column, Panel, Row, View
@@ -18,7 +18,9 @@ from streams.page.views.paths import CUSTOMERS, named
 
 __all__ = ["VIEW"]
 
-_HERS = "(SELECT handle FROM customers WHERE customer = {customer:UInt64})"
+_DRAWN = 500  # touches, the latest; more could not be told apart
+_ID = "(SELECT customer FROM customers WHERE handle = {customer:UInt64})"  # by any handle of theirs
+_THEIRS = f"(SELECT handle FROM customers WHERE customer IN {_ID})"
 _IN_FORCE = "(SELECT model FROM model_in_force)"
 _LINE = f"""
 SELECT * FROM
@@ -32,30 +34,35 @@ SELECT * FROM
     LEFT JOIN
     (
         SELECT event, toNullable(max(exp2(-dateDiff('microsecond', time, {{at:DateTime64(6, 'UTC')}}) / (half_life_s * 1000000)))) AS remaining
-        FROM touch_evidence(model = {_IN_FORCE}) WHERE brand = {{brand:String}} AND handle IN {_HERS}
+        FROM touch_evidence(model = {_IN_FORCE}) WHERE brand = {{brand:String}} AND handle IN {_THEIRS}
         GROUP BY event
     ) AS e ON e.event = t.event
-    WHERE t.brand = {{brand:String}} AND t.handle IN {_HERS}
+    WHERE t.brand = {{brand:String}} AND t.handle IN {_THEIRS}
     UNION ALL
     SELECT 'stage' AS what, at, reason AS type, '' AS channel, concat('from ', toString(from_stage)) AS about,
         toString(to_stage) AS stage, toInt8(to_stage) AS position, NULL AS remaining
-    FROM stage_history WHERE brand = {{brand:String}} AND customer = {{customer:UInt64}}
+    FROM stage_history WHERE brand = {{brand:String}} AND customer IN {_ID}
     UNION ALL
     SELECT 'link' AS what, min(first_seen) AS at, 'identity' AS type, '' AS channel,
         concat(left_kind, ' #', lower(leftPad(hex(left_handle), 16, '0')), ' is ', right_kind, ' #',
             lower(leftPad(hex(right_handle), 16, '0')), ', says ', arrayStringConcat(arraySort(groupUniqArray(toString(source))), ', ')) AS about,
         '' AS stage, toInt8(0) AS position, NULL AS remaining
-    FROM identity_links WHERE left_handle IN {_HERS} AND right_handle IN {_HERS}
+    FROM identity_links WHERE left_handle IN {_THEIRS} AND right_handle IN {_THEIRS}
     GROUP BY left_kind, left_handle, right_kind, right_handle
 )
 WHERE at <= {{at:DateTime64(6, 'UTC')}}
-ORDER BY at, what DESC
+ORDER BY at DESC, what
 """
 _WHY = contributions_sql(
     _IN_FORCE,
-    _HERS,
+    _THEIRS,
     ", v.position AS position, v.half_life_s AS half_life_s, (SELECT thresholds FROM model_in_force)[v.position] AS threshold",
 )
+_AMONG = """
+SELECT customer, stage, lapses_at, touches, revenue, first_seen, last_seen
+FROM standings WHERE brand = {brand:String} AND customer IN {among:Array(UInt64)}
+ORDER BY last_seen DESC, customer
+"""
 _BUSIEST = """
 SELECT customer, stage, lapses_at, touches, revenue, first_seen, last_seen
 FROM standings WHERE brand = {brand:String}
@@ -63,34 +70,31 @@ ORDER BY position DESC, touches DESC, customer LIMIT 50
 """
 
 
-def _at(scope: Scope) -> datetime:
-    """Return the instant that is asked about: now, where the period reaches the end of the data."""
-    return scope.now if scope.reaches_end else scope.until
-
-
 def _parameters(scope: Scope) -> dict[str, Any]:
-    return {"customer": int(scope.own["customer"], 16), "at": _at(scope)}
+    return {"customer": int(scope.own["customer"], 16), "at": scope.at}
 
 
 def _period(first: datetime, scope: Scope) -> tuple[datetime, datetime]:
     """Return what is shown: the whole life, unless the URL says since when."""
-    until = _at(scope)
+    until = scope.at
     since = max(first, scope.since) if "since" in scope.given else first
     margin = max((until - since) / 80, timedelta(minutes=1))
     return min(since, until) - margin, until
 
 
 def _draw_line(rows: Sequence[Row], scope: Scope) -> Markup:
-    touches = [
-        Touch(row["at"], row["channel"], row["remaining"], _touch(row))
-        for row in rows
-        if row["what"] == "touch"
-    ]
+    touches = [row for row in rows if row["what"] == "touch"]
     links = [Link(row["at"], row["about"]) for row in rows if row["what"] == "link"]
-    period = _period(rows[0]["at"], scope)
+    drawn = touches[-_DRAWN:]
+    period = _period(drawn[0]["at"] if len(touches) > _DRAWN else rows[0]["at"], scope)
     spans = _spans(rows, period[1])
-    told = f"{len(touches):,} touches, {len(links):,} links between handles; now {spans[-1].name if spans else named(0)}"
-    return line("Touches of this customer", told, touches, spans, links, period)
+    now = spans[-1].name if spans else named(0)
+    told = f"{len(touches):,} touches, {len(links):,} links between handles; now {now}"
+    dots = [Touch(row["at"], row["channel"], row["remaining"], _touch(row)) for row in drawn]
+    drawing = line("Touches of this customer", told, dots, spans, links[-_DRAWN:], period)
+    if len(touches) <= _DRAWN:
+        return drawing
+    return together([tag("p", f"Drawn are the latest {_DRAWN:,} of {told}.", class_="told"), drawing])
 
 
 def _touch(row: Row) -> str:
@@ -108,7 +112,7 @@ def _spans(rows: Sequence[Row], until: datetime) -> list[Span]:
 
 
 def _draw_why(rows: Sequence[Row], scope: Scope) -> Markup:
-    at = _at(scope)
+    at = scope.at
     scores = [
         _score(stage, [row for row in rows if row["position"] == stage], at) for stage in reversed(STAGES)
     ]
@@ -131,7 +135,13 @@ def _score(stage: Stage, rows: Sequence[Row], at: datetime) -> Score:
 
 
 def _panels(scope: Scope) -> Sequence[Panel]:
-    return (LINE, WHY) if scope.own["customer"] else (BUSIEST,)
+    if scope.own["customer"]:
+        return LINE, WHY
+    return (AMONG,) if scope.own["among"] else (BUSIEST,)
+
+
+def _among(scope: Scope) -> dict[str, Any]:
+    return {"among": [int(each, 16) for each in scope.own["among"].split(",")]}
 
 
 LINE = Panel(
@@ -141,6 +151,7 @@ LINE = Panel(
     "its evidence does; a hollow one gave none. The band is the stage; rings are where handles were found to be one person.",
     sql=_LINE,
     parameters=_parameters,
+    derive=lambda rows, _: list(reversed(rows)),  # of very many, the latest are asked for
     draw=_draw_line,
     columns=(
         Column("at", "At (UTC)"),
@@ -155,7 +166,7 @@ LINE = Panel(
 )
 WHY = Panel(
     name="why",
-    title="Why she is here",
+    title="Why this stage",
     counts="Scores are sums of evidence, each interaction fading by half in the stage's half-life; the dashed line is the "
     "threshold that makes the stage, and the highest stage that is reached counts. As journey explain says it.",
     sql=_WHY,
@@ -171,10 +182,19 @@ WHY = Panel(
     ),
     empty="Nothing that this customer did is evidence for a stage: no rule of the model in force knows these types.",
 )
+AMONG = Panel(
+    name="among",
+    title="Several customers have that",
+    counts="The customers whom what was looked for may name, each by another kind of handle; those of this brand alone.",
+    sql=_AMONG,
+    parameters=_among,
+    columns=CUSTOMERS,
+    empty="None of them has a touch with this brand.",
+)
 BUSIEST = Panel(
     name="busiest",
     title="Choose a customer",
-    counts="The fifty with the highest stage now and the most touches of all time. Others are found through the A-Path.",
+    counts="The fifty with the highest stage now and the most touches of all time. Everybody else is found by the field at the top.",
     sql=_BUSIEST,
     columns=CUSTOMERS,
     empty="This brand has no customers yet. journey load FILE.ndjson brings events.",
@@ -183,8 +203,11 @@ BUSIEST = Panel(
 VIEW = View(
     name="journey",
     title="Journey",
-    lead="One customer, from the first touch to now. Customers are named by the hash of a handle; journey explain "
-    "KIND:VALUE tells the customer of a handle.",
-    fields=(Field(name="customer", label="Customer", pattern=r"|[0-9a-f]{16}"),),
+    lead="One customer, from the first touch to now. The field at the top finds them by e-mail address, phone, card, account or "
+    "hash; what is typed there is not kept.",
+    fields=(
+        Field(name="customer", label="Customer", kind="hidden", pattern=r"|[0-9a-f]{16}"),
+        Field(name="among", label="Among", kind="hidden", pattern=r"|[0-9a-f]{16}(,[0-9a-f]{16}){1,19}"),
+    ),
     panels=_panels,
 )

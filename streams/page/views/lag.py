@@ -1,20 +1,19 @@
-"""How far those who read are behind: workers and gateways, partition by partition, or the engine in its own log.
+"""Shows the lag of a log's readers: workers and gateways by partition, or the engine in its own log.
 
-The log tells what was not read, Kafka or that of a directory; beside it stands what the tables know.
+The log, of Kafka or of a directory, gives what was not read; beside it is what the tables know.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from streams.log.lag import LOG, PartitionLag, Place
 from streams.page.scope import Scope
 from streams.page.view import Column, Panel, Row
-from streams.standing import LOG, Standing
-from streams.telemetry.standstill import Place
 
 __all__ = ["Ask", "lag", "lag_of_log"]
 
-Ask = Callable[[], Mapping[Place, Standing] | None]
+Ask = Callable[[], Mapping[Place, PartitionLag] | None]
 """Returns how partitions stand, None where that is not known now."""
 
 _FRESH_S = 4.0
@@ -117,12 +116,12 @@ def _row(place: Place, owned: Mapping[Place, Row], state: str) -> Row:
     }
 
 
-def _state(one: Standing) -> str:
+def _state(one: PartitionLag) -> str:
     if not one.is_read:
         return "nobody reads it"
     return "behind" if one.unread else "up to date"
 
 
-def _behind(one: Standing, scope: Scope) -> Row:
+def _behind(one: PartitionLag, scope: Scope) -> Row:
     since_s = None if one.oldest is None else max(0.0, (scope.now - one.oldest).total_seconds())
     return {"unread": one.unread, "oldest_at": one.oldest, "behind_s": since_s}

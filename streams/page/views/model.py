@@ -1,11 +1,11 @@
-"""What if: the population under the model in force beside that under changed half-lives, thresholds and weights."""
+"""Shows a what-if: the population under the active model beside that under changed half-lives, thresholds and weights."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from journey.stage import STAGES, Stage
-from streams.page.drawing.flow import Move, Node, flow
+from streams.page.charts.flow import Move, Node, flow
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope, ScopeError
 from streams.page.values import for_people
@@ -85,7 +85,7 @@ _CHANGES = (
         )
         for stage in reversed(STAGES)
     ),
-    Field(name="weights", label="Types, such as social.share=0.5, *.purchase=2", pattern=_FACTORS, group="Weights, times"),
+    Field(name="weights", label="Types as the model names them, such as *.share=0.5, *.purchase=2", pattern=_FACTORS, group="Weights, times"),
 )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def _parameters(scope: Scope) -> dict[str, Any]:
     if len(set(types)) < len(types):
         raise ScopeError("weights: names a type twice")
     return {
-        "at": scope.now if scope.reaches_end else scope.until,
+        "at": scope.at,
         "half_lives": [float(scope.own[f"half_life_{stage.label}"] or 0) for stage in STAGES],
         "thresholds": [float(scope.own[f"threshold_{stage.label}"] or 0) for stage in STAGES],
         "types": ["", *types],  # transform() wants one
@@ -110,7 +110,7 @@ def _who(scope: Scope) -> dict[str, Any]:
     }
 
 
-def _told(rows: Sequence[Row], _: Scope) -> list[Row]:
+def _with_stage_names(rows: Sequence[Row], _: Scope) -> list[Row]:
     return [
         row
         | {
@@ -162,7 +162,7 @@ MOVES = Panel(
     "touches by the same instant, on one scale. Who has no stage either way is counted in the table and not drawn.",
     sql=_MOVES,
     parameters=_parameters,
-    derive=_told,
+    derive=_with_stage_names,
     draw=_draw,
     reads=tuple(field.name for field in _CHANGES),
     link=lambda row, scope: _address(scope, row["now"], row["then"]),

@@ -1,8 +1,8 @@
-"""Where each customer stood at several instants: one query, behind the flow and behind the lists that it opens."""
+"""Computes the stage of each customer at several instants: one query, behind the flow and the lists that it opens."""
 
 from datetime import datetime, timedelta
 
-from streams.page.drawing.flow import NEW
+from streams.page.charts.flow import NEW
 from streams.page.scope import Scope
 from streams.page.view import Column
 

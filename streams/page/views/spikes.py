@@ -1,37 +1,40 @@
-"""Spikes: how many different customers praise and attack the brand, how many were to be expected, and the alerts on it."""
+"""Shows spikes: how many different customers praise and attack the brand, how many were expected, and the alerts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from journey.alerts import AlertPolicy
-from streams.alerts.signal import DIRECTIONS
+from streams.alerts.counts import DIRECTIONS, minutes_of_people
 from streams.alerts.watcher import HISTORY
-from streams.page.drawing.band import Event, Point, Strip, band
+from streams.page.charts.band import MarkedEvent, Point, Strip, band
 from streams.page.expectation import Steps, expectation
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people
 from streams.page.view import Column, Panel, Row, View
-from streams.page.views.alerting import ALERTS, acknowledge, behind, shown_alert
+from streams.page.views.alerts import ALERTS, acknowledge, behind, shown_alert
 
 __all__ = ["VIEW"]
 
 _NAMES = {"for": "Praise", "against": "Attacks"}
 # One row a direction: the people of each step that has any, and the alerts to mark.
-_HEARD = """
+_PEOPLE = minutes_of_people(
+    "(SELECT model FROM model_in_force)", "{learned:DateTime64(6, 'UTC')}", "{until:DateTime64(6, 'UTC')}"
+)
+_HEARD = f"""
 SELECT direction, groupArray((at_s, people)) AS heard,
-    (SELECT toUnixTimestamp(min(minute)) FROM minute_counts WHERE brand = {brand:String}) AS first_s,
+    (SELECT toInt64(min(minute)) FROM minute_counts WHERE brand = {{brand:String}}) AS first_s,
     (
         SELECT groupArray((alert, direction, since, last_hot))
-        FROM (SELECT alert, direction, since, last_hot FROM alerts WHERE brand = {brand:String} ORDER BY sequence DESC LIMIT 1 BY alert)
-        WHERE last_hot >= {since:DateTime64(6, 'UTC')} AND since < {until:DateTime64(6, 'UTC')}
+        FROM (SELECT alert, direction, since, last_hot FROM alerts WHERE brand = {{brand:String}} ORDER BY sequence DESC LIMIT 1 BY alert)
+        WHERE last_hot >= {{since:DateTime64(6, 'UTC')}} AND since < {{until:DateTime64(6, 'UTC')}}
     ) AS alerts
 FROM
 (
-    SELECT direction, toUnixTimestamp(toStartOfInterval(minute, toIntervalSecond({step_s:UInt32}))) AS at_s, sum(people) AS people
-    FROM advocates_by_minute(model = (SELECT model FROM model_in_force), since = {learned:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')})
-    WHERE brand = {brand:String} AND kind = 'brand'
+    SELECT direction, minute_s - positiveModulo(minute_s, {{step_s:Int64}}) AS at_s, sum(people) AS people
+    FROM {_PEOPLE}
+    WHERE brand = {{brand:String}} AND kind = 'brand'
     GROUP BY direction, at_s
 )
 GROUP BY direction
@@ -46,15 +49,20 @@ def _steps(scope: Scope) -> Steps:
     return Steps.of(shown=scope.until - scope.since, learned=HISTORY)
 
 
+def _learned(scope: Scope) -> datetime:
+    """Return from when on the detector learns: not from before ClickHouse's times begin."""
+    return max(scope.since - HISTORY, datetime(1900, 1, 1, tzinfo=UTC))
+
+
 def _parameters(scope: Scope) -> Mapping[str, Any]:
-    return {"learned": scope.since - HISTORY, "step_s": _steps(scope).step_s}
+    return {"learned": _learned(scope), "step_s": _steps(scope).step_s}
 
 
 def _expected(rows: Sequence[Row], scope: Scope) -> Sequence[Row]:
     """Run the detector over each direction; a row a bucket and direction."""
     if not rows:
         return []
-    steps, learned_s = _steps(scope), int((scope.since - HISTORY).timestamp())
+    steps, learned_s = _steps(scope), int(_learned(scope).timestamp())
     found: list[Row] = []
     for direction in DIRECTIONS:
         heard = next((dict(row["heard"]) for row in rows if row["direction"] == direction), {})
@@ -83,7 +91,7 @@ def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
         _strip(direction, [row for row in rows if row["direction"] == direction], scope)
         for direction in DIRECTIONS
     ]
-    said = ". ".join(_told(strip) for strip in strips)
+    said = ". ".join(_caption(strip) for strip in strips)
     span = (min(scope.since, rows[0]["at"]), max(scope.until, rows[-1]["at"] + width))
     return band("heard", "People heard, and expected", said, strips, span=span, width=width)
 
@@ -94,7 +102,7 @@ def _strip(direction: str, rows: Sequence[Row], scope: Scope) -> Strip:
         for row in rows
     ]
     events = [
-        Event(since, until, f"Alert of {since:%-d %b %H:%M}", shown_alert(alert, scope))
+        MarkedEvent(since, until, f"Alert of {since:%-d %b %H:%M}", shown_alert(alert, scope))
         for alert, _, since, until in (rows[0]["alerts"] if rows else ())
     ]
     return Strip(_NAMES[direction], direction, points, events)
@@ -107,7 +115,7 @@ def _says(row: Row) -> str:
     return f"{said}, {row['expected']:.1f} expected, up to {row['high']:.1f} ordinary"
 
 
-def _told(strip: Strip) -> str:
+def _caption(strip: Strip) -> str:
     begun = sum(point.begins for point in strip.points)
     most = max((point.count for point in strip.points), default=0)
     return f"{strip.name}: at most {for_people(most, 'number')} people at a time, {begun} spikes begin"

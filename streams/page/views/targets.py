@@ -1,21 +1,21 @@
-"""Targets: how many customers are to stand at a stage by a day, and how many do."""
+"""Shows targets: how many customers are to be at a stage by a day, and how many are."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from journey.channel import CHANNELS
 from journey.stage import STAGE_NAMES
-from streams.page.drawing.parts import Part, parts
+from streams.page.charts.parts import Part, parts
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people
-from streams.page.view import Column, Panel, Row, View
+from streams.page.view import MOST_ROWS, Column, Panel, Row, View
+from streams.page.views.new_target import NEW, set_target
 
 __all__ = ["VIEW"]
 
 
 def _panels(scope: Scope) -> Sequence[Panel]:
-    return (_progress(scope), _standing(scope)) if scope.own["stage"] else (_progress(scope),)
+    return (_progress(), NEW, _standing(scope)) if scope.own["stage"] else (_progress(), NEW)
 
 
 def _address(row: Row, scope: Scope) -> str:
@@ -24,7 +24,7 @@ def _address(row: Row, scope: Scope) -> str:
 
 def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
     lines = []
-    for row in rows:
+    for row in rows[:MOST_ROWS]:
         share = for_people(row["progress"], "share")
         days = row["days_left"]
         left = (
@@ -49,9 +49,7 @@ def _named(row: Row) -> str:
     return f"{stage}, {row['channel']}" if row["channel"] else stage
 
 
-def _progress(scope: Scope) -> Panel:
-    due = scope.now + timedelta(days=90)
-    brand = (scope.brand or "BRAND").replace("'", "''")
+def _progress() -> Panel:
     return Panel(
         name="progress",
         title="Progress",
@@ -77,8 +75,7 @@ ORDER BY due, stage, channel
         draw=_draw,
         wide=False,
         reads=(),
-        empty='No target is set. Set one: journey sql "INSERT INTO targets (brand, stage, channel, due, customers, note) VALUES'
-        f" ('{brand}', 'advocacy', '', '{due:%Y-%m-%d}', 500, 'why')\"",
+        empty="No target is set yet.",
         link=_address,
     )
 
@@ -116,6 +113,7 @@ VIEW = View(
     title="Targets",
     lead="What the brand wants to reach, and how far it is.",
     panels=_panels,
+    actions={"set": set_target},
     fields=(
         Field(name="stage", label="Stage", kind="hidden", pattern="|".join(("", *STAGE_NAMES))),
         Field(name="channel", label="Channel", kind="hidden", pattern="|".join(("", *CHANNELS))),

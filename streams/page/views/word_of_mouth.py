@@ -1,11 +1,11 @@
-"""Word of mouth: one cascade as a tree that grows with time, all of them, and who set them off."""
+"""Shows word of mouth: one cascade as a tree that grows with time, all cascades, and the customers who started them."""
 
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from streams.page.drawing.parts import Part, parts
-from streams.page.drawing.tree import EDGES, Leaf, tree
+from streams.page.charts.parts import Part, parts
+from streams.page.charts.tree import EDGES, Leaf, tree
 from streams.page.markup import Markup, tag, together
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people
@@ -47,7 +47,7 @@ ORDER BY NOT starts, at, generation, customer
 
 
 def _grown(rows: Sequence[Row], _: Scope) -> Sequence[Row]:
-    """Add how long after the start each was reached, and how many she brought herself."""
+    """Add how long after the start each was reached, and how many they brought themselves."""
     start = rows[0]["at"] if rows else None
     brought: dict[int | None, int] = {}
     for row in rows:
@@ -65,7 +65,7 @@ def _tree(rows: Sequence[Row], scope: Scope) -> Markup:
         unsent = Leaf("unsent", "", start, "start: not sent", "The start, which nobody has sent", "unsent")
         leaves = [unsent, *leaves]
     until = _until(scope, start)
-    told = _told(rows)
+    told = _caption(rows)
     drawing = tree("growth", "The cascade as a tree", told, leaves, until=until)
     return together([tag("p", told, class_="told"), _scrubber(rows, start, end, until), drawing])
 
@@ -95,7 +95,7 @@ def _leaf(row: Row, scope: Scope) -> Leaf:
     )
 
 
-def _told(rows: Sequence[Row]) -> str:
+def _caption(rows: Sequence[Row]) -> str:
     first, depth = rows[0], max(row["generation"] for row in rows)
     start = (
         " · ".join(filter(None, (first["type"], first["content"])))
@@ -150,7 +150,7 @@ def _so_far(rows: Sequence[Row], at: datetime) -> str:
 _GROWTH = Panel(
     name="growth",
     title="How it grew",
-    counts="Counts customers, each once, at her first touch; times are those of events, UTC. A filled dot buys"
+    counts="Counts customers, each once, at their first touch; times are those of events, UTC. A filled dot buys"
     " something in the cascade. Choose another cascade below.",
     sql=_TREE,
     columns=(

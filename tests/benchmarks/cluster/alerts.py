@@ -16,8 +16,9 @@ from tests.benchmarks.alerts import BETWEEN_S, HISTORY_MIN, MINUTE_US, PEOPLE, S
 from tests.benchmarks.cluster.bench import opened
 from tests.benchmarks.cluster.ours import is_open
 from tests.benchmarks.cluster.process import Measured
-from tests.cluster.deployment import JOURNEY, KEY, Deployment
-from tests.servers.process import free_port, wait_until
+from tests.fixtures.commands import JOURNEY
+from tests.fixtures.servers.process import free_port, wait_until
+from tests.real_workers.deployment import KEY, Deployment
 
 __all__ = ["run"]
 

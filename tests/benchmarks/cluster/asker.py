@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from streams.store import ClickHouse
+from streams.store.clickhouse import ClickHouse
 from tests.benchmarks.cluster.stream import BRAND
 
 __all__ = ["EVIDENCE", "IN_JOURNEYS", "Asker"]

@@ -5,17 +5,19 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 
+from journey.identity.handle_key import HandleKey
 from streams.kafka.clients import admin
 from streams.settings import KafkaSettings
 from tests.benchmarks.cluster.cost import Servers
 from tests.benchmarks.cluster.events import DAYS, Month, month, one_event, send
-from tests.cluster.deployment import KEY, Deployment
-from tests.servers.clickhouse import ClickHouse
-from tests.servers.kafka import Kafka
+from tests.fixtures.servers.clickhouse import ClickHouse
+from tests.fixtures.servers.kafka import Kafka
+from tests.real_workers.deployment import KEY, Deployment
 
 __all__ = ["PARTITIONS", "Bench", "opened"]
 
 PARTITIONS = 8
+_KEY = HandleKey(KEY, separate=True)
 
 
 class Bench:
@@ -37,7 +39,7 @@ class Bench:
         if (customers, days) not in self._months:
             path = self.folder / f"month-{customers}-{days}.ndjson"
             self._months[customers, days] = (
-                month(path, customers, KEY, days=days) if customers else one_event(path, KEY)
+                month(path, customers, _KEY, days=days) if customers else one_event(path, _KEY)
             )
         return self._months[customers, days]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.benchmarks.cluster.process import Measured, cpu_s
-from tests.servers.process import memory_mb, wait_until
+from tests.fixtures.servers.process import memory_mb, wait_until
 
 __all__ = ["Cost", "Run", "Servers", "measure"]
 

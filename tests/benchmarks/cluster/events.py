@@ -12,15 +12,16 @@ import numpy as np
 import pyarrow as pa
 
 from journey.evidence import weigh
-from journey.handle import KINDS
+from journey.identity.handle import KINDS
+from journey.identity.handle_key import AnyKey
 from schemas.apath import default_model
 from schemas.topics import EVENTS_IN
-from streams.batch import Batch
 from streams.clock import system_clock
 from streams.edge import Edge
+from streams.inputs.simulate import simulate, write
 from streams.kafka.clients import producer
+from streams.log.batch import Batch
 from streams.settings import KafkaSettings
-from streams.simulate import simulate, write
 
 __all__ = ["DAYS", "Month", "month", "one_event", "send"]
 
@@ -53,7 +54,7 @@ class Month:
                 yield line.rstrip(b"\n")
 
 
-def month(path: Path, customers: int, key: bytes, *, days: int = DAYS) -> Month:
+def month(path: Path, customers: int, key: AnyKey, *, days: int = DAYS) -> Month:
     """Write a simulated month up to yesterday."""
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days + 1)
     with path.open("wb") as file:
@@ -61,14 +62,14 @@ def month(path: Path, customers: int, key: bytes, *, days: int = DAYS) -> Month:
     return _read(path, key)
 
 
-def one_event(path: Path, key: bytes) -> Month:
+def one_event(path: Path, key: AnyKey) -> Month:
     """Write a month of a single event."""
     month(path, 1, key)
     path.write_bytes(path.read_bytes().partition(b"\n")[0] + b"\n")
     return _read(path, key)
 
 
-def _read(path: Path, key: bytes) -> Month:
+def _read(path: Path, key: AnyKey) -> Month:
     edge, model = Edge(key), default_model()
     lines, seen, handles, sums = 0, set[bytes](), set[int](), np.zeros(len(model.stages))
     with path.open("rb") as file:

@@ -17,15 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
-from journey.handle import HandleKey
+from journey.identity.handle_key import HandleKey
 from tests.benchmarks.cluster import report
 from tests.benchmarks.cluster.asker import EVIDENCE, IN_JOURNEYS, Asker
 from tests.benchmarks.cluster.bench import Bench, opened
 from tests.benchmarks.cluster.ours import is_open
 from tests.benchmarks.cluster.process import Measured, cpu_s
-from tests.benchmarks.cluster.stream import cookie
-from tests.cluster.deployment import JOURNEY, KEY, Deployment
-from tests.servers.process import memory_mb, wait_until
+from tests.benchmarks.cluster.stream import BRAND, cookie
+from tests.fixtures.commands import JOURNEY
+from tests.fixtures.servers.process import memory_mb, wait_until
+from tests.real_workers.deployment import KEY, Deployment
 
 __all__ = ["Latency", "run"]
 
@@ -120,10 +121,10 @@ def _follow(
 
     Returns the moment after which they count, and the CPU per second from then on, by process.
     """
-    key, warm_s = HandleKey(KEY), 0.0
+    key, warm_s = HandleKey(KEY, separate=True), 0.0
     before: dict[str, float] = {}
     for number, at in _probes(publisher):
-        given[key.id("cookie", cookie(token, number))] = at
+        given[key.id("cookie", cookie(token, number), BRAND)] = at
         warm_s = warm_s or at + _WARM_S
         if not before and at >= warm_s:
             before = {name: cpu_s(pid) for name, pid in pids.items()}

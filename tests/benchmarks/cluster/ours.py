@@ -12,8 +12,9 @@ from tests.benchmarks.cluster.bench import Bench
 from tests.benchmarks.cluster.cost import Cost, measure
 from tests.benchmarks.cluster.events import send
 from tests.benchmarks.cluster.process import Measured
-from tests.cluster.deployment import JOURNEY, Deployment
-from tests.servers.process import memory_mb, wait_until
+from tests.fixtures.commands import JOURNEY
+from tests.fixtures.servers.process import memory_mb, wait_until
+from tests.real_workers.deployment import Deployment
 
 __all__ = ["Ours", "is_open", "measure_ours"]
 

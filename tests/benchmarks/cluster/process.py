@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.servers.process import LEASH
+from tests.fixtures.servers.process import LEASH
 
 __all__ = ["Measured", "cpu_s"]
 

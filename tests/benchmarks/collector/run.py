@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from streams.simulate import simulate, write
+from streams.inputs.simulate import simulate, write
 
 JOURNEY = [sys.executable, "-c", "from streams.cli.main import run; run()"]
 SIZES = (1, 10, 100)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from journey.spikes import Policy
 from tests import nab
-from tests.benchmarks.spikes import injected, labelled, picture
+from tests.benchmarks.spikes import bank, injected, labelled, picture
 
 __all__ = ["PICTURE", "run"]
 
@@ -17,6 +17,8 @@ def run() -> None:
     started, per_month = time.process_time(), Policy().alarms_per_month
     if nab.NAMES:
         labelled.run()
+        bank.run()
+        bank.tried()
     else:
         print("the labelled series are not in ../shared: left out")
     outcomes = injected.run(per_month)

@@ -20,7 +20,7 @@ _WIDTH_S = 300.0
 _STEPS = 120
 _SHAKEN = (
     "alarms_per_month", "level_memory", "shift_ratio", "day_shrinkage", "week_shrinkage", "dispersion", "winsor",
-    "tail", "tail_memory", "tail_prior", "excess_cap", "quiet", "lull",
+    "tail", "tail_memory", "tail_prior", "excess_cap", "rest", "habit_memory", "habit_times", "habit_rarer",
 )  # fmt: skip
 
 

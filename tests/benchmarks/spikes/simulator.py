@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SHAPES", "Plan", "Simulated", "quiet", "simulate"]
+__all__ = ["SHAPES", "Plan", "Simulated", "profile", "quiet", "simulate"]
 
 SHAPES = ("step", "ramp", "decay")
 _DAY_S = 86_400
@@ -54,7 +54,7 @@ def quiet(plan: Plan, seed: int) -> Simulated:
     return Simulated(np.arange(len(counts)) * plan.width_s, counts, (), plan.width_s)
 
 
-def _profile(shape: str, rows: int) -> NDArray[np.float64]:
+def profile(shape: str, rows: int) -> NDArray[np.float64]:
     """Return the height of a spike over its rows, 1 at most."""
     if shape == "step":
         return np.ones(rows)
@@ -77,7 +77,7 @@ def simulate(plan: Plan, size: float, length_s: int, seed: int, *, first_day: in
         if at + rows >= len(rate):
             break
         lifted[at : at + rows] += (
-            size * rate[at : at + rows] * _profile(SHAPES[len(spikes) % len(SHAPES)], rows)
+            size * rate[at : at + rows] * profile(SHAPES[len(spikes) % len(SHAPES)], rows)
         )
         spikes.append((at, at + rows))
     counts = _draw(lifted, plan, seed)

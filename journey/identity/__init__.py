@@ -1,0 +1,1 @@
+"""Resolves identity: hashes handles under a key, keeps links between handles, and groups linked handles to customers."""

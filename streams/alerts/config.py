@@ -1,0 +1,130 @@
+"""Parses the file of JOURNEY_ALERTS: receivers and rules of stage alerts; a mistake names the table and the key."""
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from streams.alerts.delivery.receivers import Receiver
+from streams.alerts.rule_config import Declared, RuleEntry
+from streams.clock import is_zone
+from streams.settings import SettingsError
+
+__all__ = ["AlertFile", "Secrets", "parse", "read"]
+
+Secrets = Callable[[str], str]
+"""Returns the value of an environment variable, "" where there is none."""
+_TABLES = ("receiver", "rule")
+Entry = TypeVar("Entry", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFile:
+    """The parsed file; `name` is the file's name in messages about mistakes that are found later.
+
+    `zones` are the time zones of messages by brand, with "" for every other brand.
+    """
+
+    name: str = ""
+    receivers: Sequence[Receiver] = ()
+    rules: Sequence[Declared] = ()
+    zones: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(path: Path, secret: Secrets) -> AlertFile:
+    """Read the file: a table ``[[receiver]]`` or ``[[rule]]`` each.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be used; the message names the receiver or rule and the key.
+    """
+    file, mistakes = parse(path, secret)
+    if mistakes:
+        raise SettingsError(mistakes[0])
+    return file
+
+
+def parse(path: Path, secret: Secrets) -> tuple[AlertFile, list[str]]:
+    """Read what can be read of the file; return that, and every mistake, a line each."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        return AlertFile(), [f"JOURNEY_ALERTS: {path}: {error}"]
+    mistakes: list[str] = []
+    zones = _zones(path, found, mistakes)
+    tables = {kind: _tables(path, kind, found.pop(kind, []), mistakes) for kind in _TABLES}
+    mistakes += [
+        f"{path}: {key}: unknown; there are tables [[receiver]] and [[rule]]" for key in sorted(found)
+    ]
+    receivers: list[Receiver] = []
+    for where, entry in tables["receiver"]:
+        filled = {key: _filled(value, secret, f"{where}: {key}", mistakes) for key, value in entry.items()}
+        if (receiver := _entry(Receiver, where, filled, mistakes)) is not None:
+            receivers.append(receiver)
+    read_rules = [_entry(RuleEntry, where, entry, mistakes) for where, entry in tables["rule"]]
+    rules = [entry.declared() for entry in read_rules if entry is not None]
+    _distinct(path, "receiver", [receiver.name for receiver in receivers], mistakes)
+    names = [declared.rule.name for declared in rules]
+    _distinct(path, "rule", names, mistakes)
+    if len(rules) == len(read_rules):  # else the missing one may be there, with a mistake of its own
+        mistakes += [
+            f"{path}: receiver {receiver.name!r}: rules: there is no rule {unknown!r}"
+            for receiver in receivers
+            for unknown in sorted(set(receiver.rules or ()) - set(names))
+        ]
+    return AlertFile(str(path), receivers, rules, zones), mistakes
+
+
+def _zones(path: Path, found: dict[str, object], mistakes: list[str]) -> Mapping[str, str]:
+    """Return the time zones of messages by brand, with "" for every other brand."""
+    zone, zones = found.pop("zone", "UTC"), found.pop("zones", {})
+    given = {"": zone} | (zones if isinstance(zones, dict) else {})
+    if not isinstance(zones, dict):
+        mistakes.append(f"{path}: zones: must be a table of brands and time zones")
+    for brand, name in given.items():
+        if not isinstance(name, str) or not is_zone(name):
+            key = f"zones.{brand}" if brand else "zone"
+            mistakes.append(f"{path}: {key}: {name!r} is no time zone such as Europe/Paris")
+    return {brand: str(name) for brand, name in given.items()}
+
+
+def _tables(
+    path: Path, kind: str, found: object, mistakes: list[str]
+) -> list[tuple[str, Mapping[str, object]]]:
+    """Return the tables of a kind, each with how mistakes name it."""
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        mistakes.append(f"{path}: {kind}: must be tables [[{kind}]]")
+        return []
+    return [(f"{path}: {kind} {entry.get('name', number)!r}", entry) for number, entry in enumerate(found, 1)]
+
+
+def _entry(kind: type[Entry], where: str, entry: Mapping[str, object], mistakes: list[str]) -> Entry | None:
+    """Return a table as what it is, None with mistakes; values are not shown, since some are secret."""
+    try:
+        return kind.model_validate(entry)
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False):
+            key = ".".join(map(str, each["loc"]))
+            said = each["msg"].removeprefix("Value error, ")
+            mistakes.append(f"{where}: {f'{key}: ' if key else ''}{said}")
+        return None
+
+
+def _distinct(path: Path, kind: str, names: Sequence[str], mistakes: list[str]) -> None:
+    twice = {name for name in names if names.count(name) > 1}
+    mistakes += [f"{path}: {kind}: name: {name!r} is used twice" for name in sorted(twice)]
+
+
+def _filled(value: object, secret: Secrets, where: str, mistakes: list[str]) -> object:
+    """Return a value with variables of the environment in the place of $NAME."""
+    if isinstance(value, dict):
+        return {name: _filled(one, secret, f"{where}.{name}", mistakes) for name, one in value.items()}
+    if not isinstance(value, str) or not value.startswith("$"):
+        return value
+    if not (found := secret(value[1:])):
+        mistakes.append(f"{where}: the environment has no {value[1:]}")
+    return found

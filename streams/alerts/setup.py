@@ -1,0 +1,86 @@
+"""Builds the alert loop of a data directory or a server from the settings."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from streams import environment
+from streams.alerts.clocks import steady_s
+from streams.alerts.config import AlertFile, read
+from streams.alerts.delivery.deliverer import Deliverer
+from streams.alerts.leader import Leader
+from streams.alerts.ledger import Ledger
+from streams.alerts.loop import AlertLoop
+from streams.alerts.rule_config import check
+from streams.alerts.rule_queries import RULE_LIMITS, RuleQueries
+from streams.alerts.urls import AlertUrls
+from streams.engine.shell import Shell
+from streams.process.degraded import Degraded
+from streams.settings import Settings, SettingsError
+from streams.store.clickhouse import ClickHouse
+from streams.store.connections import ConnectionPool, StuckError, opener
+
+if TYPE_CHECKING:
+    from streams.alerts.delivery.topic import Everything, TopicSend
+
+__all__ = ["watching_of"]
+
+
+_SLICE_S = 0.03  # of feeding detectors, between two chances to look or to end
+
+
+def watching_of(shell: Shell, store: ClickHouse | None = None, degraded: Degraded | None = None) -> AlertLoop:
+    """Return the alert loop of a data directory or server, with the receivers and rules of the settings.
+
+    Parameters
+    ----------
+    store
+        The connection to watch on, where that is not the shell's.
+    degraded
+        Registry for what is not watched.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be used; it names receiver or rule, and key.
+    """
+    settings = shell.settings
+    file = read(settings.alerts, environment.text) if settings.alerts is not None else AlertFile()
+    store = store or shell.store
+    _check(settings, file)
+    links = AlertUrls(settings.public_url, settings.page_token, file.zones)
+    rules = RuleQueries(file.rules, opener(settings, RULE_LIMITS))
+    made = partial(
+        AlertLoop,
+        store,
+        clock=shell.clock,
+        rules=rules,
+        links=links,
+        steady=steady_s,
+        slice_s=_SLICE_S,
+        degraded=degraded,
+    )
+    if not shell.store.shared:
+        deliverer = Deliverer(file.receivers, clock=shell.clock)
+        return made(Ledger(store, store.insert), deliverer)
+    leader = Leader(store)
+    deliverer = Deliverer(file.receivers, more=_topic(settings), clock=shell.clock)
+    return made(Ledger(store, leader.insert), deliverer, check=leader.check)
+
+
+def _check(settings: Settings, file: AlertFile) -> None:
+    """Check the rules, as `check`, on a connection like theirs: parts of a query may run when it is looked at."""
+    connections = ConnectionPool(opener(settings, RULE_LIMITS), threads=1, what="alert rules")
+    try:
+        connections.submit(partial(check, rules=file.rules, where=file.name)).result()
+    except StuckError as error:
+        raise SettingsError(f"{file.name}: a rule cannot be used: {error}") from error
+    finally:
+        connections.close()
+
+
+def _topic(settings: Settings) -> "list[tuple[Everything, TopicSend]]":
+    if not settings.kafka.servers:
+        return []
+    from streams.alerts.delivery.topic import Everything, TopicSend  # noqa: PLC0415 - needs Kafka's client
+
+    return [(Everything(), TopicSend(settings.kafka))]

@@ -1,0 +1,1 @@
+"""Analyses stored journeys: explain, cascades, the cookbook, the catalogue of tables, and verify."""

@@ -1,0 +1,172 @@
+"""Holds the checks of verify: for each, one SQL query over all of history whose rows are drift.
+
+Parameters are `model`, `at`, `slices` and `slice`: a query looks at one of so many parts of the rows, so that what it
+needs of memory does not grow with history. For the last check there is `workers`: whether lapses are announced by workers,
+in their own time. Then a customer may still be announced at the stage of their last touch.
+"""
+
+from streams.recovery.derived_tables import LINK_ROWS, MINUTE_ROWS
+from streams.store.sql import MINUTE
+
+__all__ = ["CHECKS", "MINUTE"]
+
+# The rows of one slice.
+_SLICE = "{{slices:UInt64}} = {{slice:UInt64}}"
+_HANDLE = f"intHash64({{of}}) % {_SLICE}"
+_DAY = f"toRelativeDayNum({{of}}) % {_SLICE}"
+# NULLs make a comparison unknown, and an outer join makes defaults of what is not there: so all is in one text.
+_LINK_SUMS = (
+    "toString((sum(said), min(first_seen), max(last_seen), max(withdrawn_at), max(restored_at))) AS {of}"
+)
+
+CHECKS: dict[str, tuple[str, str]] = {
+    "unique": (
+        "every event stands in interactions once",
+        """
+        SELECT event, any(source) AS source, any(id) AS id, arraySort(groupArray(time)) AS times FROM interactions
+        WHERE event IN
+        (
+            SELECT event FROM interactions WHERE cityHash64(event) % {slices:UInt64} = {slice:UInt64}
+            GROUP BY event HAVING count() > 1
+        )
+        GROUP BY event
+        """,
+    ),
+    "books": (
+        "received = stored + duplicates + dead letters, and stored and dead letters are there, or were erased",
+        """
+        SELECT * FROM
+        (
+            SELECT
+                (SELECT sum(received) FROM deliveries) AS received,
+                (SELECT sum(stored) FROM deliveries) AS stored,
+                (SELECT sum(duplicates) FROM deliveries) AS duplicates,
+                (SELECT sum(dead_letters) FROM deliveries) AS refused,
+                (SELECT count() FROM interactions) AS interactions,
+                (SELECT count() FROM dead_letters) AS letters,
+                (SELECT sum(events) FROM erasures) AS erased,
+                (SELECT sum(dead_letters) FROM erasures) AS erased_letters
+        )
+        WHERE received != stored + duplicates + refused OR stored != interactions + erased
+            OR refused != letters + erased_letters
+        """,
+    ),
+    "evidence": (
+        "the sums per handle and stage, to 1e-9 of what went into them",
+        """
+        SELECT brand, handle, stage, streamed, recomputed FROM
+        (
+            SELECT brand, handle, part.1 AS stage, part.2 AS streamed
+            FROM (
+                SELECT brand, handle, [('attention', sum(attention)), ('attraction', sum(attraction)),
+                    ('affinity', sum(affinity)), ('audience', sum(audience)), ('advocacy', sum(advocacy))] AS stages
+                FROM evidence WHERE model = {model:String} AND intHash64(handle) % {slices:UInt64} = {slice:UInt64} GROUP BY brand, handle
+            )
+            ARRAY JOIN stages AS part
+            WHERE part.2 IS NOT NULL
+        ) AS s
+        FULL OUTER JOIN
+        (
+            SELECT brand, handle, stage, sumOrNull(grown) AS recomputed, sum(abs(grown)) AS scale
+            FROM touch_evidence(model = {model:String}) WHERE intHash64(handle) % {slices:UInt64} = {slice:UInt64}
+            GROUP BY brand, handle, stage
+        ) AS r USING (brand, handle, stage)
+        WHERE streamed IS NULL OR recomputed IS NULL OR abs(streamed - recomputed) > 1e-9 * scale
+        """,
+    ),
+    "touches": (
+        "touches per channel, revenue, first and last seen of each handle",
+        """
+        SELECT * FROM
+        (
+            SELECT brand, handle, [sum(touches_social), sum(touches_web), sum(touches_store), sum(touches_support),
+                sum(touches_direct), sum(touches_other)] AS streamed, mapFilter((k, v) -> v != 0, sumMap(revenue)) AS streamed_revenue,
+                min(first_seen) AS streamed_first, max(last_seen) AS streamed_last
+            FROM evidence WHERE model = {model:String} AND intHash64(handle) % {slices:UInt64} = {slice:UInt64} GROUP BY brand, handle
+        ) AS s
+        FULL OUTER JOIN
+        (
+            SELECT brand, handle, [countIf(channel = 'social'), countIf(channel = 'web'), countIf(channel = 'store'),
+                countIf(channel = 'support'), countIf(channel = 'direct'), countIf(channel = 'other')] AS counted,
+                mapFilter((k, v) -> v != 0, sumMap(if(revenue IS NULL OR revenue = 0, map(), map(toString(currency), toDecimal128(assumeNotNull(revenue), 4))))) AS counted_revenue,
+                min(time) AS counted_first, max(time) AS counted_last
+            FROM touchpoints WHERE intHash64(handle) % {slices:UInt64} = {slice:UInt64} GROUP BY brand, handle
+        ) AS r USING (brand, handle)
+        WHERE streamed != counted OR streamed_revenue != counted_revenue OR streamed_first != counted_first OR streamed_last != counted_last
+        """,
+    ),
+    "minutes": (
+        "touches per brand, minute and type",
+        f"""
+        SELECT * FROM
+            (SELECT brand, minute, type, sum(touches) AS streamed FROM minute_counts WHERE {_DAY.format(of="minute")} GROUP BY brand, minute, type) AS s
+        FULL OUTER JOIN
+            (
+                SELECT brand, minute, type, sum(touches) AS recomputed FROM ({MINUTE_ROWS.format(scope=_DAY.format(of="time"))})
+                GROUP BY brand, minute, type
+            ) AS r USING (brand, minute, type)
+        WHERE streamed != recomputed
+        """,
+    ),
+    "links": (
+        "who said that two handles are one person, how often, when first and last, and what was decided",
+        f"""
+        SELECT * FROM
+        (
+            SELECT left_handle, right_handle, toString(left_kind) AS left_kind, toString(right_kind) AS right_kind, toString(source) AS source, {_LINK_SUMS.format(of="streamed")}
+            FROM identity_links WHERE {_HANDLE.format(of="left_handle")}
+            GROUP BY left_handle, right_handle, left_kind, right_kind, source
+        ) AS s
+        FULL OUTER JOIN
+        (
+            SELECT left_handle, right_handle, left_kind, right_kind, toString(source) AS source, {_LINK_SUMS.format(of="recomputed")}
+            FROM ({LINK_ROWS.format(scope=_HANDLE.format(of="a.1"))})
+            GROUP BY left_handle, right_handle, left_kind, right_kind, source
+        ) AS r USING (left_handle, right_handle, left_kind, right_kind, source)
+        WHERE streamed != recomputed
+        """,
+    ),
+    "announcements": (
+        "each change of stage starts where the customer's last one ended, says what it said when it was written, and has its interaction",
+        f"""
+        SELECT brand, customer, sequence, before, from_stage, is_sealed, at, toString(reason) AS reason FROM
+        (
+            SELECT brand, customer, sequence, from_stage, at, reason, announced_at,
+                lagInFrame(toString(to_stage), 1, 'none') OVER (PARTITION BY brand, customer ORDER BY sequence ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before,
+                seal = sipHash64(brand, from_stage, to_stage, at, reason, model, announced_at, sequence, _offset) AS is_sealed
+            FROM stage_changes
+            WHERE {_HANDLE.format(of="customer")}
+        )
+        WHERE before != toString(from_stage) OR NOT is_sealed OR reason NOT IN ('evidence', 'lapse', 'identity', 'model')
+            OR (reason = 'evidence' AND announced_at > (SELECT max(at) FROM erasures) AND (brand, at) NOT IN
+                (
+                    SELECT brand, time FROM interactions
+                    WHERE (brand, time) IN (SELECT brand, at FROM stage_changes WHERE reason = 'evidence' AND {_HANDLE.format(of="customer")})
+                ))
+        """,
+    ),
+    "stages": (
+        "the stage announced last against the one recomputed from interactions",
+        """
+        WITH
+            (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, half_life_s)))) FROM model_stages FINAL WHERE model = {model:String}) AS half_lives,
+            (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, threshold)))) FROM model_stages FINAL WHERE model = {model:String}) AS thresholds,
+            indexOf(['attention', 'attraction', 'affinity', 'audience', 'advocacy'], announced) AS stood,
+            ifNull(scores[stood], 0) * exp2(dateDiff('microsecond', last_seen, {at:DateTime64(6, 'UTC')}) / (half_lives[stood] * 1000000)) AS last_score
+        SELECT brand, customer, announced, recomputed FROM
+        (
+            SELECT brand, customer, toString(argMax(to_stage, sequence)) AS announced
+            FROM stage_changes WHERE intHash64(customer) % {slices:UInt64} = {slice:UInt64} GROUP BY brand, customer HAVING announced != 'none'
+        ) AS s
+        FULL OUTER JOIN
+        (
+            SELECT brand, customer, if(stage = 'none', '', toString(stage)) AS recomputed, CAST(stage, 'Int8') AS position,
+                [attention, attraction, affinity, audience, advocacy] AS scores, last_seen
+            FROM standing_under(model = {model:String}, at = {at:DateTime64(6, 'UTC')}) WHERE intHash64(customer) % {slices:UInt64} = {slice:UInt64}
+        ) AS r USING (brand, customer)
+        WHERE announced != recomputed
+            AND NOT ({workers:Bool} AND stood > position AND last_score >= thresholds[stood] * (1 - 2e-9))
+            AND (brand, customer) NOT IN (SELECT brand, customer FROM touchpoints WHERE time > {at:DateTime64(6, 'UTC')})
+        """,
+    ),
+}

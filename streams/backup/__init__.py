@@ -1,0 +1,1 @@
+"""Backs up a data directory as of one instant, and restores it: images, manifests, copies."""

@@ -1,0 +1,310 @@
+"""Translates ActivityStreams 2.0 activities into events; an Undo reverts the event of exactly that activity.
+
+Reference: https://www.w3.org/TR/activitystreams-vocabulary/
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+from urllib.parse import unquote
+
+from schemas.event import MAX_NAME
+from schemas.segment import snake
+from streams.collector.adapters import Item, Malformed, Request
+from streams.collector.adapters.fields import at, json_body, number, presented_key, text
+from streams.collector.adapters.lines import event_line, made_id, masked
+from streams.collector.adapters.times import moment, rfc3339
+from streams.collector.adapters.tolerant import Unusable, UnusableValue, judged
+
+__all__ = ["REVERSED", "TYPES", "Activities"]
+
+TYPES = {
+    "Accept": "social.accept",
+    "Arrive": "store.check_in",
+    "Dislike": "social.dislike",
+    "Follow": "social.follow",
+    "Join": "community.join",
+    "Leave": "community.leave",
+    "Like": "social.like",
+    "Listen": "social.impression",
+    "Announce": "social.share",
+    "Read": "social.impression",
+    "View": "social.impression",
+}
+# What takes back what; the default model gives each the weights of what it reverses, with the sign turned.
+REVERSED = {
+    "community.join": "community.leave",
+    "social.comment": "social.uncomment",
+    "social.follow": "social.unfollow",
+    "social.impression": "social.unimpression",
+    "social.like": "social.unlike",
+    "social.review": "social.unreview",
+    "social.share": "social.unshare",
+    "social.user_content": "social.withdrawn_content",
+    "store.check_in": "store.undo_check_in",
+}
+_COLLECTIONS = {"Collection", "OrderedCollection", "CollectionPage", "OrderedCollectionPage"}
+_PEOPLE = {"Person", "Profile"}
+_THINGS = {
+    "Article", "Audio", "Document", "Event", "Image", "Note", "Page", "Place", "Question", "Video", "Organization",
+    "Service", "Application", "Product",
+}  # fmt: skip
+_ITEMS = ("orderedItems", "items")
+_PAGES = ("first", "next")  # of a collection or page, where they are embedded
+_KINDS = {"acct": "social", "mailto": "email", "tel": "phone"}  # of actors, by the scheme of their id
+_MOST = 2_500  # activities of a collection
+_WHEN = ("published", "startTime", "updated")
+_BEST = 10  # what the contract takes for a rating
+
+Object = Mapping[str, Any]
+
+
+class _Unusable(Exception):  # noqa: N818 - it is an answer, not a failure of ours
+    """An activity that cannot be an event, with the field and what is wrong; it never quotes a value."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        self.field, self.detail = field, detail
+
+
+class Activities:
+    """The adapter."""
+
+    routes: Sequence[str] = ("/v1/activities",)
+
+    def key(self, request: Request) -> str:
+        """Return the write key that the request presents."""
+        return presented_key(request)
+
+    def verify(self, request: Request) -> None:
+        """Do nothing: activities are not signed, the write key vouches for them."""
+
+    def translate(self, request: Request) -> Sequence[Item]:
+        """Return an item for each activity, in their order: of one, of a list, or of a collection."""
+        items = list(_activities(json_body(request.body, *_ITEMS, inner=_PAGES)))
+        if len(items) > _MOST:
+            raise Malformed("", f"{len(items)} activities, at most {_MOST}")
+        return [_item(activity, pointer, request) for pointer, activity in items]
+
+    def answer(self, results: Sequence[Mapping[str, Any]]) -> tuple[int, bytes, str] | None:
+        """Return None: ours will do."""
+
+
+def _activities(body: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(body, list):
+        return [(f"/{i}", item) for i, item in enumerate(body)]
+    if not isinstance(body, Mapping):
+        raise Malformed("", "neither an activity nor a collection of them")
+    if _type_of(body) not in _COLLECTIONS:
+        return [("", judged(body))]
+    found = list(_collected(body, ""))
+    if not found and (body.get("totalItems") or any(body.get(name) for name in (*_PAGES, "last"))):
+        raise Malformed("", "the collection embeds no activity: send its pages, they are not fetched")
+    return found
+
+
+def _collected(page: Any, pointer: str) -> Iterator[tuple[str, Any]]:
+    """Yield the activities of a collection or page, and of the pages that it embeds."""
+    seen = 0
+    while isinstance(page, Mapping) and seen <= _MOST:
+        for field in _ITEMS:
+            items = page.get(field)
+            listed = items if isinstance(items, list) else [] if items is None else [items]
+            yield from ((f"{pointer}/{field}/{i}", item) for i, item in enumerate(listed))
+            seen += len(listed)
+        name = next((name for name in _PAGES if isinstance(page.get(name), Mapping | UnusableValue)), "")
+        page, pointer = page.get(name), f"{pointer}/{name}"
+        if isinstance(page, UnusableValue):
+            yield pointer, page
+
+
+def _item(activity: Any, pointer: str, request: Request) -> Item:
+    if isinstance(activity, UnusableValue):
+        return Item(None, pointer + activity.pointer, activity.reason, activity.detail)
+    if not isinstance(activity, Mapping):
+        return Item(None, pointer, "not_json", "not a JSON object")
+    try:
+        return Item(_event(activity, request), pointer, is_made=True)
+    except _Unusable as why:
+        return Item(None, f"{pointer}/{why.field}", "bad_value", why.detail)
+    except Unusable as why:
+        return Item(None, pointer, "bad_value", str(why))
+
+
+def _event(activity: Object, request: Request) -> bytes:
+    kind = _type_of(activity)
+    if not kind:
+        raise _Unusable("type", "an activity has a type")
+    if kind in _COLLECTIONS:
+        raise _Unusable("type", "a collection is sent by itself, not as an item of another")
+    if kind in {"Undo", "Delete"}:
+        return _reversal(activity, kind, request)
+    return _line(
+        activity, _meaning(activity, kind), _id(activity, request), _time(activity, request), request
+    )
+
+
+def _reversal(activity: Object, kind: str, request: Request) -> bytes:
+    """Return the event that takes back another: of the same person, at the same time, once however often it is sent."""
+    undone = activity.get("object")
+    if not isinstance(undone, Mapping) or _type_of(undone) in {"", "Tombstone"}:
+        raise _Unusable("object", f"{kind} embeds what it takes back: an id alone does not say what that was")
+    if kind == "Delete" and _type_of(undone) != "Create":
+        undone = {"type": "Create", "actor": undone.get("attributedTo"), "object": undone}
+    doer = activity.get("actor") or undone.get("actor")
+    if _actor(undone.get("actor")) not in {None, _actor(doer)}:
+        raise _Unusable("actor", f"{kind} is for the one who did it")
+    back = REVERSED.get(_meaning(undone, _type_of(undone)))
+    if back is None:
+        raise _Unusable(
+            "object/type", f"what takes this back is not known; known are {', '.join(sorted(REVERSED))}"
+        )
+    cause, about = _undone(undone)
+    time = _time(undone, None)
+    if not time:
+        raise _Unusable(
+            "object/published", f"{kind} is exact only where what it takes back says when it was `published`"
+        )
+    own = f"{sha256(about.encode()).hexdigest()[:32]}:undo"
+    return _line({**undone, "actor": doer}, back, own, time, request, cause=cause)
+
+
+def _undone(activity: Object) -> tuple[str, str]:
+    """Return the id of what is undone, and what all that undo it have in common: what was made, if anything was."""
+    made = activity.get("object") if _type_of(activity) == "Create" else None
+    about = _reference(made) if isinstance(made, Mapping) else None
+    cause = _reference(activity) or about
+    if not cause:
+        raise _Unusable("object/id", "what is taken back is named by its id")
+    return cause, about or cause
+
+
+def _line(  # noqa: PLR0913 - what was found out of one activity
+    activity: Object, kind: str, own: str, time: str, request: Request, *, cause: str | None = None
+) -> bytes:
+    target = activity.get("object")
+    about = target.get("inReplyTo") if isinstance(target, Mapping) and target.get("inReplyTo") else target
+    place = activity.get("location") or (
+        activity.get("target") or target if kind.startswith("store.") else None
+    )
+    rating = _rating(target)
+    fields = {
+        "content": None if kind.startswith("store.") else _thing(about),
+        "place": _thing(place),
+        "rating": rating,
+        "cause": cause,
+    }
+    return event_line(
+        id=own,
+        source=request.grant_source or "activities",
+        type=kind,
+        time=time,
+        handles=_handles(activity.get("actor")),
+        fields=fields,
+        properties={"activity": _type_of(activity), "object": _type_of(target) or None},
+    )
+
+
+def _meaning(activity: Object, kind: str) -> str:
+    """Return the event type of an activity that is no Undo."""
+    if kind != "Create":
+        return TYPES.get(kind) or f"social.{snake(masked(kind)) or 'activity'}"
+    made = activity.get("object")
+    if isinstance(made, Mapping) and _rating(made) is not None:
+        return "social.review"
+    replies = isinstance(made, Mapping) and made.get("inReplyTo")
+    return "social.comment" if replies else "social.user_content"
+
+
+def _type_of(value: Any) -> str:
+    kind = value.get("type") or value.get("@type") if isinstance(value, Mapping) else None
+    if isinstance(kind, list):
+        kind = kind[0] if kind else None
+    return masked(kind[:1_024])[:64] if isinstance(kind, str) else ""
+
+
+def _id(activity: Object, request: Request) -> str:
+    """Return the id; for an activity without one, the same for the same activity sent again."""
+    if own := _reference(activity):
+        return own
+    timed = None if activity.get("published") else request.received_us
+    return made_id([activity, timed])
+
+
+def _reference(value: Object) -> str | None:
+    return text(value.get("id") or value.get("@id"), 0)
+
+
+def _id_of(value: Any, limit: int = MAX_NAME) -> str | None:
+    """Return what names an object: its id, else its address or name; of several, the first."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if isinstance(value, Mapping):
+        names = (value.get(field) for field in ("id", "@id", "url", "href", "name"))
+        return next((found for name in names if (found := text(name, limit))), None)
+    return text(value, limit) if isinstance(value, str) else None
+
+
+def _thing(value: Any) -> str | None:
+    """Return what names an object that is no person: its name only where its type says that it is a thing."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if isinstance(value, Mapping):
+        kind = _type_of(value)
+        named = {"name": _name(value.get("name"))} if kind in _THINGS else {}
+        value = {name: item for name, item in value.items() if name != "name"} | named
+        return None if kind in _PEOPLE else _id_of(value)
+    return _id_of(value)
+
+
+def _name(name: Any) -> Any:
+    """Return a name as it may be kept: it is free text, wherever it goes."""
+    return masked(name[:MAX_NAME]) if isinstance(name, str) else name
+
+
+def _actor(actor: Any) -> str | None:
+    """Return what identifies an actor: an id or address, not a name, which many have; of several actors, the first.
+
+    A text names somebody where it is an IRI or has an "@"; a blank node (`_:b0`) has its name in one document alone.
+    """
+    if isinstance(actor, list):
+        actor = actor[0] if actor else None
+    if isinstance(actor, Mapping):
+        found = _id_of({name: actor.get(name) for name in ("id", "@id", "url", "href")}, 0)
+    else:
+        found = _id_of(actor, 0)
+    is_known = found and not found.startswith("_:") and (":" in found or "@" in found)
+    return found if is_known else None
+
+
+def _handles(actor: Any) -> dict[str, list[str]]:
+    """Return who an actor is: a social account by its id, or whom a mailto:, tel: or acct: names."""
+    name = _actor(actor)
+    if not name:
+        return {}
+    scheme, colon, rest = name.partition(":")
+    if colon and scheme.lower() in _KINDS:
+        return {_KINDS[scheme.lower()]: [unquote(rest.partition("?")[0])]}
+    return {"social": [name]}
+
+
+def _time(activity: Object, request: Request | None) -> str:
+    """Return when it happened: as it says, else when it came; "" without a request, where it does not say.
+
+    The object's time goes before that of its Create: a later Delete may embed it alone.
+    """
+    made = activity.get("object") if _type_of(activity) == "Create" else None
+    told = [*([made] if isinstance(made, Mapping) else []), activity]
+    said = next((each[name] for each in told for name in _WHEN if each.get(name)), None)
+    if said is None:
+        return rfc3339(request.received_us) if request else ""
+    happened = moment(said)
+    return rfc3339(happened) if happened else text(said, 40) or "?"  # refused by the edge, with the reason
+
+
+def _rating(made: Any) -> float | None:
+    """Return the stars of a review: AS2 has none, schema.org's `reviewRating` is what is used with it."""
+    for path in (("reviewRating", "ratingValue"), ("reviewRating",), ("rating",)):
+        found = number(at(made, path))
+        if found is not None and 0 <= found <= _BEST:
+            return found
+    return None

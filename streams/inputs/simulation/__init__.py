@@ -1,0 +1,1 @@
+"""Simulates a retailer's month: personas play episodes, and the episodes leave events."""

@@ -1,0 +1,93 @@
+"""Opens the page over a data directory or a server, and keeps its views warm."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from streams.clock import Clock, system_clock
+from streams.http.guard import Guard, is_ours
+from streams.kafka.errors import BrokerError
+from streams.log.lag import of_log
+from streams.page.routes import Page
+from streams.page.search import Finder
+from streams.page.view import View
+from streams.page.views import ANSWERS, VIEWS
+from streams.page.views.health import over_directory, over_server
+from streams.settings import Settings
+from streams.store.clickhouse import QueryError
+from streams.store.connections import ConnectionPool, OverloadedError, StuckError, opener
+from streams.store.port import StoreError
+from streams.store.query_settings import READING
+
+if TYPE_CHECKING:
+    from streams.kafka.lag import LagReader
+
+__all__ = ["opened_page"]
+
+_PAUSE_S = 60.0
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def opened_page(settings: Settings, find: Finder, *, clock: Clock = system_clock) -> Iterator[Page | None]:
+    """Open the page, whose search field asks `find`; None where everybody who reaches the port could see it: then a token must be set."""
+    if not (settings.page_token or is_ours(settings.collector)):
+        yield None
+        return
+    reader = ConnectionPool(opener(settings, READING))
+    watcher = ConnectionPool(opener(settings, READING), threads=1)
+    writer = ConnectionPool(opener(settings, None), threads=1)
+    guard = Guard(settings.page_token, secure=not is_ours(settings.collector))
+    standings = _standings(settings)
+    page = Page(reader, watcher, _views(settings, standings), guard, clock, find, writer=writer)
+    over = threading.Event()
+    warming = threading.Thread(target=_keep_warm, args=(page, over), name="page-warm")
+    warming.start()
+    try:
+        yield page
+    finally:
+        page.end()
+        over.set()
+        warming.join()
+        for connections in (reader, watcher, writer):
+            connections.close()
+        if standings is not None:
+            standings.close()
+
+
+def _standings(settings: Settings) -> "LagReader | None":
+    """Return what asks Kafka how far workers are, where it is known and they write to a server."""
+    if not (settings.store and settings.kafka.servers):
+        return None
+    try:
+        from streams.kafka.lag import LagReader  # noqa: PLC0415 - needs Kafka's client
+    except BrokerError as error:
+        _log.warning("the page does not tell how far workers are behind: %s", error)
+        return None
+    return LagReader(settings.kafka)
+
+
+def _views(settings: Settings, standings: "LagReader | None") -> Sequence[View]:
+    """Return the views, with the lag of the writers of these tables."""
+    if settings.store:
+        health = over_server(standings.ask if standings else None)
+    else:
+        health = over_directory(partial(of_log, settings.data / "log.sqlite"))
+    return [*(health if view.name == health.name else view for view in VIEWS), *ANSWERS]
+
+
+def _keep_warm(page: Page, over: threading.Event) -> None:
+    """Draw views as they open now and then, in a twentieth of the time at most, so that viewers need not wait."""
+    while not over.is_set():
+        began = time.monotonic()
+        try:
+            page.warm()
+        except (QueryError, StoreError, StuckError) as error:
+            _log.warning("views cannot be drawn before they are asked for: %s", error)
+        except OverloadedError:  # others are asked for meanwhile, or it is over
+            pass
+        over.wait(max(_PAUSE_S, 20 * (time.monotonic() - began)))

@@ -1,0 +1,1 @@
+"""Handles the process itself: shutdown, stuck threads, degraded functions, and private files."""

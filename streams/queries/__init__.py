@@ -1,1 +1,0 @@
-"""ClickHouse's HTTP protocol over the engine in this process, for reading only: what analysts' tools speak."""

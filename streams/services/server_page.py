@@ -1,0 +1,44 @@
+"""Runs `journey up` over a server: the page and the alerts' routes; collector and workers run elsewhere."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from streams.alerts.access import opened_routes
+from streams.collector.server import serve_routes
+from streams.handles.find import Found, find
+from streams.page.setup import opened_page
+from streams.page.telemetry import PageTelemetry
+from streams.server.server import Server
+from streams.settings import Settings, SettingsError
+from streams.store.clickhouse import ClickHouse
+from streams.store.open_server import open_server
+
+__all__ = ["show"]
+
+
+def show(settings: Settings, say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `say` gets the URL once the port is open.
+
+    Raises
+    ------
+    SettingsError
+        The page can be reached from other machines and has no token; or another setting cannot be used.
+    """
+    open_server(settings).close()
+    with opened_page(settings, partial(_find, settings)) as page, opened_routes(settings) as alerts:
+        if page is None:
+            raise SettingsError(
+                "JOURNEY_PAGE_TOKEN: must be set where the page can be reached from other machines, directly or through proxies"
+            )
+        telemetry = PageTelemetry(settings)
+        telemetry.start()
+        try:
+            serve_routes(settings, [*page.routes, *alerts], ending=page.end, say=say)
+        finally:
+            telemetry.stop()
+
+
+def _find(settings: Settings, store: ClickHouse, text: str, brand: str) -> Sequence[Found]:
+    """Find customers with the key, rules and model that the server has now."""
+    with Server(settings) as shell:
+        return find(shell, store, text, brand)

@@ -1,0 +1,1 @@
+"""Measures workers: a meter for each partition task, a monitor of all, and the endpoint."""

@@ -1,0 +1,1 @@
+"""Data directories of earlier releases are opened by this one."""
