@@ -81,7 +81,10 @@ def segment_browser(url: str, key: str, page_url: str) -> Any:
         with page.expect_response("**/v1/t") as response:
             page.evaluate("window.analytics.track('Product Viewed', {product_id: 'poster-aurora'})")
         assert response.value.status == 200, response.value.text()
-        page.reload()
+        # The second view is on its way before they log in, or the SDK might put the new user into it, or not.
+        with page.expect_response("**/v1/p") as response:
+            page.reload()
+        assert response.value.status == 200, response.value.text()
         with page.expect_response("**/v1/i") as response:
             page.evaluate(
                 "window.analytics.identify('u-104', {email: 'ann.lee@example.com', name: 'Ann Lee'})"
