@@ -129,7 +129,7 @@ class Figures:
             if alert is not None:
                 self._alerts[key] = alert
             if change is not None:
-                told.append(self._tell(key, change, now_us, _reason(one, seen)))
+                told.append(self._tell(key, change, now_us, _reason(one, seen, found.targets.get(key[1:]))))
         return told + self._vanished(one, found.figures, now_us)
 
     def _vanished(self, one: Declared, there: Collection[tuple[str, str]], now_us: int) -> list[StoredChange]:
@@ -176,12 +176,12 @@ def _number(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _reason(one: Declared, seen: Figure) -> dict[str, Any]:
+def _reason(one: Declared, seen: Figure, against: tuple[float, float] | None) -> dict[str, Any]:
     limit = one.rule.limit
-    return {
-        "rule": {"is": limit.kind, "value": limit.value, "before": seen.before, "over_s": _seconds(one.over)},
-        "sql": one.sql,
-    }
+    rule = {"is": limit.kind, "value": limit.value, "before": seen.before, "over_s": _seconds(one.over)}
+    if against is not None:
+        rule |= {"actual": _number(against[0]), "target": _number(against[1])}
+    return {"rule": rule, "sql": one.sql}
 
 
 def _seconds(span: timedelta | None) -> float | None:

@@ -16,8 +16,8 @@ from streams.store.clickhouse import ClickHouse, QueryError
 
 __all__ = ["COLUMNS", "RULE_NAME", "Declared", "RuleEntry", "check", "columns"]
 
-COLUMNS = {"figure": "number", "brand": "text", "label": "text"}
-"""Columns of a rule's query; all but `figure` may be left out."""
+COLUMNS = {"figure": "number", "brand": "text", "label": "text", "actual": "number", "target": "number"}
+"""Columns of a rule's query; all but `figure` may be left out, and `actual` and `target` together."""
 
 RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -129,6 +129,9 @@ def _check_columns(place: str, found: Mapping[str, str]) -> None:
         raise SettingsError(f"{place}: has no column figure, but {', '.join(found)}; name it so: … AS figure")
     if unknown := found.keys() - COLUMNS.keys():
         raise SettingsError(f"{place}: column {min(unknown)}: unknown; there are {', '.join(COLUMNS)}")
-    plain = re.sub(r"^(Nullable|LowCardinality)\((.*)\)$", r"\2", found["figure"])
-    if not _NUMBER.fullmatch(plain):
-        raise SettingsError(f"{place}: column figure is {found['figure']}: must be a number")
+    if ("actual" in found) != ("target" in found):
+        raise SettingsError(f"{place}: columns actual and target: both or none")
+    for name, kind in found.items():
+        plain = re.sub(r"^(Nullable|LowCardinality)\((.*)\)$", r"\2", kind)
+        if COLUMNS[name] == "number" and not _NUMBER.fullmatch(plain):
+            raise SettingsError(f"{place}: column {name} is {kind}: must be a number")

@@ -1,7 +1,7 @@
 """Runs the queries of rules on a thread and a connection of their own, so that they never delay spike detection."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,19 @@ class _RuleError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """The result of a rule's query: figures by brand and label; or, in `failed`, why there are none."""
+    """The result of a rule's query: figures by brand and label; or, in `failed`, why there are none.
+
+    Attributes
+    ----------
+    targets
+        Of figures that are about one: how many there are, and how many there are to be.
+    """
 
     rule: Declared
     at_us: int
     figures: Mapping[tuple[str, str], float | None]
     failed: str = ""
+    targets: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
 
 class RuleQueries:
@@ -55,7 +62,7 @@ class RuleQueries:
         self._connections = ConnectionPool(open_store, threads=1, what="alert rules")
         self._due_us = {one.rule.name: 0 for one in rules}
         self._columns: dict[str, Mapping[str, str]] = {}
-        self._asked: dict[str, tuple[Declared, int, Future[dict[tuple[str, str], float | None]]]] = {}
+        self._asked: dict[str, tuple[Declared, int, Future[RuleResult]]] = {}
 
     def begin_anew(self) -> None:
         """Make every rule due: the outcome of the last answers is not known."""
@@ -71,7 +78,7 @@ class RuleQueries:
             )  # not, where the clock went back
             if name not in self._asked and not waits:
                 self._due_us[name] = now_us + every_us
-                answer = self._connections.submit(partial(self._figures, one), f"rule {name}")
+                answer = self._connections.submit(partial(self._figures, one, now_us), f"rule {name}")
                 self._asked[name] = (one, now_us, answer)
 
     @property
@@ -89,31 +96,37 @@ class RuleQueries:
         done = [name for name, (_, _, answer) in self._asked.items() if answer.done()]
         return [_taken(*self._asked.pop(name)) for name in done]
 
-    def _figures(self, one: Declared, store: ClickHouse) -> dict[tuple[str, str], float | None]:
+    def _figures(self, one: Declared, at_us: int, store: ClickHouse) -> RuleResult:
         name = one.rule.name
         if name not in self._columns:
             self._columns[name] = columns(store, one)
         names = self._columns[name]
         brand, label = (f"toString({name})" if name in names else "''" for name in ("brand", "label"))
+        actual, target = (f"toFloat64({name})" if name in names else "NULL" for name in ("actual", "target"))
         rows = store.query(
-            f"SELECT {brand}, leftUTF8({label}, {_LABEL}), toNullable(toFloat64(figure))"
+            f"SELECT {brand}, leftUTF8({label}, {_LABEL}), toNullable(toFloat64(figure)), {actual}, {target}"
             f" FROM (\n{one.sql}\n) LIMIT {_MOST_SERIES + 1}",
             {},
         )
         if len(rows) > _MOST_SERIES:
             raise _RuleError(f"gives more than {_MOST_SERIES} figures")
-        found = {(str(brand), str(label)): value for brand, label, value in rows}
+        found = {(str(brand), str(label)): value for brand, label, value, _, _ in rows}
         if len(found) != len(rows):
             raise _RuleError("gives several figures for one brand and label")
-        return found
+        targets = {
+            (str(brand), str(label)): (actual, target)
+            for brand, label, _, actual, target in rows
+            if actual is not None and target is not None
+        }
+        return RuleResult(one, at_us, found, targets=targets)
 
     def close(self) -> None:
         """End the query that runs, wait a moment for that, and close the connection."""
         self._connections.close()
 
 
-def _taken(one: Declared, at_us: int, answer: "Future[dict[tuple[str, str], float | None]]") -> RuleResult:
+def _taken(one: Declared, at_us: int, answer: "Future[RuleResult]") -> RuleResult:
     try:
-        return RuleResult(one, at_us, answer.result())
+        return answer.result()
     except (QueryError, StoreError, OverloadedError, StuckError, _RuleError) as error:
         return RuleResult(one, at_us, {}, str(error))

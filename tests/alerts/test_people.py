@@ -152,6 +152,24 @@ def test_a_rule_says_how_far_beyond_its_limit_a_figure_is(people, expected, rule
     assert headline(one).startswith(f"{said}, since")
 
 
+@pytest.mark.parametrize(
+    ("actual", "target", "said"),
+    [
+        (412.0, 500.0, "412 of 500 customers, 18% below the target"),
+        (1_200.0, 1_000.0, "1,200 of 1,000 customers, the target is reached, +20%"),
+        (500.0, 500.0, "500 of 500 customers, the target is reached"),
+        (0.0, 0.0, "0 of 0 customers, the target is reached"),
+        (-5.0, 0.0, "-5 of 0 customers, the target is reached"),
+        (0.0, 12_500.0, "0 of 12,500 customers, 100% below the target"),
+    ],
+)
+def test_a_rule_on_a_target_speaks_of_customers_and_the_target(actual, target, said):
+    one = told(direction="behind", scope=Scope("rule", "advocacy by 2026-12-05"), people=0.5, expected=0.8)
+    rule = {"is": "below", "value": 0.8, "before": None, "over_s": None, "actual": actual, "target": target}
+    one = replace(one, reason={"rule": rule})
+    assert headline(one).startswith(f"acme: behind (advocacy by 2026-12-05): {said}, since")
+
+
 def test_alertmanager_has_the_severity_as_a_label_and_the_former_one_ends():
     with listening() as receiver:
         send = sender(

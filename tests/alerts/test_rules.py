@@ -132,6 +132,10 @@ def test_a_target_that_is_missed_raises_one_alert_until_it_is_met(store, watchin
         sql = "SELECT brand, stage AS label, progress AS figure FROM target_progress WHERE stage = 'advocacy'"
         below = 0.75
         [[rule]]
+        name = "behind"
+        sql = "SELECT brand, stage AS label, progress AS figure, actual, target FROM target_progress WHERE stage = 'advocacy'"
+        below = 0.75
+        [[rule]]
         name = "many"
         sql = "SELECT brand, stage AS label, customers AS figure FROM stage_population"
         above = 3
@@ -142,6 +146,10 @@ def test_a_target_that_is_missed_raises_one_alert_until_it_is_met(store, watchin
     assert (
         headline(told["advocates"])
         == "acme: advocates (advocacy): 0.5, below the limit of 0.75 by 0.25 (33%), since 00:00 UTC"
+    )
+    assert (
+        headline(told["behind"])
+        == "acme: behind (advocacy): 4 of 8 customers, 50% below the target, since 00:00 UTC"
     )
     stages = [t.change.alert.scope.value for t in watch.ledger.newest() if t.change.alert.direction == "many"]
     assert sorted(stages) == ["advocacy", "none"]
@@ -159,8 +167,10 @@ def test_a_target_that_is_missed_raises_one_alert_until_it_is_met(store, watchin
     actions.silence(watch.ledger, "ada", watch.now_us, span=timedelta(days=1), rule="advocates")
     targets(store, 4)
     assert watch.after(minutes=10) == []
-    (over,) = watch.after(minutes=25)
+    ended = {told.change.alert.direction: told for told in watch.after(minutes=25)}
+    over = ended["advocates"]
     assert (over.change.what, over.change.alert.id, over.silenced) == ("resolved", alert, True)
+    assert headline(ended["behind"]).startswith("over: acme: behind (advocacy): 4 of 4 customers, the target is reached, since")
     assert picture(over).startswith(b"\x89PNG")
     watch.start(rules=[])
     assert {told.change.what for told in watch.after(minutes=1)} == {"resolved"}
@@ -203,6 +213,8 @@ def test_a_figure_is_compared_with_what_it_was_then_over_starts(store, watching)
         ("SELECT 1", "has no column figure, but 1"),
         ("SELECT 'x' AS figure", "column figure is String: must be a number"),
         ("SELECT 1 AS figure, 2 AS stage", "column stage: unknown"),
+        ("SELECT 1 AS figure, 2 AS target", "columns actual and target: both or none"),
+        ("SELECT 1 AS figure, 2 AS target, 'x' AS actual", "column actual is String: must be a number"),
         ("SELECT figur AS figure", "figur"),
         ("SELECT", "Syntax error"),
         ("DROP TABLE alerts", "is not for readers"),

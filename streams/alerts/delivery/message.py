@@ -73,10 +73,15 @@ def local(told: StoredChange, at_us: int) -> datetime:
 
 
 def _of_rule(told: StoredChange) -> str:
-    """Return what a rule has found, as acme: below (advocacy): 90, below the limit of 100 by 10 (10 %)."""
+    """Return what a rule has found, as acme: below (advocacy): 90, below the limit of 100 by 10 (10 %).
+
+    Of a rule on a target: acme: behind (advocacy): 400 of 500 customers, 20% below the target.
+    """
     alert, rule = told.change.alert, told.reason.get("rule") or {}
     of = f" ({alert.scope.value})" if alert.scope.value else ""
     brand = f"{alert.brand}: " if alert.brand else ""
+    if (target := rule.get("target")) is not None and (actual := rule.get("actual")) is not None:
+        return f"{brand}{alert.direction}{of}: {actual:,.0f} of {target:,.0f} customers, {_against(actual, target)}"
     said = f"{brand}{alert.direction}{of}: {alert.people:g}"
     beyond = alert.people - alert.expected
     if alert.open and beyond:
@@ -88,6 +93,13 @@ def _of_rule(told: StoredChange) -> str:
         return said
     changed = f", {alert.people / before - 1:+.0%}" if before else ""
     return f"{said}; {before:g} {_span(rule['over_s'])} before{changed}"
+
+
+def _against(actual: float, target: float) -> str:
+    """Return how far a target is from what is there."""
+    if actual < target and target > 0:
+        return f"{1 - actual / target:.0%} below the target"
+    return f"the target is reached{f', {actual / target - 1:+.0%}' if actual > target > 0 else ''}"
 
 
 def _span(seconds: float) -> str:
