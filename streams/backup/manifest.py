@@ -67,11 +67,14 @@ class Manifest:
 
 
 def write(manifest: Manifest, folder: Path) -> None:
-    """Write a manifest into the folder of its backup, onto the disk."""
+    """Write a manifest into the folder of its backup, onto the disk, for its owner alone."""
     body = asdict(manifest)
     text = json.dumps({"format": _FORMAT, "digest": _digest(body)} | body, indent=1)
     path = folder / MANIFEST
-    with kill_point("backup.manifest"), path.open("x", encoding="utf-8") as file:
+    with (
+        kill_point("backup.manifest"),
+        open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file,  # noqa: PTH123 - with its mode
+    ):
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

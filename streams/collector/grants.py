@@ -68,6 +68,8 @@ class Grants:
         self._spans, self._channels = spans, channels
         self._ends = [span.end for span in spans]
         self._all_link = all(span.key.may_link for span in spans)
+        self._judged: dict[tuple[int, str, str, str], Refused | None] = {}
+        self._foreign: set[int] = set()  # places of what is of a brand that its key may not say
         self.unlinked: dict[int, int] = {}
         """By the place of a line, how many handles its event named and does not keep."""
 
@@ -75,22 +77,32 @@ class Grants:
         """Return the events of brands, channels and sources that were not granted."""
         brands, types = (rows.columns.texts[name].to_pylist() for name in ("brand", "type"))
         said = zip(rows.places, brands, types, rows.columns.values["source"], strict=True)
-        judged: dict[tuple[int, str, str, str], Refused | None] = {}
         letters: Letters = []
         number = 0
         for place, brand, kind, source in said:
             while place >= self._ends[number]:
                 number += 1
-            asked = (number, brand, kind, source)
-            if asked not in judged:
-                channel = _channel(kind, self._channels)
-                judged[asked] = _judged(self._spans[number], brand, kind, source, channel)
-            if (why := judged[asked]) is not None:
+            if (why := self._why(place, number, brand, kind, source)) is not None:
                 letters.append((place, why))
         return letters
 
+    def judged(self, place: int, brand: str, kind: str, source: str) -> Refused | None:
+        """Return why a sender had no right to say what was refused for another reason; None where they had."""
+        return self._why(place, bisect_right(self._ends, place), brand, kind, source)
+
+    def _why(self, place: int, number: int, brand: str, kind: str, source: str) -> Refused | None:
+        asked = (number, brand, kind, source)
+        if asked not in self._judged:
+            channel = _channel(kind, self._channels)
+            self._judged[asked] = _judged(self._spans[number], brand, kind, source, channel)
+        if (why := self._judged[asked]) is _BRAND:
+            self._foreign.add(place)
+        return why
+
     def may_link(self, place: int) -> bool:
-        """Whether several handles of an event are one person."""
+        """Whether several handles of an event are one person; not, where it is of a brand that its key may not say."""
+        if place in self._foreign:
+            return False
         return self._all_link or self._spans[bisect_right(self._ends, place)].key.may_link
 
     def left_out(self, place: int, count: int) -> None:

@@ -71,6 +71,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("members of a compressed body (gzip files or zstd frames, one after another)", f"{MOST_MEMBERS}", "413"),
     Limit("window of a zstd frame", f"{MOST_WINDOW_BYTES // 2**20} MiB", "413"),
     Limit("items in a body", f"{MAX_ITEMS:,}", "413"),
+    Limit("calls of a Segment batch; activities of a collection", "2,500", "400"),
     Limit("nesting of JSON in an item of another protocol", f"{MAX_DEPTH} levels", "the item: rejected, `bad_value`"),
     Limit("handles of an event", f"{MAX_HANDLES}", "the item: rejected, `too_many_handles`"),
     Limit("ids, sources, handles and other names", f"{MAX_NAME} characters", "the item: rejected, `too_large`"),

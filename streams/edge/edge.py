@@ -25,7 +25,7 @@ from streams.edge.rows import Rows, batch
 from streams.edge.shapes import FIELDS
 from streams.edge.texts import Hiding
 from streams.edge.times import parsed
-from streams.edge.unlinked import Letters, Screen, alone, alone_in
+from streams.edge.unlinked import Letters, Screen, alone, alone_in, barred_too
 from streams.edge.unlinks import in_all_forms
 from streams.edge.unpackable import unpackable
 from streams.log.frame import LETTERS, Frame
@@ -120,11 +120,14 @@ class Edge:
             others, wrong = self._by_contract(lines, sorted(unread))
             rows, letters = rows.with_others(others), letters + wrong
         rows, denied = _consented(rows)
-        timely, late = _check_time(rows, now_us)
-        rows, letters = rows.keep(timely), letters + denied + late
-        if screen is not None:
+        letters += denied
+        if screen is not None:  # first: what is refused for its time may be replayed when that has come
             barred = screen.barred(rows)
-            rows, letters = rows.keep(_others(rows, barred)) if barred else rows, letters + barred
+            rows = rows.keep(_others(rows, barred)) if barred else rows
+            letters = [*barred_too(letters, lines, screen), *barred]
+        timely, late = _check_time(rows, now_us)
+        rows, letters = rows.keep(timely), letters + late
+        if screen is not None:
             alone(rows, screen)
         rows = in_all_forms(rows)
         letters.sort(key=lambda letter: letter[0])

@@ -31,12 +31,13 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _MARK = re.compile(r"#[0-9a-f]{16}")
 _QUOTED = re.compile(r"=([0-9A-F]{2})")
 
+_SIGNS = r"[ ._/,\-]{1,3}"  # between groups of four
 ENCODED = rf"(?:{_OF_ASCII}){{3}}|(?:[2-7][0-9A-Fa-f]){{7}}"  # what may be base64 or hex digits of a text
 # What has none of these tells of nobody by its form; RE2, which Arrow has, understands it too.
 PLAINLY = (
     r"@|%[0-9A-Fa-f]{2}|&#?\w+;|\\[ux]|=[0-9A-F]{2}|\+\(?\d|\d\.\d{1,3}\.\d{1,3}\.\d|:[0-9a-fA-F]{0,4}:"
-    r"|(?:^|[^A-Za-z0-9#])(?:\(?(?:0|\d\d\d[ .)\-])[\d ().\-/]{7}|[2-6][\d \-]{12})|\b[A-Za-z]{2}\d\d(?:[ \-]?[A-Za-z0-9]){11}"
-    rf"|\d{{4}}\.(?:\d{{4}}\.\d{{4}}|\d{{6}}\.\d{{5}})|{ENCODED}|{ODD}"
+    r"|(?:^|[^A-Za-z0-9#])(?:\(?(?:0|\d\d\d[ .)\-])[\d ().\-/]{7}|[2-6][\d \-]{12})|\b[A-Za-z]{2}\d\d(?:[ ._/\-]?[A-Za-z0-9]){11}"
+    rf"|\d{{4}}{_SIGNS}(?:\d{{4}}{_SIGNS}\d{{4}}|\d{{6}}{_SIGNS}\d{{5}})|{ENCODED}|{ODD}"
 )
 _plainly, _odd = re.compile(PLAINLY), re.compile(ODD)
 
@@ -46,18 +47,21 @@ _PHONE = re.compile(r"(?:\+|%2[Bb])\(?\d(?:[\s().\-/]{0,3}\d){6,14}")
 # Without a country: a 0 and 8 to 10 digits, 00 and more, or groups of 3, 3 and 4 as in North America.
 _NATIONAL = re.compile(
     r"(?<![A-Za-z0-9#])(?!\d{2,4}-\d\d-\d\d(?!-\d\d-\d\d(?!\d)))(?:\(?0(?:[ .\-/()]{0,2}[1-9])(?:[ .\-/()]{0,2}\d){7,9}|00[ .\-/]?[1-9](?:[ .\-/]?\d){9,13}"
-    r"|\(?[2-9]\d\d\)?[ .\-]{1,2}[2-9]\d\d[ .\-]\d{4})(?![A-Za-z0-9])"
+    r"|\(?[2-9]\d\d\)?[ .\-]{1,2}\d{3}[ .\-]\d{4})(?![A-Za-z0-9])"
 )
 _CARD = re.compile(
-    r"(?<![A-Za-z0-9#])(?:[2-6](?:[ \-]?\d){12,18}|[2-6]\d{3}(?:\.\d{4}){3}|3[47]\d\d\.\d{6}\.\d{5})(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9#])(?:[2-6](?:[ \-]?\d){12,18}"
+    rf"|[2-6]\d{{3}}(?:{_SIGNS}\d{{4}}){{3}}|3[47]\d\d{_SIGNS}\d{{6}}{_SIGNS}\d{{5}})(?![A-Za-z0-9])"
 )
 _OF_CARDS = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|5[0-8]\d{10,17}|2[2-7]\d{14}|3[47]\d{13}|3[0689]\d{12}|35\d{14}|6\d{12,18}"
 )
 _GROUP = re.compile(r"(?<!\d)\d{3,}")
 _LONG_CARD = 15  # digits; codes of goods have up to 14
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ \-]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
-# How many letters those of a country have: compared where small letters or dashes might be of anything else.
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ ._/\-]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
+_IN_IBAN = " ._/-"
+_NO_IBAN = re.compile(r"[._/\-]")
+# How many letters those of a country have: compared where small letters or other signs might be of anything else.
 _OF_COUNTRY = {
     text[:2]: int(text[2:])
     for text in [
@@ -278,19 +282,22 @@ def _is_card(text: str, *, is_code: bool) -> bool:
 def _of_iban(text: str, mark: Mark) -> str:
     """Return a text that may begin with an IBAN, marked up to its end if it does."""
     for end in range(len(text), 14, -1):
-        if text[end - 1] not in " -" and (end == len(text) or text[end] in " -") and _is_iban(text[:end]):
+        is_whole = text[end - 1] not in _IN_IBAN and (end == len(text) or text[end] in _IN_IBAN)
+        if is_whole and _is_iban(text[:end]):
             return mark(text[:end]) + text[end:]
     return text
 
 
 def _is_iban(text: str) -> bool:
-    letters = text.replace(" ", "").replace("-", "").upper()
-    if ("-" in text or text != text.upper()) and _OF_COUNTRY.get(letters[:2]) != len(letters):
+    letters = _NO_IBAN.sub("", text.replace(" ", "")).upper()
+    if (_NO_IBAN.search(text) or text != text.upper()) and _OF_COUNTRY.get(letters[:2]) != len(letters):
         return False
     return int("".join(str(int(letter, 36)) for letter in letters[4:] + letters[:4])) % 97 == 1
 
 
 def _is_address(text: str) -> bool:
+    if ":" not in text:  # with zeros in front too
+        return all(int(part) < 256 for part in text.split("."))  # noqa: PLR2004 - of a byte
     try:
         ip_address(text)
     except ValueError:

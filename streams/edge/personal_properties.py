@@ -10,7 +10,7 @@ from typing import Any
 from schemas.segment import snake
 from streams.edge.personal_forms import hidden
 
-__all__ = ["is_number_of_card", "is_personal", "without_personal"]
+__all__ = ["is_name", "is_number_of_card", "is_personal", "without_personal"]
 
 Hide = Callable[[str], str]
 Tells = Callable[[int | float], bool]
@@ -127,6 +127,22 @@ _ENDS = frozenset(
         "cpf",
         "voornaam",
         "achternaam",
+        "passportno",
+        "customernumber",
+        "customerno",
+        "accountno",
+        "phoneno",
+        "mobileno",
+        "cardno",
+        "login",
+        "loginname",
+        "remoteaddr",
+        "instagramhandle",
+        "twitterhandle",
+        "tiktokhandle",
+        "latitude",
+        "longitude",
+        "geolocation",
     ]
 )
 _WHOLE = frozenset(
@@ -171,7 +187,15 @@ _WHOLE = frozenset(
         "rue",
         "holder",
         "beneficiary",
+        "cc",
+        "bcc",
+        "consignee",
+        "addressee",
     ]
+)
+# A text under these is somebody's name; of an object, `name` and the like are.
+_PERSONS = frozenset(
+    ["sender", "owner", "employee", "payer", "payee", "buyer", "subscriber", "patient", "student"]
 )
 # In these, what is called a name or a place is somebody's.
 _ABOUT = frozenset(
@@ -287,8 +311,11 @@ def _object(properties: dict[str, Any], hide: Hide, tells: Tells, left: int) -> 
 def _value(key: str, value: Any, hide: Hide, tells: Tells, left: int) -> Any:
     kind = value.__class__
     if kind is str:
-        is_code = _word(key[:_LONGEST_KEY]) in _CODES and value.isalnum()
-        return value if is_code else _text(value, hide, tells, left)
+        word = _word(key[:_LONGEST_KEY])
+        if word in _PERSONS and value and value.lstrip(_BLANK)[:1] not in _OPENING:
+            return "#"
+        is_code = word in _CODES and value.isalnum()
+        return value if is_code else _text(key, value, hide, tells, left)
     if kind is dict:
         if _word(key[:_LONGEST_KEY]) in _ABOUT:
             value = {
@@ -302,12 +329,12 @@ def _value(key: str, value: Any, hide: Hide, tells: Tells, left: int) -> Any:
     return "#" if kind in {int, float} and tells(value) else value
 
 
-def _text(text: str, hide: Hide, tells: Tells, left: int) -> str:
-    """Return a text as it may be kept; one that is JSON itself, or holds some, is looked into."""
+def _text(key: str, text: str, hide: Hide, tells: Tells, left: int) -> str:
+    """Return the text under a key as it may be kept; one that is JSON itself, or holds some, is looked into."""
     if text.lstrip(_BLANK)[:1] in _OPENING:
         try:
             inner = json.loads(text.strip(_BLANK))
-            kept = _value("", inner, hide, tells, left)
+            kept = _value(key, inner, hide, tells, left)
         except RecursionError:
             return "#"
         except ValueError:
@@ -327,20 +354,25 @@ def _without_pairs(text: str) -> str:
     return "".join([*parts, text[end:]])
 
 
+def is_name(key: str) -> bool:
+    """Return whether a key is `name`, in any spelling."""
+    return _word(key[:_LONGEST_KEY]) == "name"
+
+
 @lru_cache(4_096)
 def _snake(key: str) -> str:
+    if not key.isascii():  # neither accents nor the width of letters make another word
+        key = "".join(filter(str.isascii, unicodedata.normalize("NFKD", key.replace("ß", "ss"))))
     return snake(key)
 
 
 @lru_cache(4_096)
 def _word(key: str) -> str:
-    return re.sub(r"[\d_]", "", snake(key))
+    return re.sub(r"[\d_]", "", _snake(key))
 
 
 @lru_cache(4_096)
 def _is_personal(key: str) -> bool:
-    if not key.isascii():  # accents make no other word
-        key = "".join(filter(str.isascii, unicodedata.normalize("NFKD", key.replace("ß", "ss"))))
-    words = [word for part in snake(key).split("_") if (word := part.strip("0123456789"))]
+    words = [word for part in _snake(key).split("_") if (word := part.strip("0123456789"))]
     ends = ("".join(words[-count:]) for count in range(1, min(len(words), _NAMES) + 1))
     return "".join(words) in _WHOLE or any(end in _ENDS for end in ends)

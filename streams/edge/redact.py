@@ -71,7 +71,8 @@ def redact(
     hash is the handle, texts are as a stored event has them. What has no place in an event, or the wrong type, is kept
     as its shape, which no replay takes for a value, and what could never be a handle becomes null; where brands are
     separate, so does every handle of a line that names no brand. Of what is no JSON, only the shape is kept, with a hash
-    for what is an e-mail address or an international phone number. `trusted` lines may hold hashes already.
+    for what is an e-mail address or an international phone number where brands are shared: an erasure would not find the
+    hash of no brand. `trusted` lines may hold hashes already.
     """
     redacting = _Redacting(HandleKey.of(key), nobody, rules, trusted=trusted)
     try:
@@ -160,6 +161,8 @@ class _Redacting:
     def _hidden(self, text: str) -> str:
         if text[0] == PREFIX:
             return text
+        if self.key.separate and not self.brand:
+            return PREFIX
         kind = "email" if "@" in text else "phone"
         return self._ids(kind, text.encode("utf-8", "replace").decode()[:MAX_NAME]) or PREFIX
 
@@ -170,9 +173,9 @@ class _Redacting:
 
     def _handles(self, value: Any) -> Any:
         if not isinstance(value, dict):
-            return self._values("text", value)
+            return self._shape(value)
         return {
-            self._shown(kind): self._values(kind if kind in KIND_CODE else "text", item)
+            self._shown(kind): self._values(kind, item) if kind in KIND_CODE else self._shape(item)
             for kind, item in value.items()
         }
 

@@ -1,15 +1,16 @@
-"""Keeps the first handle alone in events of senders who may not link handles to one person."""
+"""Applies what a sender may send to events, and to what was refused: the first handle alone where no link may be made."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from journey.identity.handle import KIND_CODE
-from streams.edge.reasons import Refused
+from streams.edge.reasons import DENIED, Refused
 from streams.edge.redact import FORMS, PREFIX
 from streams.edge.rows import Rows
+from streams.text.json_parts import BOM
 
-__all__ = ["Letters", "Screen", "alone", "alone_in"]
+__all__ = ["Letters", "Screen", "alone", "alone_in", "barred_too"]
 
 _ID_BYTES = 8
 _HEX = 17  # characters of a hash with its prefix
@@ -23,11 +24,33 @@ class Screen(Protocol):
     def barred(self, rows: Rows) -> Letters:
         """Return the events that their senders had no right to say."""
 
+    def judged(self, place: int, brand: str, kind: str, source: str) -> Refused | None:
+        """Return why a sender had no right to say what was refused for another reason; None where they had."""
+
     def may_link(self, place: int) -> bool:
-        """Whether several handles of an event are one person."""
+        """Whether several handles of an event are one person; not, where it is of a brand that its sender may not say."""
 
     def left_out(self, place: int, count: int) -> None:
         """Take note that an event named so many handles more than it keeps."""
+
+
+def barred_too(letters: Letters, lines: Sequence[bytes], screen: Screen) -> Letters:
+    """Return what was refused, for another reason where the sender had no right to say it: it may be replayed one day."""
+    found: Letters = []
+    for place, reason in letters:
+        named = None if reason.reason == DENIED else _named(lines[place])
+        found.append((place, (named and screen.judged(place, *named)) or reason))
+    return found
+
+
+def _named(line: bytes) -> tuple[str, str, str] | None:
+    """Return brand, type and source of what is no event, None where it could never be one."""
+    try:
+        event = json.loads(line.removeprefix(BOM))
+        named = event["data"]["brand"], event["type"], event["source"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return named if all(isinstance(text, str) and text for text in named) else None
 
 
 def alone(rows: Rows, screen: Screen) -> None:

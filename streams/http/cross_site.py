@@ -6,7 +6,7 @@ https://www.w3.org/TR/fetch-metadata/ says what Sec-Fetch-Site, -Mode and -Dest 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from ipaddress import ip_address
@@ -205,15 +205,23 @@ class CrossSiteFilter:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer 403 in words, or have the application answer."""
-        if (
-            scope["type"] == "http"
-            and (door := self._door_of(scope["method"], scope["path"])) is not Door.KEYED
-        ):
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-            if why := why_refused(scope["method"], headers, door, self._names):
-                await _refuse(send, why)
-                return
-        await self._app(scope, receive, send)
+        why = self._why(scope) if scope["type"] == "http" else ""
+        await (_refuse(send, why) if why else self._app(scope, receive, send))
+
+    def _why(self, scope: Any) -> str:
+        door = self._door_of(scope["method"], scope["path"])
+        if door is Door.KEYED:
+            return ""
+        return why_refused(scope["method"], _joined(scope["headers"]), door, self._names)
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by name; the values of one that is there twice together, which is no value that lets anybody in."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 async def _refuse(send: Any, why: str) -> None:

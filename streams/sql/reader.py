@@ -20,6 +20,7 @@ from streams.store.clickhouse import DATABASE, QueryError
 from streams.store.confined import Confined, NotReadOnlyError
 from streams.store.pool import Pool
 from streams.store.sql import literal
+from streams.text.printable import message_of
 
 __all__ = ["OverloadedError", "QueryResult", "Reader", "StuckError"]
 
@@ -87,7 +88,7 @@ class Reader:
         try:
             return Confined(self._folder, DATABASE, given)
         except Exception as error:  # a setting with a value that it does not take
-            raise QueryError(str(error)) from error
+            raise QueryError(message_of(error)) from error
 
     async def run(
         self,
@@ -194,7 +195,7 @@ def _query(connection: Confined, sql: str, fmt: str, parameters: Mapping[str, st
     except NotReadOnlyError as error:
         raise RefusedError(str(error)) from error
     except Exception as error:
-        raise QueryError(str(error)) from error
+        raise QueryError(message_of(error)) from error
 
 
 def _ask(connection: Confined, sql: str, parameters: Mapping[str, str]) -> list[list[str]]:

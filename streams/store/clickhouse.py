@@ -29,6 +29,7 @@ from streams.store.query_settings import (
     SERVER_SETTINGS,
 )
 from streams.store.restore import Restoring
+from streams.text.printable import message_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -328,7 +329,7 @@ def why(error: Exception) -> str:
     cause: BaseException = error if _answered(error) else error.__cause__ or error
     if isinstance(cause, MaxRetryError) and cause.reason is not None:
         cause = cause.reason
-    text = str(cause)
+    text = message_of(cause)
     if _BAD_CERTIFICATE in text:
         text += "; JOURNEY_STORE_CA must be the file of the authority that signed the server's certificate"
     text = re.sub(r"^Received ClickHouse exception, code: \d+, server response: ", "", text)

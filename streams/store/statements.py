@@ -10,6 +10,7 @@ from streams.faults import kill_point
 from streams.store.calls import MARK
 from streams.store.port import TABLES
 from streams.store.sql import literal
+from streams.text.printable import message_of
 
 __all__ = ["MEMORY_BYTES", "Statements"]
 
@@ -82,27 +83,33 @@ class Statements:
         """
         if not is_reading:
             with kill_point("beside.statement"):
-                done = self._connection.query(sql, fmt, params=dict(parameters))
-            yield from _pieces(done.bytes() or b"")
+                done = self._asked(sql, fmt, parameters)
+            yield from _pieces(done)
             return
         found = _FORMAT.search(sql)
         if found is None:
-            yield from _pieces(self._connection.query(sql, fmt, params=dict(parameters)).bytes() or b"")
+            yield from _pieces(self._asked(sql, fmt, parameters))
         else:
             yield from self._through(spool, sql, found.start(), fmt, parameters)
+
+    def _asked(self, sql: str, fmt: str, parameters: Mapping[str, str]) -> bytes:
+        try:
+            return self._connection.query(sql, fmt, params=dict(parameters)).bytes() or b""
+        except UnicodeDecodeError as error:
+            raise RuntimeError(message_of(error)) from error
 
     def _through(
         self, spool: Path, sql: str, end: int, fmt: str, parameters: Mapping[str, str]
     ) -> Iterator[bytes]:
         into = f"{sql[:end]}\nINTO OUTFILE {literal(str(spool), 'String')}{sql[end:]}"
         try:
-            self._connection.query(into, fmt, params=dict(parameters))
+            self._asked(into, fmt, parameters)
         except Exception as error:
             spool.unlink(missing_ok=True)
             if _SYNTAX not in str(error):
                 raise
             # It says itself where its answer goes, or how it is written; or it is wrong, and is told so as it is.
-            yield from _pieces(self._connection.query(sql, fmt, params=dict(parameters)).bytes() or b"")
+            yield from _pieces(self._asked(sql, fmt, parameters))
             return
         with spool.open("rb") as file:
             spool.unlink()

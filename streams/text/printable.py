@@ -1,8 +1,8 @@
-"""Escapes control characters in text for a terminal, a chat or a mail: they are shown, not sent."""
+"""Makes text fit to be shown on a terminal, in a chat or a mail: control characters are shown, not sent."""
 
 import re
 
-__all__ = ["visible", "visible_line"]
+__all__ = ["message_of", "visible", "visible_line"]
 
 # C0 but for tab and line feed, DEL, C1, line separators, and what turns the direction of text (Trojan Source).
 _STEERING = re.compile(
@@ -23,6 +23,17 @@ def visible(text: str) -> str:
 def visible_line(text: str) -> str:
     """Return a text that stays in its line: tab and line feed are shown too."""
     return visible(text).replace("\n", "␊").replace("\t", "␉")
+
+
+def message_of(error: BaseException) -> str:
+    """Return the message of an error; of one whose own could not be decoded, that, with its odd bytes escaped.
+
+    chDB repeats bytes of a statement that need not be UTF-8, and its client then fails at decoding them.
+    """
+    for one in (error, error.__cause__):
+        if isinstance(one, UnicodeDecodeError):
+            return one.object.decode("utf-8", "backslashreplace")
+    return str(error)
 
 
 def _picture(found: re.Match[str]) -> str:

@@ -170,7 +170,9 @@ def test_a_target_that_is_missed_raises_one_alert_until_it_is_met(store, watchin
     ended = {told.change.alert.direction: told for told in watch.after(minutes=25)}
     over = ended["advocates"]
     assert (over.change.what, over.change.alert.id, over.silenced) == ("resolved", alert, True)
-    assert headline(ended["behind"]).startswith("over: acme: behind (advocacy): 4 of 4 customers, the target is reached, since")
+    assert headline(ended["behind"]).startswith(
+        "over: acme: behind (advocacy): 4 of 4 customers, the target is reached, since"
+    )
     assert picture(over).startswith(b"\x89PNG")
     watch.start(rules=[])
     assert {told.change.what for told in watch.after(minutes=1)} == {"resolved"}

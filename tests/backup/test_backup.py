@@ -87,6 +87,7 @@ def test_write_keys_and_what_waits_in_the_log_are_in_it_and_the_key_only_when_as
     finally:
         up.kill()
     for name in ("with", "without"):
+        assert (tmp_path / name / "manifest.json").stat().st_mode & 0o777 == 0o600
         assert ("handle.key" in files_of(tmp_path / name)) == (name == "with")
         data = tmp_path / f"{name}-data"
         said = journey("restore", tmp_path / name, data).stdout

@@ -89,6 +89,7 @@ COMMANDS = {
     "sql": ["sql", "SELECT id, source, brand, content, toString(properties) FROM interactions"],
     "sql tsv": ["sql", "SELECT id, content FROM interactions", "--format", "TSVRaw"],
     "sql binary": ["sql", "SELECT id, content FROM interactions", "--format", "RowBinary"],
+    "sql error with odd bytes": ["sql", "SELECT throwIf(1, unhex('9b1b5b324a'))"],
     "sql error": ["sql", "SELECT throwIf(1, content) FROM interactions"],
     "stages": ["stages", "--brand", "nobody"],
     "identity": ["identity", "show", "cookie:cookie-d"],
@@ -102,6 +103,8 @@ COMMANDS = {
 def test_no_command_sends_what_steers_a_terminal(name, data):
     said = on_a_terminal(*COMMANDS[name], data=data)
     assert steering_in(said) == []
+    if name == "sql error with odd bytes":
+        assert "Code: 395. DB::Exception: \\x9b" in said, said
     if name in {"explain", "sql", "sql tsv", "letters", "cascades"}:
         assert "␛" in said or "[31m" in said or "xxxx" in said, said
 

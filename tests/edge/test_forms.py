@@ -65,6 +65,9 @@ class Bare:
     def barred(self, _rows):
         return []
 
+    def judged(self, _place, _brand, _kind, _source):
+        return None
+
     def may_link(self, _place):
         return False
 

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from journey.identity.handle_key import HandleKey
 from schemas.event import MAX_EVENT_BYTES
 from streams.log.frame import encode
-from tests.edge.lines import BASE, CARD, EMAIL, PHONE, SECRETS, accepted, event, line, named, pack
+from tests.edge.lines import BASE, CARD, EMAIL, KEY, PHONE, SECRETS, accepted, event, line, named, pack
 
 TWO = {"email": [EMAIL, "ann@work.example"], "loyalty": ["9700111122223333", CARD]}
 FORBIDDEN = [
@@ -177,7 +178,9 @@ FORMS = [
     "fr7630006000011234567890189", "FR76-3000-6000-0112-3456-7890-189", "fr76 3000 6000 0112 3456 7890 189",
     "4000.0000.0000.0002", "3782.822463.10005", "zoe\uff20planted.example", "\uff10\uff16\uff13\uff19\uff19\uff18\uff17\uff17\uff15\uff10",
     "\u0660\u0666 \u0663\u0669 \u0669\u0668 \u0667\u0667 \u0665\u0660", "\uff0b\u0663\u0663\u0666\u0663\u0669\u0669\u0668\u0667\u0667\u0665\u0660",
-    "06\u200b39\u200b98\u200b77\u200b50",
+    "06\u200b39\u200b98\u200b77\u200b50", "600 100 2000", "(600) 100-2000", "600.100.2000", "4000_0000_0000_0002", "4000/0000/0000/0002",
+    "4000,0000,0000,0002", "4000 / 0000 / 0000 / 0002", "3782_822463_10005", "FR76.3000.6000.0112.3456.7890.189",
+    "fr76_3000_6000_0112_3456_7890_189", "FR76/3000/6000/0112/3456/7890/189", "203.000.113.077", "\uff12\uff10\uff13.0.113.77",
 ]  # fmt: skip
 
 
@@ -202,7 +205,8 @@ def test_other_ways_to_write_a_number_or_an_address_are_known(form, text):
 def test_what_only_looks_so_stays():
     for said in (
         "10\u00a0000\u00a0\u20ac", "01-02-2024", "0001-01-01", "2019\u20132024", "48.85661400000001 2.352221", "de12abcd34ef56ab78cd90ef12ab34cd", "\uff33\uff21\uff2c\uff25 50\u00a0%",
-        "ba12cdef-1234-4abc-8def-1234567890ab", "AB12-3456-7890-1234",
+        "ba12cdef-1234-4abc-8def-1234567890ab", "AB12-3456-7890-1234", "4000/0000/0000/0003", "4000_0000_0000_0003", "600 100 200",
+        "FR76.3000.6000.0112.3456.7890.188", "fr76_3000_6000_0112_3456_7890", "999.1.1.1", "1,234,567,890,123,456", "2026/1130/1200/0000",
     ):  # fmt: skip
         (row,) = accepted(line(id=said, data={"content": said, "properties": {"a": said}}))
         assert (row["id"], row["content"], json.loads(row["properties"])) == (said, said, {"a": said})
@@ -383,3 +387,69 @@ def test_keys_of_forms_in_other_languages_and_of_those_who_are_written_to_are_pe
 def test_keys_that_may_be_of_things_are_kept(key):
     (row,) = accepted(line(data={"properties": {key: "a12"}}))
     assert json.loads(row["properties"]) == {key: "a12"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "passportNo", "customer_number", "login", "remote_addr", "instagram_handle", "cc", "latitude", "consignee", "geoLocation", "Phone-No",
+        "\uff45\uff4d\uff41\uff49\uff4c", "pass\u200bport", " email ", "cardNo",
+    ],
+)  # fmt: skip
+def test_a_key_of_a_person_goes_with_its_value_in_any_spelling(key):
+    (row,) = accepted(
+        line(data={"properties": {key: "Marie", "deep": [{key: {"a": "Marie"}}], "colour": "red"}})
+    )
+    assert json.loads(row["properties"]) == {"deep": [{}], "colour": "red"}
+
+
+@pytest.mark.parametrize("key", ["buyer", "Sender", "owner", "payee", "student"])
+def test_a_text_under_a_word_for_a_person_is_masked_and_what_else_is_under_it_is_looked_into(key):
+    inner = {"name": "Marie", "tier": "gold"}
+    (row,) = accepted(
+        line(
+            data={
+                "properties": {
+                    key: "Marie Curie",
+                    "a": {key: inner},
+                    "b": {key: json.dumps(inner)},
+                    "c": {key: ""},
+                }
+            }
+        )
+    )
+    kept = json.loads(row["properties"])
+    assert (kept[key], kept["a"], kept["c"]) == ("#", {key: {"tier": "gold"}}, {key: ""})
+    assert json.loads(kept["b"][key]) == {"tier": "gold"}
+
+
+def test_words_of_things_stay():
+    said = {
+        "author": "J. K. Rowling",
+        "shipping": "express",
+        "billing": "monthly",
+        "delivery": "standard",
+        "latency": 3,
+        "ccy": "EUR",
+        "language": "fr",
+    }
+    (row,) = accepted(line(data={"properties": said}))
+    assert json.loads(row["properties"]) == said
+
+
+HASH = re.compile(rb"#[0-9a-f]{16}")
+
+
+@pytest.mark.parametrize("separate", [True, False])
+def test_a_letter_has_no_hash_that_no_erasure_would_find(separate):
+    key = HandleKey(KEY, separate=separate)
+    for said in (
+        named({"e-mail": EMAIL}), line(data={"handles": [EMAIL]}), line(data={"handles": EMAIL}), named({"e-mail": [EMAIL, {"x": PHONE}]}),
+    ):  # fmt: skip
+        (letter,) = pack(said, key=key).letters.to_pylist()
+        assert not HASH.search(letter["bytes"]), letter["bytes"]
+        assert b"ann" not in letter["bytes"]
+    (letter,) = pack(f"mail {EMAIL} now, or {PHONE}".encode(), key=key).letters.to_pylist()
+    assert len(HASH.findall(letter["bytes"])) == (0 if separate else 2)
+    (letter,) = pack(named({"email": EMAIL}, odd=1, time="noon"), key=key).letters.to_pylist()
+    assert HASH.search(letter["bytes"])

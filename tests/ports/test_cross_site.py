@@ -1,10 +1,13 @@
 """Which requests are answered, by their headers alone: names of a port, and what browsers say of a request's site."""
 
+import asyncio
+
 import pytest
 
 from streams.http.cross_site import (
     ANY_NAME,
     LOOPBACK,
+    CrossSiteFilter,
     Door,
     host_of,
     host_trouble,
@@ -43,6 +46,26 @@ LINK = OWN | {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec
 def test_a_request_is_answered_where_its_site_may_ask(headers, doors):
     asked = OWN | headers
     assert {door.name for door in Door if not why_refused("GET", asked, door)} == doors | {"KEYED", "SHARED"}
+
+
+@pytest.mark.parametrize(
+    "values", [("cross-site", "same-origin"), ("same-origin", "cross-site"), ("none", "none")]
+)
+def test_a_header_that_is_there_twice_lets_nobody_in(values):
+    answers: list[int] = []
+
+    async def send(message):
+        answers.append(message.get("status", 0))
+
+    async def app(*_):
+        answers.append(200)
+
+    given = [(b"host", b"localhost:8080"), *((b"sec-fetch-site", value.encode()) for value in values)]
+    scope = {"type": "http", "method": "GET", "path": "/metrics", "headers": given}
+    asyncio.run(CrossSiteFilter(app, LOOPBACK)(scope, None, send))
+    assert answers[0] == 403
+    asyncio.run(CrossSiteFilter(app, LOOPBACK)(scope | {"headers": given[:1]}, None, send))
+    assert answers[-1] == 200
 
 
 def test_a_link_is_followed_to_look_and_not_to_change():

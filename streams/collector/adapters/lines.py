@@ -13,7 +13,7 @@ from schemas.event import MAX_HANDLES, MAX_NAME, MAX_PROPERTIES_BYTES
 from streams.collector.adapters.tolerant import Unusable, UnusableValue, well_formed
 from streams.edge.codes import is_code
 from streams.edge.personal_forms import hidden
-from streams.edge.personal_properties import is_personal
+from streams.edge.personal_properties import is_name, is_personal
 
 __all__ = ["event_line", "kept", "made_id", "masked"]
 
@@ -85,7 +85,7 @@ def kept(value: Any, personal: Collection[str], depth: int = _DEEPEST) -> Any:
         return {
             masked(well_formed(name))[:MAX_NAME]: kept(item, personal, depth - 1)
             for name, item in list(value.items())[:_MANY]
-            if item is not None and not is_personal(name, personal) and (is_thing or name.lower() != "name")
+            if item is not None and not is_personal(name, personal) and (is_thing or not is_name(name))
         }
     if isinstance(value, list):
         return [kept(item, personal, depth - 1) for item in value[:_MANY]] if depth else None

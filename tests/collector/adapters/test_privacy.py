@@ -75,3 +75,12 @@ def test_of_an_activity_nothing_personal_is_told_or_kept(body, random):
 @given(DELIVERY, st.randoms(use_true_random=False))
 def test_of_a_delivery_nothing_personal_is_told_or_kept(name, body, random):
     check(WEBHOOKS, f"/v1/webhooks/{name}", body, random)
+
+
+@pytest.mark.parametrize("key", ["name ", " Name", "\uff4e\uff41\uff4d\uff45", "NAME", "na\u0301me"])
+def test_a_name_in_any_spelling_is_kept_of_things_alone(key):
+    track = {"event": "Product Viewed", "userId": "u", "messageId": "m", "timestamp": "2026-10-17T12:00:00Z"}
+    for thing, kept in (({}, False), ({"sku": "s-1"}, True)):
+        body = {**track, "properties": {"deep": {key: "Jeanne Dupont"} | thing}}
+        (item,) = SEGMENT.translate(request("/v1/track", json.dumps(body).encode()))
+        assert (b"Jeanne" in item.line) is kept
