@@ -6,6 +6,7 @@ in their own time. Then a customer may still be announced at the stage of their 
 """
 
 from streams.recovery.derived_tables import LINK_ROWS, MINUTE_ROWS
+from streams.recovery.reconciliation import MADE_ANEW
 from streams.store.sql import MINUTE
 
 __all__ = ["CHECKS", "MINUTE"]
@@ -124,6 +125,30 @@ CHECKS: dict[str, tuple[str, str]] = {
             GROUP BY left_handle, right_handle, left_kind, right_kind, source
         ) AS r USING (left_handle, right_handle, left_kind, right_kind, source)
         WHERE streamed != recomputed
+        """,
+    ),
+    "conflicts": (
+        "repeats that say something else: each counted one is listed, its event stored, and what that says as it was told",
+        f"""
+        SELECT 'listed and not counted, or counted and not listed' AS drift, _partition, _offset, sum(counted) AS counted, sum(listed) AS listed FROM
+        (
+            SELECT _partition, _offset, toUInt64(conflicts) AS counted, toUInt64(0) AS listed FROM deliveries WHERE conflicts > 0
+            UNION ALL
+            SELECT _partition, _offset, toUInt64(0) AS counted, uniqExact(event) AS listed FROM conflicts GROUP BY _partition, _offset
+        )
+        WHERE (_partition, _offset) NOT IN (SELECT _partition, _offset FROM deliveries WHERE topic = '{MADE_ANEW}')
+        GROUP BY _partition, _offset
+        HAVING listed > counted OR (counted > 0 AND listed = 0 AND (SELECT count() FROM erasures) = 0)
+        UNION ALL
+        SELECT concat('another ', toString(c.field)) AS drift, c._partition, c._offset, toUInt64(0) AS counted, toUInt64(1) AS listed
+        FROM conflicts AS c
+        INNER JOIN
+        (
+            SELECT event, [('brand', toString(brand)), ('type', toString(type)), ('content', content), ('product', product), ('place', toString(place)),
+                ('campaign', toString(campaign)), ('device', toString(device)), ('currency', toString(currency)), ('cause', cause)] AS texts
+            FROM interactions WHERE event IN (SELECT event FROM conflicts)
+        ) AS i ON i.event = c.event
+        WHERE arrayExists(each -> each.1 = c.field AND lengthUTF8(each.2) <= 200 AND each.2 != c.kept, i.texts)
         """,
     ),
     "announcements": (

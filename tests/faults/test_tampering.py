@@ -20,7 +20,7 @@ from tests.faults.lost import opened
 
 TABLES = (
     "interactions", "evidence", "minute_counts", "identity_links", "identity_map", "stage_changes", "deliveries",
-    "dead_letters", "models", "model_stages", "model_weights",
+    "dead_letters", "conflicts", "models", "model_stages", "model_weights",
 )  # fmt: skip
 ANN, BEN = {"cookie": "ann", "email": "ann@example.com"}, {"cookie": "ben", "email": "ben@example.com"}
 
@@ -125,6 +125,10 @@ CASES: dict[str, tuple[tuple[str, str], str]] = {
     "an amount is another": (changed("interactions", "amount = 21", "id = 'e-2'"), "touches"),
     "a dead letter is gone": (deleted("dead_letters", "1"), "books"),
     "a delivery is gone": (deleted("deliveries", "topic = 't1'"), "books"),
+    "a conflict is not counted": (changed("deliveries", "conflicts = 0", "conflicts > 0"), "conflicts"),
+    "a conflict that nothing counted": (("conflicts", "INSERT INTO conflicts SELECT * REPLACE (_offset + 1 AS _offset) FROM conflicts"), "conflicts"),
+    "conflicts are gone": (deleted("conflicts", "1"), "conflicts"),
+    "a conflict says that something else is stored": (changed("conflicts", "kept = 'GBP'", "field = 'currency'"), "conflicts"),
     "a repeat is not counted": (changed("deliveries", "duplicates = 0", "duplicates > 0"), "books"),
 }  # fmt: skip
 
@@ -153,7 +157,7 @@ def test_what_was_put_back_is_clean_and_slices_say_the_same(prepared, monkeypatc
     assert not any(check.drift for check in verify(prepared, tell=lambda *told: seen.append(told)))
     whole = [(check.name, check.drift) for check in verify(prepared)]
     assert [name for name, done, count in seen if done == 0] == [
-        "unique", "books", "evidence", "touches", "minutes", "links", "announcements",
+        "unique", "books", "evidence", "touches", "minutes", "links", "conflicts", "announcements",
         "model", "keys", "customers", "cascades", "announced", "stages",
     ]  # fmt: skip
     monkeypatch.setattr("streams.store.slices.SLICE_ROWS", 3)
