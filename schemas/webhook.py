@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions
+from jmespath.functions import Functions, signature
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -42,6 +42,18 @@ class WebhookError(ValueError):
     """An error in a mapping; the message names each key, its value and what is allowed."""
 
 
+class _Functions(Functions):  # type: ignore[misc]  # it has no types
+    """JMESPath's functions, and `lower`."""
+
+    @signature({"types": ["string", "number", "null"]})  # type: ignore[untyped-decorator]
+    def _func_lower(self, value: Any) -> str:
+        """Return a text in small letters, without white space around it; "" for null."""
+        return "" if value is None else str(value).strip().casefold()
+
+
+_OPTIONS = jmespath.Options(custom_functions=_Functions())
+
+
 class Expression:
     """A compiled expression over `body`, `headers`, `query` and, under `each`, `item`."""
 
@@ -64,7 +76,7 @@ class Expression:
             A function was given what it does not take; nothing is quoted.
         """
         try:
-            return self._compiled.search(scope)
+            return self._compiled.search(scope, options=_OPTIONS)
         except (JMESPathError, ArithmeticError, AttributeError, RecursionError, TypeError, ValueError):
             raise ValueError("the expression cannot be worked out on this body") from None
 
@@ -78,7 +90,7 @@ def _calls(node: Any) -> Iterator[tuple[str, int]]:
 
 
 def _check_call(name: str, given: int) -> None:
-    known = Functions.FUNCTION_TABLE.get(name)
+    known = _Functions.FUNCTION_TABLE.get(name)
     if known is None:
         raise ValueError(f"there is no function {name}()")
     signature = known["signature"]
@@ -160,6 +172,7 @@ class _Data(_Table):
 
 class _Event(_Table):
     type: Type
+    below_zero: Type | None = None
     when: Compiled
     each: Compiled | None = None
     unless: dict[Reason, Compiled] = {}
@@ -179,9 +192,16 @@ class _File(_Table):
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """A kind of event that a webhook can bring; it is passed over where one of `unless` holds, for the reason that it has."""
+    """A kind of event that a webhook can bring; it is passed over where one of `unless` holds, for the reason that it has.
+
+    Attributes
+    ----------
+    below_zero
+        The type where the amount is negative, "" for the same one; the amount is positive then.
+    """
 
     type: str
+    below_zero: str
     when: Expression
     each: Expression | None
     unless: Mapping[str, Expression]
@@ -218,6 +238,7 @@ def parse_webhook(text: str, *, name: str) -> WebhookMapping:
 def _to_event(event: _Event) -> WebhookEvent:
     return WebhookEvent(
         event.type,
+        event.below_zero or "",
         event.when,
         event.each,
         event.unless,

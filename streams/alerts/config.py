@@ -12,6 +12,7 @@ from streams.alerts.delivery.receivers import Receiver
 from streams.alerts.rule_config import Declared, RuleEntry
 from streams.clock import is_zone
 from streams.settings import SettingsError
+from streams.text.encodings import text_of
 
 __all__ = ["AlertFile", "Secrets", "parse", "read"]
 
@@ -51,8 +52,8 @@ def read(path: Path, secret: Secrets) -> AlertFile:
 def parse(path: Path, secret: Secrets) -> tuple[AlertFile, list[str]]:
     """Read what can be read of the file; return that, and every mistake, a line each."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        found = tomllib.loads(text_of(path))
+    except (OSError, ValueError) as error:
         return AlertFile(), [f"JOURNEY_ALERTS: {path}: {error}"]
     mistakes: list[str] = []
     zones = _zones(path, found, mistakes)

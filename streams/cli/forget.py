@@ -4,17 +4,28 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from streams.beside.beside import Beside
-from streams.cli.options import Data, Json, OfBrand, Opened, console, no_brand, opened, print_json, say
+from streams.cli.options import (
+    Data,
+    Json,
+    OfBrand,
+    Opened,
+    UsageError,
+    console,
+    no_brand,
+    opened,
+    print_json,
+    say,
+)
 from streams.embedded.forget import forget as forgotten
 from streams.erasure import statements
 from streams.erasure.statements import Erased, Forgotten
 from streams.handles.links import handles_of
 from streams.handles.named_handles import named
 from streams.server.server import Server
+from streams.text.printable import visible_line
 
 __all__ = ["Handle", "Reason", "erase", "forget", "summary"]
 
@@ -42,11 +53,12 @@ def forget(  # noqa: PLR0913, PLR0917 - options
             receipt, found = "", statements.count(shell.store, handles_of(shell.store, *ids))
         else:
             receipt, found = erase(shell, ids, reason)
-        why = no_brand(shell.store, brand) if brand is not None and found.nothing else ""
+        if brand is not None and found.nothing and (why := no_brand(shell.store, brand)):
+            raise UsageError(f"nothing is known of that handle; --brand {visible_line(brand)}: {why}")
     if as_json:
         print_json({"receipt": receipt, "erased": found})
     elif found.nothing:
-        say("nothing is known of that handle" + (f"; {escape(brand or '')}: {escape(why)}" if why else ""))
+        say("nothing is known of that handle")
     else:
         say(f"{'would erase' if dry_run else f'receipt {receipt}: erased'} {summary(found)}")
 

@@ -23,6 +23,7 @@ from streams.inputs.files import InputError, frames, lines_of, selected
 from streams.inputs.simulate import simulate as simulated
 from streams.inputs.simulate import write
 from streams.log.frame import Frame
+from streams.text.encodings import text_of
 
 __all__ = ["load", "simulate"]
 
@@ -89,8 +90,8 @@ def _selected(shell: Opened, sql: str, parameters: dict[str, str]) -> Iterator[I
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return text_of(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
 
 

@@ -18,6 +18,7 @@ from streams.cli.options import At, Data, Json, brand_of, console, instant, open
 from streams.embedded.change_model import apply
 from streams.inputs.files import InputError
 from streams.server.server import Server
+from streams.text.encodings import text_of
 
 __all__ = ["app", "whatif"]
 
@@ -30,8 +31,8 @@ File = Annotated[
 
 def _read(path: Path) -> tuple[Model, str]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = text_of(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
     return parse_model(text, name=str(path)), text
 

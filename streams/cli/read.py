@@ -9,7 +9,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from journey.stage import Stage
-from streams.analysis.brands import brands
 from streams.analysis.explain import Explanation, StageExplanation
 from streams.analysis.explain import explain as explained
 from streams.analysis.verify import Check, mended_by
@@ -35,7 +34,6 @@ __all__ = ["explain", "sql", "stages", "verify"]
 
 _SHOWN = 6  # interactions listed a stage
 _BAR = 30
-_OTHERS = 10  # brands named where one has no customers
 
 
 def sql(
@@ -55,13 +53,13 @@ def sql(
 def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False) -> None:
     """Show the population of a brand by stage, now or at any instant of the past."""
     with opened(data) as shell:
+        brand_of(shell.store, brand)
         source = "standings" if at is None else "journeys_at(at = {at:DateTime64(6, 'UTC')})"
         moment = instant(at, shell)
         found = shell.store.rows(
             f"SELECT toString(stage) AS stage, count() AS customers FROM {source} WHERE brand = {{brand:String}} GROUP BY stage",
             {"brand": brand, "at": moment},
         )
-        others = [] if found or as_json else [one.name for one in brands(shell.store)[:_OTHERS]]
     count = {row["stage"]: row["customers"] for row in found}
     rows = [{"stage": stage.label, "customers": count.get(stage.label, 0)} for stage in reversed(Stage)]
     if as_json:
@@ -76,8 +74,6 @@ def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False
         share = row["customers"] / total if total else 0
         table.add_row(row["stage"], f"{row['customers']:,}", f"{share:.1%}", "█" * round(_BAR * share))
     console.print(table)
-    if others:
-        say("brands with customers: " + escape(visible_line(", ".join(others))), style="dim")
 
 
 def explain(

@@ -1,6 +1,8 @@
 """Recognises what is not UTF-8 by its first bytes: text in other encodings of Unicode, and compressed data."""
 
-__all__ = ["foreign_form"]
+from pathlib import Path
+
+__all__ = ["foreign_form", "text_of"]
 
 _HEAD_BYTES = 12  # a mark, and the characters of JSON behind it that confirm it
 _UNIT_BYTES = 4  # by which the zeros of an encoding come again
@@ -37,6 +39,26 @@ def foreign_form(data: bytes) -> str:
         return found
     found = _encoding(data[:_HEAD_BYTES])
     return "" if found and _LINE in data else found
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file in UTF-8, without a byte order mark, which editors of Windows write.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    ValueError
+        It is in another encoding, which is named where its first bytes show it.
+    """
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        form = foreign_form(data)
+        raise ValueError(
+            f"it is {form}: save it as UTF-8" if form else f"it is not UTF-8: {error}"
+        ) from error
 
 
 def _encoding(head: bytes) -> str:

@@ -179,9 +179,12 @@ def test_forget_tells_what_it_would_take_and_then_takes_it(journey, write):
     ]
     assert "nothing is known" in journey("forget", "cookie:a")
     assert "no such brand" not in journey("forget", "cookie:zoe", "--brand", "acme")
-    assert "nothing is known of that handle; acne: there is no such brand; there are acme" in journey(
-        "forget", "cookie:a", "--brand", "acne"
-    )
+    for more in ([], ["--dry-run"], ["--json"]):
+        journey("forget", "cookie:a", "--brand", "acne", *more, code=2)
+        assert (
+            "nothing is known of that handle; --brand acne: there is no such brand; there are acme"
+            in journey.errors
+        )
     journey("explain", "email:ann@example.org", "--brand", "acme", code=2)
     assert "all figures recompute" in journey("verify")
 
@@ -206,3 +209,16 @@ def test_dead_letters_are_told_by_fault_and_source_shown_whole_and_dropped(journ
     assert "0 dropped" in journey("dead-letters", "drop", "--reason", "bad_time")
     journey("dead-letters", "drop", code=2)
     assert "all figures recompute" in journey("verify")
+
+
+def test_a_model_file_may_begin_with_a_byte_order_mark_and_another_encoding_is_named(journey, tmp_path):
+    text = journey("model", "show", "--bundled")
+    for name, encoding in (("marked", "utf-8-sig"), ("wide", "utf-16"), ("latin", "latin-1")):
+        (tmp_path / f"{name}.toml").write_bytes(
+            (text + ("# \u00e9\n" if name == "latin" else "")).encode(encoding, "replace")
+        )
+    journey("whatif", str(tmp_path / "marked.toml"))
+    journey("whatif", str(tmp_path / "wide.toml"), code=2)
+    assert "it is UTF-16: save it as UTF-8" in journey.errors
+    journey("whatif", str(tmp_path / "latin.toml"), code=2)
+    assert "it is not UTF-8" in journey.errors

@@ -91,7 +91,7 @@ COMMANDS = {
     "sql binary": ["sql", "SELECT id, content FROM interactions", "--format", "RowBinary"],
     "sql error with odd bytes": ["sql", "SELECT throwIf(1, unhex('9b1b5b324a'))"],
     "sql error": ["sql", "SELECT throwIf(1, content) FROM interactions"],
-    "stages": ["stages", "--brand", "nobody"],
+    "stages": ["stages", "--brand", "nobody"],  # which is refused
     "identity": ["identity", "show", "cookie:cookie-d"],
     "cookbook": ["cookbook", "list"],
     "alerts": ["alerts", "list", "--all"],

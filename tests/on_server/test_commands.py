@@ -30,7 +30,7 @@ def both(twins, *words):
     return answers[1]
 
 
-@pytest.mark.parametrize("brand", ["lumiere", "trattoria-sole", "chez-nous", "acme"])
+@pytest.mark.parametrize("brand", ["lumiere", "trattoria-sole", "chez-nous"])
 def test_stages_at_any_instant(twins, brand):
     for at in (NIGHT, "2026-11-15"):
         both(twins, "stages", "--brand", brand, "--at", at)

@@ -50,7 +50,10 @@ _THINGS = {
     "Service", "Application", "Product",
 }  # fmt: skip
 _ITEMS = ("orderedItems", "items")
-_PAGES = ("first", "next")  # of a collection or page, where they are embedded
+_PAGES = ("first", "next", "prev", "last")  # of a collection or page, where they are embedded
+_PUBLIC = frozenset(
+    {"as:public", "public", "https://www.w3.org/ns/activitystreams#public"}
+)  # to whom something is said: nobody does anything
 _KINDS = {"acct": "social", "mailto": "email", "tel": "phone"}  # of actors, by the scheme of their id
 _MOST = 2_500  # activities of a collection
 _WHEN = ("published", "startTime", "updated")
@@ -97,24 +100,27 @@ def _activities(body: Any) -> Iterable[tuple[str, Any]]:
     if _type_of(body) not in _COLLECTIONS:
         return [("", judged(body))]
     found = list(_collected(body, ""))
-    if not found and (body.get("totalItems") or any(body.get(name) for name in (*_PAGES, "last"))):
+    if not found and (body.get("totalItems") or any(body.get(name) for name in _PAGES)):
         raise Malformed("", "the collection embeds no activity: send its pages, they are not fetched")
     return found
 
 
 def _collected(page: Any, pointer: str) -> Iterator[tuple[str, Any]]:
     """Yield the activities of a collection or page, and of the pages that it embeds."""
-    seen = 0
-    while isinstance(page, Mapping) and seen <= _MOST:
+    seen, pages = 0, [(pointer, page)]
+    while pages and seen <= _MOST:
+        pointer, page = pages.pop(0)
+        if isinstance(page, UnusableValue):
+            yield pointer, page
+            seen += 1
+        if not isinstance(page, Mapping):
+            continue  # an address
         for field in _ITEMS:
             items = page.get(field)
             listed = items if isinstance(items, list) else [] if items is None else [items]
             yield from ((f"{pointer}/{field}/{i}", item) for i, item in enumerate(listed))
             seen += len(listed)
-        name = next((name for name in _PAGES if isinstance(page.get(name), Mapping | UnusableValue)), "")
-        page, pointer = page.get(name), f"{pointer}/{name}"
-        if isinstance(page, UnusableValue):
-            yield pointer, page
+        pages += [(f"{pointer}/{name}", page[name]) for name in _PAGES if page.get(name) is not None]
 
 
 def _item(activity: Any, pointer: str, request: Request) -> Item:
@@ -272,7 +278,12 @@ def _actor(actor: Any) -> str | None:
         found = _id_of({name: actor.get(name) for name in ("id", "@id", "url", "href")}, 0)
     else:
         found = _id_of(actor, 0)
-    is_known = found and not found.startswith("_:") and (":" in found or "@" in found)
+    is_known = (
+        found
+        and not found.startswith("_:")
+        and (":" in found or "@" in found)
+        and found.lower() not in _PUBLIC
+    )
     return found if is_known else None
 
 

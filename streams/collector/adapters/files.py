@@ -11,6 +11,7 @@ from streams.collector.adapters.segment import Segment, SegmentSettings
 from streams.collector.adapters.signatures import Secrets
 from streams.collector.adapters.webhook import Webhooks
 from streams.settings import AdapterSettings, SettingsError
+from streams.text.encodings import text_of
 
 __all__ = ["load"]
 
@@ -64,7 +65,7 @@ def _own(folder: Path | None) -> dict[str, WebhookMapping]:
 
 def _read(variable: str, path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return text_of(path)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{variable}: {path} cannot be read: {error}") from error
 

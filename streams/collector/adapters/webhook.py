@@ -1,5 +1,6 @@
 """Translates webhooks of any provider into events, by a mapping for each name, and verifies signed deliveries."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from pydantic_core import to_json
 
+from journey.identity.nobody import is_word_for_nobody
 from schemas.currency import minor_digits
 from schemas.event import MAX_AMOUNT
 from schemas.webhook import Expression, WebhookEvent, WebhookMapping
@@ -133,14 +135,18 @@ def _item(event: WebhookEvent, mapping: WebhookMapping, scope: Mapping[str, Any]
         if reason := next((name for name, holds in event.unless.items() if _holds(holds.search(scope))), ""):
             return Item(None, "", passed_over=reason)
         fields, left_out = _fields(event.data, scope)
-        line = _line(event, mapping, scope, request, fields)
+        kind = event.type
+        if event.below_zero and (fields.get("amount") or 0) < 0:
+            kind, fields["amount"] = event.below_zero, -fields["amount"]
+        line = _line(event, kind, mapping, scope, request, fields)
     except ValueError as error:
         return Item(None, "", "bad_value", f"{event.type}: {error}")
     return Item(line, "", is_made=True, left_out=f"{event.type}: {left_out}" if left_out else "")
 
 
-def _line(
+def _line(  # noqa: PLR0913, PLR0917 - of one item
     event: WebhookEvent,
+    kind: str,
     mapping: WebhookMapping,
     scope: Mapping[str, Any],
     request: Request,
@@ -154,7 +160,7 @@ def _line(
     return event_line(
         id=f"{mapping.name}:{own}",
         source=request.grant_source or mapping.name,
-        type=event.type,
+        type=kind,
         time=rfc3339(happened) if happened else text(said, 40) or "?",  # refused by the edge, with the reason
         handles=_handles(event.handles, mapping.name, scope),
         fields=fields,
@@ -173,7 +179,10 @@ def _handles(
     for kind, expressions in wanted.items():
         for value in (text(expression.search(scope), 0) for expression in expressions):
             if value and kind == "account":  # ids of two providers are not the same person's
-                found.setdefault("user", []).append(f"{name}:{value}")
+                account = (
+                    value if is_word_for_nobody(value) else f"{name}:{value}"
+                )  # 0 is nobody of any provider
+                found.setdefault("user", []).append(account)
             elif value:
                 found.setdefault(kind, []).append(value)
     return found
@@ -199,8 +208,19 @@ def _worth(wanted: Mapping[str, Expression], scope: Mapping[str, Any], currency:
     minor = amount(_searched(wanted, "amount_minor", scope), MAX_AMOUNT * 10**digits)
     if minor is not None:
         return {"amount": minor[0] / 10**digits, "currency": currency or None}
-    found = money(_searched(wanted, "amount", scope), currency)
-    return {} if found is None else {"amount": found[0], "currency": found[1] or None}
+    given = _searched(wanted, "amount", scope)
+    parts = [
+        part for each in (given if isinstance(given, list) else [given]) if (part := money(each, currency))
+    ]
+    if not parts:
+        return {}
+    currencies = {own for _, own in parts if own}
+    if len(currencies) > 1:
+        raise UnreadAmount("it is of several currencies")
+    return {
+        "amount": round(math.fsum(number for number, _ in parts), 4),
+        "currency": next(iter(currencies), None),
+    }
 
 
 def _searched(wanted: Mapping[str, Expression], name: str, scope: Mapping[str, Any]) -> Any:

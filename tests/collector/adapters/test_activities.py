@@ -250,6 +250,36 @@ def test_a_collection_is_the_activities_of_the_pages_that_it_embeds(body, pointe
     assert [event["id"] for event in events(items)] == [LIKES[n]["id"] for n in range(3 - len(pointers), 3)]
 
 
+@pytest.mark.parametrize("where", ["prev", "last"])
+def test_no_embedded_page_is_left_out(where):
+    body = {
+        "type": "OrderedCollection",
+        "first": PAGE | {where: {"type": "OrderedCollectionPage", "items": LIKES[:1]}},
+    }
+    items = ADAPTER.translate(request("/v1/activities", body))
+    assert sorted(event["id"] for event in events(items)) == sorted(like["id"] for like in LIKES)
+    body = {
+        "type": "OrderedCollection",
+        "first": "https://social.example/page/1",
+        where: {"type": "CollectionPage", "items": LIKES},
+    }
+    assert len(events(ADAPTER.translate(request("/v1/activities", body)))) == 3
+
+
+@pytest.mark.parametrize(
+    "actor",
+    [
+        "as:Public",
+        "https://www.w3.org/ns/activitystreams#Public",
+        {"id": "as:public"},
+        "urn:uuid:00000000-0000-0000-0000-000000000000",
+    ],
+)
+def test_those_to_whom_something_is_said_do_nothing(actor):
+    (item,) = ADAPTER.translate(request("/v1/activities", activity("Like", actor=actor)))
+    assert reason(item) == "no_handle"
+
+
 def test_a_bad_item_of_an_embedded_page_harms_no_other():
     text = json.dumps(
         {"type": "Collection", "first": PAGE | {"orderedItems": [LIKES[0], "<<odd>>", LIKES[1]]}}

@@ -117,7 +117,7 @@ def passed(name, body, headers=None, query=None):
         ("shopify", payloads.shopify_refund(("refund", "pending", "41.94")), UPDATED, "pending"),
         ("shopify", payloads.shopify_refund(("refund", "pending", "41.94"), ("refund", "success", "1")), UPDATED, "pending"),
         ("shopify", payloads.shopify_refund(), UPDATED, "no_money"), ("shopify", payloads.shopify_refund(("void", "success", "5")), UPDATED, "no_money"),
-        ("shopify", payloads.shopify_refund(("refund", "failure", "5")), UPDATED, "no_money"),
+        ("shopify", payloads.shopify_refund(("refund", "failure", "5")), UPDATED, "no_money"), ("shopify", payloads.shopify_refund(("refund", "success", "0.00")), UPDATED, "no_money"),
     ],
 )  # fmt: skip
 def test_what_is_not_an_event_of_a_customer_is_passed_over_for_a_reason(name, body, headers, why):
@@ -154,7 +154,8 @@ def test_a_contact_is_found_where_each_version_of_intercom_has_it(topic, is_nest
     ("sale", "query"),
     [
         ({"customer": payloads.LIGHTSPEED_SALE["customer"] | {"customer_code": "WALKIN"}}, {}),
-        ({"customer": {"id": "02dc", "customer_code": "walk-in"}}, {}), ({"customer": None, "customer_id": None}, {}),
+        ({"customer": {"id": "02dc", "customer_code": "walk-in"}}, {}), ({"customer": {"id": "02dc", "customer_code": " WaLkIn "}}, {}),
+        ({"customer": None}, {"default_customer": payloads.LIGHTSPEED_SALE["customer_id"].upper()}), ({"customer": None, "customer_id": None}, {}),
         ({"customer": None, "customer_code": "WALKIN"}, {}),
         ({"customer": None}, {"default_customer": payloads.LIGHTSPEED_SALE["customer_id"]}),
     ],
@@ -164,6 +165,20 @@ def test_an_anonymous_sale_is_no_customer(sale, query, sign):
     totals = {"totals": {"total_price": f"{sign}20.00", "total_tax": f"{sign}3.00"}}
     body = urlencode({"payload": json.dumps(payloads.LIGHTSPEED_SALE | sale | totals)}).encode()
     assert passed("lightspeed", body, query=query | {"currency": "EUR"}) == {"anonymous"}
+
+
+@pytest.mark.parametrize("nobody", [0, "0", "null", "00000000-0000-0000-0000-000000000000"])
+def test_an_account_that_is_nobody_is_none_of_a_provider(nobody):
+    order = payloads.SHOPIFY_TILL | {"customer": payloads.SHOPIFY_TILL["customer"] | {"id": nobody}}
+    (event,) = found("shopify", order, headers=PAID)
+    assert not [one for one in event["data"]["handles"].get("user", []) if one.startswith("shopify:")]
+
+
+def test_a_contact_without_anything_is_not_the_subscription():
+    item = {"type": "subscription", "id": "subscription-1", "contact": {}, "subscription_type": {"id": "1"}}
+    body = payloads.INTERCOM_CONTACT | {"topic": "contact.unsubscribed", "data": {"item": item}}
+    (item,) = ADAPTER.translate(request("/v1/webhooks/intercom", body))
+    assert reason(item) == "no_handle"
 
 
 @pytest.mark.parametrize(
@@ -206,9 +221,41 @@ def test_a_sale_comes_as_a_form_and_its_currency_from_the_address(sign, kind):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("price", "tax", "kind", "amount"),
+    [
+        ("12,50", "0", "store.purchase", 12.5), ("1.234,56", 0, "store.purchase", 1234.56), ("-12,50", "-2,50", "store.refund", 15.0),
+        ("12.50", None, "store.purchase", 12.5), (None, None, "store.purchase", None), (0, 0, "store.purchase", 0.0),
+        ("abc", "0", "store.purchase", None), (20, "-25", "store.refund", 5.0),
+    ],
+)  # fmt: skip
+def test_totals_of_a_sale_are_read_as_people_write_them(price, tax, kind, amount):
+    sale = payloads.LIGHTSPEED_SALE | {"totals": {"total_price": price, "total_tax": tax}}
+    body = urlencode({"payload": json.dumps(sale)}).encode()
+    items = ADAPTER.translate(request("/v1/webhooks/lightspeed", body, query={"currency": "EUR"}))
+    (event,) = events(items)
+    assert (event["type"], event["data"].get("amount")) == (kind, amount)
+    assert ("its amount is not read" in items[0].left_out) is (price == "abc")
+
+
+@pytest.mark.parametrize(
+    ("transactions", "amount"),
+    [([("refund", "success", "12,50")], 12.5), ([("refund", "success", "10.00"), ("refund", "success", "12,50")], 22.5), ([("refund", "success", "0.00"), ("refund", "success", 5)], 5.0)],
+)  # fmt: skip
+def test_money_of_a_refund_is_read_as_people_write_it(transactions, amount):
+    (event,) = found("shopify", payloads.shopify_refund(*transactions), headers=UPDATED)
+    assert event["data"]["amount"] == amount
+
+
 def test_the_default_model_knows_every_type_of_the_mappings():
     model = default_model()
-    types = {event.type for mapping in MAPPINGS.values() for event in mapping.events} - {"identity.link"}
+    types = {
+        kind
+        for mapping in MAPPINGS.values()
+        for event in mapping.events
+        for kind in (event.type, event.below_zero)
+        if kind
+    } - {"identity.link"}
     assert {model.channel(kind) for kind in types} <= {"web", "store", "support"}
     assert not [kind for kind in types if not model.rules_for(kind) and kind not in model.neutral]
 
