@@ -350,7 +350,7 @@ FROM climbed
 GROUP BY event, ancestor
 COMMENT 'Events that brought others, with everything that brought them, up to 32 generations back; itself at distance 0';
 
--- What followed from all that a customer did, within 32 generations; each touch counts once. The customer's own later
+-- What followed from all that a customer did, within 33 generations (32 from the cause of a touch back); each touch counts once. The customer's own later
 -- touches do not count as their influence.
 CREATE VIEW influencers
 AS SELECT
@@ -530,7 +530,7 @@ ALTER TABLE influencers
     COMMENT COLUMN customer  'Customer: the smallest handle id of those that are one person',
     COMMENT COLUMN rank      'Rank in the brand by customers brought, then by those of them who bought; ties share one',
     COMMENT COLUMN causes    'What the customer did that brought others',
-    COMMENT COLUMN touches   'Touches of others that followed from it, within 32 generations',
+    COMMENT COLUMN touches   'Touches of others that followed from it, within 33 generations',
     COMMENT COLUMN customers 'Other customers who had them',
     COMMENT COLUMN direct    'Those of them whom the customer brought directly',
     COMMENT COLUMN converted 'Those of them whose touches brought revenue',

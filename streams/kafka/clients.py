@@ -138,12 +138,16 @@ def producer(settings: KafkaSettings, **more: Any) -> Any:
         return _made(KafkaProducer, settings, **safe, **more)
 
 
+_METADATA_MS = 20_000  # until partitions are seen that a topic was given meanwhile
+
+
 def consumer(settings: KafkaSettings, **more: Any) -> Any:
     """Return a KafkaConsumer that never commits by itself. Raises BrokerError."""
     safe: dict[str, Any] = {
         "enable_auto_commit": False,
         "isolation_level": "read_committed",
         "metrics_enabled": False,
+        "metadata_max_age_ms": _METADATA_MS,
     }
     with broker_errors(settings):
         return _made(KafkaConsumer, settings, **safe, **more)

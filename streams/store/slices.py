@@ -15,6 +15,9 @@ SLICE_ROWS = 2_000_000  # interactions that one statement takes
 BY_EVENT = "by_event (SELECT event, time, brand, handle, _partition, _offset ORDER BY event)"
 
 
+_Place = tuple[str, Any]  # brand and day, in their order
+
+
 def slices(store: ClickHouse) -> int:
     """Return in how many slices all interactions are taken, so that the memory of a statement does not grow with them."""
     return int(store.rows("SELECT count() AS n FROM interactions")[0]["n"]) // SLICE_ROWS + 1
@@ -25,25 +28,28 @@ def interactions(store: ClickHouse, columns: str, rows: int) -> Iterator[pa.Tabl
     days = store.rows(
         "SELECT brand, toDate32(time) AS day, count() AS n FROM interactions GROUP BY brand, day ORDER BY brand, day"
     )
-    for brand, first, last, count in _spans(days, rows):
+    for first, last, count in _spans(days, rows):
         pieces = -(-count // rows)
+        ends = {"brand": first[0], "day": first[1], "last_brand": last[0], "last_day": last[1]}
         for piece in range(pieces):
             yield store.arrow(
-                f"SELECT {columns} FROM interactions WHERE brand = {{brand:String}} AND toDate32(time)"
-                " BETWEEN {first:Date32} AND {last:Date32} AND intHash64(handle) % {pieces:UInt32} = {piece:UInt32}",
-                {"brand": brand, "first": first, "last": last, "pieces": pieces, "piece": piece},
+                f"SELECT {columns} FROM interactions WHERE brand BETWEEN {{brand:String}} AND {{last_brand:String}}"
+                " AND (brand, toDate32(time)) BETWEEN ({brand:String}, {day:Date32}) AND ({last_brand:String}, {last_day:Date32})"
+                " AND intHash64(handle) % {pieces:UInt32} = {piece:UInt32}",
+                ends | {"pieces": pieces, "piece": piece},
             )
 
 
-def _spans(days: list[dict[str, Any]], rows: int) -> Iterator[tuple[str, Any, Any, int]]:
-    """Yield (brand, first day, last day, rows), as many days as have few enough rows."""
-    span: list[Any] = []
+def _spans(days: list[dict[str, Any]], rows: int) -> Iterator[tuple[_Place, _Place, int]]:
+    """Yield (first place, last place, rows): as many days, and brands, as have few enough rows."""
+    span: tuple[_Place, _Place, int] | None = None
     for row in days:
-        if span and span[0] == row["brand"] and span[3] + row["n"] <= rows:
-            span[2:] = row["day"], span[3] + row["n"]
+        place, count = (row["brand"], row["day"]), row["n"]
+        if span and span[2] + count <= rows:
+            span = span[0], place, span[2] + count
             continue
         if span:
-            yield tuple(span)
-        span = [row["brand"], row["day"], row["day"], row["n"]]
+            yield span
+        span = place, place, count
     if span:
-        yield tuple(span)
+        yield span

@@ -67,6 +67,19 @@ def test_single_events_become_frames_of_the_same_events(settings, records):
     assert unread(settings) == 0
 
 
+def test_partitions_that_events_in_gained_are_read_within_half_a_minute(settings, records):
+    there = records(settings)
+    with running(settings) as gateway:
+        there.write_all("events.in", [line(number) for number in range(10)], PARTITIONS)
+        wait_for(gateway, 10)
+        with topics.admin(settings.kafka) as admin:
+            admin.create_partitions({settings.kafka.prefix + "events.in": PARTITIONS + 3})
+        later = records(settings)  # a producer that knows of them
+        later.write_all("events.in", [line(number) for number in range(10, 40)], PARTITIONS + 3)
+        wait_until(lambda: taken(gateway) >= 40, 30, f"40 records, has {taken(gateway)}")
+    assert ids(there.frames()) == {f"e-{number}": 1 for number in range(40)}
+
+
 def test_events_of_one_record_key_stay_in_order(settings, records):
     there = records(settings)
     there.write_all("events.in", [line(number, handles={"cookie": "one"}) for number in range(500)], 1)

@@ -236,7 +236,7 @@ def _influencers(rows: Sequence[Row], scope: Scope) -> Markup:
 _INFLUENCERS = Panel(
     name="influencers",
     title="Who sets it off",
-    counts="Counts customers who followed what a customer did, directly or through up to 32 others, in all of history; whoever"
+    counts="Counts customers who followed what a customer did, directly or through up to 32 others (33 generations), in all of history; whoever"
     " followed two of them counts for both.",
     sql="""
 SELECT customer, rank, customers, direct, converted, revenue, causes, first_at, last_at
