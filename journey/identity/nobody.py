@@ -40,19 +40,19 @@ _MACHINES = frozenset({"noreply", "no-reply", "no_reply", "donotreply", "do-not-
 # All zeros, as ids of any form: digits, UUIDs (also of the identifier for advertisers that iOS withholds), hexadecimals.
 _ZEROS = re.compile(r"(?:0x)?[0\-:.+_/, ]*")
 # All bits set, as a UUID or a hardware address has them that was never given: hexadecimal digits of nothing but f.
-_ONES = re.compile(r"(?:0x)?f(?:[:\-]?f){7,}")
+_ONES = re.compile(r"0xf{8,}|f(?:[:\-]?f){11,}")
 _NEGATIVE = re.compile(r"-\d{1,4}(?:\.0*)?")  # -1, -99: "none" in databases and spreadsheets
 _WRAPPERS = " \t\n\r\"'`\u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a()[]{}<>\\"
 # What a template leaves where nothing was filled in: {{user.id}}, ${id}, #{id}, <% id %>, {% id %}, %%EMAIL%%, *|EMAIL|*,
 # [[id]], $(id), @{id}, __USER_ID__, @@user@@, and {{id}} as web addresses have it; anywhere in a value.
 _TEMPLATE = re.compile(
-    r"\{\{.*\}\}|__[A-Z][A-Z0-9_]*__|@@\w+@@|[$#@]\{.*\}|\$\(.*\)|<%.*%>|<\?.*\?>|\{%.*%\}|%%.*%%|\*\|.*\|\*|\[\[.*\]\]|(?i:%7b%7b.*%7d%7d)",
+    r"\{\{.*\}\}|__(?:[A-Z0-9]+_)?(?:ID|EMAIL|MAIL|PHONE|USER|CUSTOMER|NAME|COOKIE|DEVICE)(?:_[A-Z0-9]+)?__|@@\w+@@|[$#@]\{.*\}|\$\(.*\)|<%.*%>|<\?.*\?>|\{%.*%\}|%%.*%%|\*\|.*\|\*|\[\[.*\]\]|(?i:%7b%7b.*%7d%7d)",
     re.DOTALL,
 )
 # And of a whole value, the name of a field in brackets: [email], <user>, {userId}, %EMAIL%, {0}, %s, or a variable's: $userId. With another digit or
 # an @ it may be somebody's: {3F2504E0-4F89-11D3-9A0C-0305E82C3301}, <ann@example.com>.
 _FIELD = re.compile(
-    r"[\[{<(%]+\s*[$#]?[^\W\d][^\W\d]*(?:[ .\-][^\W\d]+)*\s*[\]}>)%]+|\{\d?\}|%[sd@]|\$\w*(?:id|mail|phone|user|customer|name|cookie|device)"
+    r"[\[{<(%]+\s*[$#]?[^\W\d][^\W\d]*(?:[ .\-][^\W\d]+)*\s*[\]}>)%]+|\{\d?\}|%[sd@]|\$(?:user|customer|client|member|account|visitor|contact|first|last)?_?(?:id|e?mail|phone|name|user|customer|cookie|device)"
 )
 _PLAIN = re.compile(r"[A-Za-z1-9][A-Za-z0-9@._+: \-]*")  # no sign that only nobody has
 _ASCII_SIGNS = re.compile(r"[\x00-\x7f]+")
@@ -95,8 +95,10 @@ def _is_word(small: str, nobody: Collection[str], *, is_plain: bool) -> bool:
         return True
     if is_plain:
         return False
-    if "%" in small and (plain := unquote(small)) != small:
-        return _is_word(plain, nobody, is_plain=False)
+    return any(_is_bare(text, nobody) for text in ({small, unquote(small)} if "%" in small else (small,)))
+
+
+def _is_bare(small: str, nobody: Collection[str]) -> bool:
     bare = " ".join(small.strip(_WRAPPERS).split())
     return bare in nobody or _ZEROS.fullmatch(bare) is not None or _has_only_signs(small)
 

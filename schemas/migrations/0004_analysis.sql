@@ -334,7 +334,7 @@ FROM
 COMMENT 'zombies(days = n): content without engagement for n days';
 
 -- Customers who are at the target's stage now, or at a higher one, and who have at least one touch on its channel; an
--- empty channel stands for any. The newest row of targets counts for each key. A target of 0 is reached.
+-- empty channel stands for any. The newest row of targets counts for each key; one of 0 customers ends the target.
 CREATE VIEW target_progress
 AS SELECT
     t.brand AS brand,
@@ -343,11 +343,11 @@ AS SELECT
     t.due AS due,
     any(t.customers) AS target,
     sumIf(n.customers, n.position >= CAST(t.stage, 'Int8')) AS actual,
-    if(target = 0, 1, actual / target) AS progress,
+    actual / target AS progress,
     dateDiff('day', toDate(now('UTC')), t.due) AS days_left,
     any(t.note) AS note,
     any(t.set_at) AS set_at
-FROM (SELECT brand, stage, channel, due, customers, note, set_at FROM targets FINAL) AS t
+FROM (SELECT brand, stage, channel, due, customers, note, set_at FROM targets FINAL WHERE customers > 0) AS t
 LEFT JOIN
 (
     SELECT
@@ -363,7 +363,7 @@ LEFT JOIN
     GROUP BY brand, position, channel
 ) AS n ON n.brand = t.brand AND n.channel = t.channel
 GROUP BY t.brand, t.stage, t.channel, t.due
-COMMENT 'Targets, and how far each is reached now';
+COMMENT 'Targets, and how far each is reached now; one that was set to 0 customers has ended';
 
 -- Touches of types that the model in force does not know: no rule names the type, exactly or as *.verb, and the model
 -- does not list it as neutral. Such touches are stored and counted, and give no evidence. Identity events are no

@@ -138,7 +138,8 @@ CHECKS: dict[str, tuple[str, str]] = {
         )
         WHERE (_partition, _offset) NOT IN (SELECT _partition, _offset FROM deliveries WHERE topic = '{MADE_ANEW}')
         GROUP BY _partition, _offset
-        HAVING listed > counted OR (counted > 0 AND listed = 0 AND (SELECT count() FROM erasures) = 0)
+        HAVING (counted > 0 AND listed = 0 AND (SELECT count() FROM erasures) = 0) OR (listed > counted AND
+            (counted > 0 OR (_partition, _offset) IN (SELECT _partition, _offset FROM deliveries) OR NOT has((SELECT groupUniqArray(topic) FROM deliveries), '{MADE_ANEW}')))
         UNION ALL
         SELECT concat('another ', toString(c.field)) AS drift, c._partition, c._offset, toUInt64(0) AS counted, toUInt64(1) AS listed
         FROM conflicts AS c
@@ -148,7 +149,7 @@ CHECKS: dict[str, tuple[str, str]] = {
                 ('campaign', toString(campaign)), ('device', toString(device)), ('currency', toString(currency)), ('cause', cause)] AS texts
             FROM interactions WHERE event IN (SELECT event FROM conflicts)
         ) AS i ON i.event = c.event
-        WHERE arrayExists(each -> each.1 = c.field AND lengthUTF8(each.2) <= 200 AND each.2 != c.kept, i.texts)
+        WHERE NOT match(c.kept, '#[0-9a-f]{{16}}') AND arrayExists(each -> each.1 = c.field AND lengthUTF8(each.2) <= 200 AND each.2 != c.kept, i.texts)
         """,
     ),
     "announcements": (

@@ -47,20 +47,25 @@ _PHONE = re.compile(r"(?:\+|%2[Bb])\(?\d(?:[\s().\-/]{0,3}\d){6,14}")
 # Without a country: a 0 and 8 to 10 digits, 00 and more, or groups of 3, 3 and 4 as in North America.
 _NATIONAL = re.compile(
     r"(?<![A-Za-z0-9#])(?!\d{2,4}-\d\d-\d\d(?!-\d\d-\d\d(?!\d)))(?:\(?0(?:[ .\-/()]{0,2}[1-9])(?:[ .\-/()]{0,2}\d){7,9}|00[ .\-/]?[1-9](?:[ .\-/]?\d){9,13}"
-    r"|\(?[2-9]\d\d\)?[ .\-]{1,2}\d{3}[ .\-]\d{4})(?![A-Za-z0-9])"
+    r"|\(?[2-9]\d\d\)?[ .\-]{1,2}[2-9]\d\d[ .\-]\d{4})(?![A-Za-z0-9])"
 )
 _CARD = re.compile(
-    r"(?<![A-Za-z0-9#])(?:[2-6](?:[ \-]?\d){12,18}"
-    rf"|[2-6]\d{{3}}(?:{_SIGNS}\d{{4}}){{3}}|3[47]\d\d{_SIGNS}\d{{6}}{_SIGNS}\d{{5}})(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9#])(?:[2-6](?:[ \-]?\d){12,18}|[2-6]\d{3}(?:\.\d{4}){3}|3[47]\d\d\.\d{6}\.\d{5})(?![A-Za-z0-9])"
+)
+# In groups with other signs between them, from each place where one may begin: 2027 / 4111 / 1111 / 1111 / 1111.
+_GROUPED = re.compile(
+    rf"(?<![A-Za-z0-9#])(?=([2-6]\d{{3}}(?:{_SIGNS}\d{{4}}){{3}}|3[47]\d\d{_SIGNS}\d{{6}}{_SIGNS}\d{{5}})(?![A-Za-z0-9]))"
 )
 _OF_CARDS = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|5[0-8]\d{10,17}|2[2-7]\d{14}|3[47]\d{13}|3[0689]\d{12}|35\d{14}|6\d{12,18}"
 )
 _GROUP = re.compile(r"(?<!\d)\d{3,}")
 _LONG_CARD = 15  # digits; codes of goods have up to 14
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ ._/\-]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
-_IN_IBAN = " ._/-"
-_NO_IBAN = re.compile(r"[._/\-]")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ \-]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
+_GROUPED_IBAN = re.compile(
+    r"(?<![A-Za-z0-9])(?=([A-Za-z]{2}\d\d(?:([._/])[A-Za-z0-9]{4})(?:\2[A-Za-z0-9]{1,4}){2,7}))"
+)
+_SIGN = re.compile(r"[._/]")
 # How many letters those of a country have: compared where small letters or other signs might be of anything else.
 _OF_COUNTRY = {
     text[:2]: int(text[2:])
@@ -204,6 +209,7 @@ def _marked(text: str, mark: Mark, is_code: bool) -> str:  # noqa: FBT001 - as a
         text = _PHONE.sub(lambda found: mark(unquote(found[0])), text)
     text = _CARD.sub(lambda found: _of_cards(found[0], mark, is_code=is_code), text)
     text = _IBAN.sub(lambda found: _of_iban(found[0], mark), text)
+    text = _grouped(text, mark, is_code=is_code)
     if not is_code:
         text = _NATIONAL.sub(lambda found: mark(found[0]), text)
         text = _IPV4.sub(lambda found: mark(found[0]) if _is_address(found[0]) else found[0], text)
@@ -271,6 +277,30 @@ def _of_cards(text: str, mark: Mark, *, is_code: bool) -> str:
     return text
 
 
+def _grouped(text: str, mark: Mark, *, is_code: bool) -> str:
+    """Return a text with a mark in the place of cards and IBANs whose groups have other signs between them than spaces and dashes."""
+    spans = [
+        (found.start(1), found.end(1))
+        for found in _GROUPED.finditer(text)
+        if _is_card(found[1], is_code=is_code)
+    ]
+    for found in _GROUPED_IBAN.finditer(text):
+        letters, count = _SIGN.sub("", found[1]), _OF_COUNTRY.get(found[1][:2].upper(), 0)
+        size = count + (count - 1) // 4  # with the signs
+        if (
+            0 < count <= len(letters)
+            and not text[found.start(1) + size :][:1].isalnum()
+            and _is_iban(letters[:count].upper())
+        ):
+            spans.append((found.start(1), found.start(1) + size))
+    parts, end = [], 0
+    for first, last in sorted(spans):
+        if first >= end:
+            parts += [text[end:first], mark(text[first:last])]
+            end = last
+    return "".join([*parts, text[end:]])
+
+
 def _is_card(text: str, *, is_code: bool) -> bool:
     digits = re.sub(r"\D", "", text)
     if (is_code and len(digits) < _LONG_CARD) or not _OF_CARDS.fullmatch(digits):
@@ -282,21 +312,20 @@ def _is_card(text: str, *, is_code: bool) -> bool:
 def _of_iban(text: str, mark: Mark) -> str:
     """Return a text that may begin with an IBAN, marked up to its end if it does."""
     for end in range(len(text), 14, -1):
-        is_whole = text[end - 1] not in _IN_IBAN and (end == len(text) or text[end] in _IN_IBAN)
-        if is_whole and _is_iban(text[:end]):
+        if text[end - 1] not in " -" and (end == len(text) or text[end] in " -") and _is_iban(text[:end]):
             return mark(text[:end]) + text[end:]
     return text
 
 
 def _is_iban(text: str) -> bool:
-    letters = _NO_IBAN.sub("", text.replace(" ", "")).upper()
-    if (_NO_IBAN.search(text) or text != text.upper()) and _OF_COUNTRY.get(letters[:2]) != len(letters):
+    letters = text.replace(" ", "").replace("-", "").upper()
+    if ("-" in text or text != text.upper()) and _OF_COUNTRY.get(letters[:2]) != len(letters):
         return False
     return int("".join(str(int(letter, 36)) for letter in letters[4:] + letters[:4])) % 97 == 1
 
 
 def _is_address(text: str) -> bool:
-    if ":" not in text:  # with zeros in front too
+    if ":" not in text and all(len(part) == 3 for part in text.split(".")):  # noqa: PLR2004 - with zeros in front, as some logs have it
         return all(int(part) < 256 for part in text.split("."))  # noqa: PLR2004 - of a byte
     try:
         ip_address(text)

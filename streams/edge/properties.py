@@ -39,7 +39,10 @@ def stored(properties: dict[str, Any]) -> bytes:
     if len(text) > MAX_PROPERTIES_BYTES:
         raise Refused("too_large", f"/data/properties: more than {MAX_PROPERTIES_BYTES} bytes")
     if (b"NaN" in text or b"Infinity" in text) and not _is_json(text):
-        raise Refused("bad_value", "/data/properties: NaN, Infinity and numbers beyond the range of a double are not JSON")
+        raise Refused(
+            "bad_value",
+            "/data/properties: NaN, Infinity and numbers beyond the range of a double are not JSON",
+        )
     return text
 
 

@@ -79,4 +79,16 @@ def write_off(store: ClickHouse, found: Losses, now_us: int) -> tuple[int, int]:
         with kill_point("rebuild.books"):
             store.insert("erasures", pa.table(columns))
     drop_broken(store)
+    _uncount_conflicts(store)
     return events, letters
+
+
+def _uncount_conflicts(store: ClickHouse) -> None:
+    """Have deliveries count no conflicts of frames of which none is listed any more."""
+    lost = "conflicts > 0 AND (_partition, _offset) NOT IN (SELECT _partition, _offset FROM conflicts)"
+    if store.rows(f"SELECT 1 FROM deliveries WHERE {lost} LIMIT 1"):
+        with kill_point("rebuild.books"):
+            store.client.command(
+                f"ALTER TABLE {store.parts_of('deliveries')} UPDATE conflicts = 0 WHERE {lost}",
+                settings={"mutations_sync": 2, "allow_nondeterministic_mutations": 1},
+            )

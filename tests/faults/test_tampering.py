@@ -152,6 +152,17 @@ def test_verify_tells_what_was_changed(case, prepared):
         put_back(prepared, table)
 
 
+def test_conflicts_that_are_lost_with_a_file_are_written_off(prepared):
+    prepared.store.client.command(CASES["conflicts are gone"][0][1])
+    try:
+        assert drifting(prepared) == {"conflicts"}
+        prepared.write_off()
+        assert not drifting(prepared)
+    finally:
+        put_back(prepared, "conflicts")
+        put_back(prepared, "deliveries")
+
+
 def test_what_was_put_back_is_clean_and_slices_say_the_same(prepared, monkeypatch):
     seen = []
     assert not any(check.drift for check in verify(prepared, tell=lambda *told: seen.append(told)))

@@ -107,3 +107,48 @@ def test_in_a_browser_the_form_says_how_many_are_there_now(opened, world):
         r"Set: 77 customers at affinity or above by \d{4}-\d\d-\d\d\.", shown.text_content(".said")
     )
     assert any(row["stage"] == "affinity" and row["customers"] == 77 for row in targets(world))
+
+
+def test_a_target_is_ended_and_what_it_was_stays(world):
+    key = {"stage": "affinity", "channel": "store", "due": "2141-05-05"}
+    answer = posted(world, **key, customers="7", note="the shops")
+    shown = page(world, answer.headers["location"])
+    name = "affinity/store/2141-05-05"
+    assert f'value="{name}"' in shown
+    answer = world.post("/view/targets/end", {"brand": "lumiere", "target": name, "back": "brand=lumiere"})
+    assert answer.status == 303
+    shown = page(world, answer.headers["location"])
+    assert "Ended: 7 customers at affinity or above met on store by 2141-05-05." in shown
+    assert f'value="{name}"' not in shown
+    mine = "FROM {} WHERE brand = 'lumiere' AND stage = 'affinity' AND due = '2141-05-05'"
+    assert world.rows("SELECT * " + mine.format("target_progress")) == []
+    assert world.rows("SELECT customers, note " + mine.format("targets FINAL")) == [
+        {"customers": 0, "note": "the shops"}
+    ]
+    assert posted(world, **key, customers="8", note="").status == 303, "and it is set again"
+    assert [row["target"] for row in world.rows("SELECT target " + mine.format("target_progress"))] == [8]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"target": "affinity/store/2001-01-01"}, {"target": ""}, {"brand": "nope"}, {"target": "' OR 1"}],
+)
+def test_a_target_that_is_not_there_is_not_ended(world, wrong):
+    posted(world, due="2140-01-31")
+    before = targets(world)
+    good = {"brand": "lumiere", "target": "advocacy//2140-01-31", "back": "brand=lumiere"}
+    answer = world.post("/view/targets/end", good | wrong)
+    assert answer.status == 400
+    assert "there is no such target" in answer.body.decode()
+    assert targets(world) == before
+    assert world.post("/view/targets/end", good, origin="https://evil.example").status == 403
+    assert targets(world) == before
+
+
+def test_in_a_browser_a_target_is_chosen_and_ended(opened, world):
+    posted(world, stage="audience", due="2140-09-09", customers="33", note="to be ended")
+    shown = opened("/view/targets?brand=lumiere")
+    shown.select_option("#target-ended", "audience//2140-09-09")
+    shown.click("text=End target")
+    shown.wait_for_selector(".said")
+    assert "Ended: 33 customers at audience or above by 2140-09-09." in shown.text_content(".said")

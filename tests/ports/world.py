@@ -38,6 +38,11 @@ class Ports:
         return memory_mb(self.collector.pid)
 
     @property
+    def own_mb(self) -> float:
+        """The memory that no library holds: pages of one are read in as its code is first used."""
+        return memory_mb(self.collector.pid, own=True)
+
+    @property
     def sockets(self) -> int:
         """How many it has open; threads that queries have used keep files of their own."""
         found = 0

@@ -214,11 +214,15 @@ def test_a_filter_on_brand_and_customer_gives_the_same_row_as_reading_all(crowd)
         assert crowd.rows(sql, c=row["customer"], b=row["brand"]) == [row]
 
 
-def test_of_a_target_the_newest_row_counts_and_a_target_of_nobody_is_reached(world):
+def test_of_a_target_the_newest_row_counts_and_one_of_no_customers_ends_it(world):
     world.client.command(
         "INSERT INTO targets VALUES ('acme', 'audience', '', '2020-01-01', 9, 'first', '2026-01-01 00:00:00'),"
-        " ('acme', 'audience', '', '2020-01-01', 0, 'second', '2026-01-02 00:00:00')"
+        " ('acme', 'audience', '', '2020-01-01', 8, 'second', '2026-01-02 00:00:00')"
     )
     [row] = world.rows("SELECT * FROM target_progress")
-    assert (row["target"], row["actual"], row["progress"], row["note"]) == (0, 0, 1.0, "second")
+    assert (row["target"], row["actual"], row["progress"], row["note"]) == (8, 0, 0.0, "second")
     assert row["days_left"] < 0
+    world.client.command(
+        "INSERT INTO targets VALUES ('acme', 'audience', '', '2020-01-01', 0, 'third', '2026-01-03 00:00:00')"
+    )
+    assert world.rows("SELECT * FROM target_progress") == []

@@ -107,14 +107,15 @@ def _activities(body: Any) -> Iterable[tuple[str, Any]]:
 
 def _collected(page: Any, pointer: str) -> Iterator[tuple[str, Any]]:
     """Yield the activities of a collection or page, and of the pages that it embeds."""
-    seen, pages = 0, [(pointer, page)]
+    seen, pages, read = 0, [(pointer, page)], list[Any]()
     while pages and seen <= _MOST:
         pointer, page = pages.pop(0)
         if isinstance(page, UnusableValue):
             yield pointer, page
             seen += 1
-        if not isinstance(page, Mapping):
-            continue  # an address
+        if not isinstance(page, Mapping) or page in read:
+            continue  # an address, or a page that is both the first and the last
+        read.append(page)
         for field in _ITEMS:
             items = page.get(field)
             listed = items if isinstance(items, list) else [] if items is None else [items]

@@ -28,6 +28,10 @@ _FIELDS = 100  # of a form
 _LONGEST_HEADER = 1_024
 _NUMBERS = ("rating", "sentiment")
 _MONEY = ("amount", "amount_minor", "currency")
+_NO_MONEY = (
+    "no_money"  # the reason to pass over what moves none: as the mapping says, or as its amount is read
+)
+_MINUS = frozenset({"-", "\u2212", "\u2013", "("})
 _NO_EVENT = "no_event"  # why a delivery is passed over that no event of its mapping is about
 _NO_SECRETS = Secrets()
 
@@ -135,9 +139,11 @@ def _item(event: WebhookEvent, mapping: WebhookMapping, scope: Mapping[str, Any]
         if reason := next((name for name, holds in event.unless.items() if _holds(holds.search(scope))), ""):
             return Item(None, "", passed_over=reason)
         fields, left_out = _fields(event.data, scope)
+        if _NO_MONEY in event.unless and not (left_out or fields.get("amount")):
+            return Item(None, "", passed_over=_NO_MONEY)
         kind = event.type
-        if event.below_zero and (fields.get("amount") or 0) < 0:
-            kind, fields["amount"] = event.below_zero, -fields["amount"]
+        if event.below_zero and _is_below_zero(event, fields, scope):
+            kind, fields["amount"] = event.below_zero, abs(fields.get("amount") or 0) or None
         line = _line(event, kind, mapping, scope, request, fields)
     except ValueError as error:
         return Item(None, "", "bad_value", f"{event.type}: {error}")
@@ -200,6 +206,15 @@ def _fields(wanted: Mapping[str, Expression], scope: Mapping[str, Any]) -> tuple
         return found | _worth(wanted, scope, currency), ""
     except UnreadAmount as why:
         return found, f"its amount is not read: {why}"
+
+
+def _is_below_zero(event: WebhookEvent, fields: Mapping[str, Any], scope: Mapping[str, Any]) -> bool:
+    """Return whether an amount is negative; one that cannot be read is, where a minus stands before it."""
+    if (number := fields.get("amount")) is not None:
+        return bool(number < 0)
+    given = _searched(event.data, "amount", scope)
+    parts = given if isinstance(given, list) else [given]
+    return any(isinstance(part, str) and part.lstrip()[:1] in _MINUS for part in parts if part)
 
 
 def _worth(wanted: Mapping[str, Expression], scope: Mapping[str, Any], currency: str) -> dict[str, Any]:

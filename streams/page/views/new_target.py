@@ -1,4 +1,4 @@
-"""Shows how many customers are at each stage or above it, with the form that sets a target, and sets it."""
+"""Shows the forms that set and end targets, with how many customers are at each stage or above it, and does both."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -16,7 +16,7 @@ from streams.page.scope import Scope
 from streams.page.view import Column, Panel, Row
 from streams.store.clickhouse import ClickHouse
 
-__all__ = ["NEW", "TargetError", "set_target"]
+__all__ = ["END", "NEW", "TargetError", "end_target", "set_target"]
 
 _LONGEST_NOTE = 200
 _MOST = 10**12
@@ -25,7 +25,7 @@ _LATEST = date(2149, 6, 6)  # that ClickHouse's Date holds
 
 
 class TargetError(ValueError):
-    """An error of a target that cannot be set; the message says what can."""
+    """An error of a target that cannot be set, or ended; the message says what can."""
 
 
 def set_target(store: ClickHouse, form: Mapping[str, str], _by: str, now_us: int) -> str:
@@ -41,13 +41,44 @@ def set_target(store: ClickHouse, form: Mapping[str, str], _by: str, now_us: int
     note = form.get("note", "").strip()
     if len(note) > _LONGEST_NOTE:
         raise TargetError(f"why: at most {_LONGEST_NOTE} characters")
+    _insert(store, (brand, stage, channel, due), customers, note, now_us)
+    met = f" met on {channel}" if channel else ""
+    return f"Set: {customers:,} customers at {stage} or above{met} by {due}."
+
+
+def end_target(store: ClickHouse, form: Mapping[str, str], _by: str, now_us: int) -> str:
+    """End a target: a row of 0 customers, which says when; what was aimed at stays in the rows before."""
+    brand, said = form.get("brand", ""), form.get("target", "")
+    there = store.query(
+        "SELECT stage, channel, due, target, note FROM target_progress WHERE brand = {brand:String}",
+        {"brand": brand},
+    )
+    found = next((row for row in there if _name(*row[:3]) == said), None)
+    if found is None:
+        raise TargetError("target: there is no such target; perhaps it has ended already")
+    stage, channel, due, customers, note = found
+    _insert(store, (brand, str(stage), str(channel), due), 0, str(note), now_us)
+    return f"Ended: {customers:,} customers at {_words(stage, channel, due)}."
+
+
+def _name(stage: object, channel: object, due: object) -> str:
+    """Return what names a target of a brand in a form."""
+    return f"{stage}/{channel}/{due}"
+
+
+def _words(stage: object, channel: object, due: object) -> str:
+    return f"{stage} or above{f' met on {channel}' if channel else ''} by {due}"
+
+
+def _insert(
+    store: ClickHouse, key: tuple[str, str, str, date], customers: int, note: str, now_us: int
+) -> None:
+    brand, stage, channel, due = key
     row = {
         "brand": brand, "stage": stage, "channel": channel, "due": due, "customers": customers, "note": note,
         "set_at": from_us(now_us),
     }  # fmt: skip
     store.insert("targets", pa.Table.from_pylist([row], _SCHEMA))
-    met = f" met on {channel}" if channel else ""
-    return f"Set: {customers:,} customers at {stage} or above{met} by {due}."
 
 
 _SCHEMA = pa.schema([
@@ -131,4 +162,50 @@ ORDER BY position
     reads=(),
     wide=False,
     empty="A brand without customers has no target yet.",
+)
+
+
+def _end_form(rows: Sequence[Row], scope: Scope) -> Markup:
+    targets = [
+        tag(
+            "option",
+            f"{row['target']:,} at {_words(row['stage'], row['channel'], row['due'])}",
+            value=_name(row["stage"], row["channel"], row["due"]),
+        )
+        for row in rows
+    ]
+    return tag(
+        "form",
+        labelled("target-ended", "Target", tag("select", targets, name="target", id="target-ended")),
+        tag("input", type="hidden", name="brand", value=scope.brand),
+        tag("input", type="hidden", name="back", value=urlencode({"brand": scope.brand, **scope.given})),
+        tag("button", "End target"),
+        method="post",
+        action="/view/targets/end",
+        class_="target",
+        aria_label="A target to end",
+    )
+
+
+END = Panel(
+    name="end",
+    title="End a target",
+    counts="A target that has ended is no longer shown; the table targets keeps what it was, and when it ended.",
+    sql="""
+SELECT stage, channel, due, target
+FROM target_progress
+WHERE brand = {brand:String}
+ORDER BY due, stage, channel
+""",
+    columns=(
+        Column("stage", "Stage"),
+        Column("channel", "Channel"),
+        Column("due", "Due"),
+        Column("target", "Target", "number"),
+    ),
+    draw=_end_form,
+    picture=False,
+    reads=(),
+    wide=False,
+    empty="No target is set yet.",
 )

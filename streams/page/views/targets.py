@@ -9,13 +9,14 @@ from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people
 from streams.page.view import MOST_ROWS, Column, Panel, Row, View
-from streams.page.views.new_target import NEW, set_target
+from streams.page.views.new_target import END, NEW, end_target, set_target
 
 __all__ = ["VIEW"]
 
 
 def _panels(scope: Scope) -> Sequence[Panel]:
-    return (_progress(), NEW, _standing(scope)) if scope.own["stage"] else (_progress(), NEW)
+    forms = (_progress(), NEW, END)
+    return (*forms, _standing(scope)) if scope.own["stage"] else forms
 
 
 def _address(row: Row, scope: Scope) -> str:
@@ -113,7 +114,7 @@ VIEW = View(
     title="Targets",
     lead="What the brand wants to reach, and how far it is.",
     panels=_panels,
-    actions={"set": set_target},
+    actions={"set": set_target, "end": end_target},
     fields=(
         Field(name="stage", label="Stage", kind="hidden", pattern="|".join(("", *STAGE_NAMES))),
         Field(name="channel", label="Channel", kind="hidden", pattern="|".join(("", *CHANNELS))),

@@ -266,6 +266,14 @@ def test_no_embedded_page_is_left_out(where):
     assert len(events(ADAPTER.translate(request("/v1/activities", body)))) == 3
 
 
+def test_a_page_that_is_both_the_first_and_the_last_is_read_once():
+    page = {"type": "OrderedCollectionPage", "id": "https://social.example/page/1", "orderedItems": LIKES}
+    items = ADAPTER.translate(
+        request("/v1/activities", {"type": "OrderedCollection", "first": page, "last": page})
+    )
+    assert [item.pointer for item in items] == [f"/first/orderedItems/{n}" for n in range(3)]
+
+
 @pytest.mark.parametrize(
     "actor",
     [
