@@ -68,7 +68,7 @@ class Stream:
     def __init__(self, port: Callable[[], int], key: str, rate: int) -> None:
         self._port, self._key = port, key
         self._every_s = _SENDERS * _TOGETHER / rate
-        self._stopping = threading.Event()
+        self._stopping, self._given_up = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self.job = Job("start", time.monotonic())
         self.sent, self.accepted, self.duplicates, self.again = 0, 0, 0, 0
@@ -80,9 +80,11 @@ class Stream:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Stop, once everything that was begun is acknowledged."""
+    def stop(self, *, give_up: bool = False) -> None:
+        """Stop, once everything that was begun is acknowledged; or `give_up` what is not."""
         self._stopping.set()
+        if give_up:
+            self._given_up.set()
         for thread in self._threads:
             thread.join()
 
@@ -93,9 +95,11 @@ class Stream:
             job = self.job
             lines = [_event(sender, request * _TOGETHER + place) for place in range(_TOGETHER)]
             body, tries = b"\n".join(lines), 0
-            while (answer := self._answer(body)) is None:
+            while (answer := self._answer(body)) is None and not self._given_up.is_set():
                 tries += 1
                 time.sleep(_AGAIN_S)
+            if answer is None:
+                return
             self._note(answer, job, time.monotonic() - due_s, tries)
             due_s, request = due_s + self._every_s, request + 1
 
@@ -177,7 +181,11 @@ class Engine:
         if self._process is None:
             return
         self._process.send_signal(SIGTERM)
-        if status := self._process.wait(_END_S):
+        try:
+            status = self._process.wait(_END_S)
+        except subprocess.TimeoutExpired as error:
+            raise WeekError(f"journey up did not end within {_END_S} s of SIGTERM") from error
+        if status:
             raise WeekError(f"journey up ended with status {status}")
         self._process = None
 
@@ -240,12 +248,6 @@ class Week:
         self.engine.start(self._program)
         self.stream = Stream(lambda: self.engine.port, key, rate)
         self.stream.start()
-
-    def end(self) -> None:
-        """Stop whatever runs."""
-        if self.stream:
-            self.stream.stop()
-        self.engine.stop()
 
 
 def load_history(week: Week) -> None:
@@ -420,12 +422,12 @@ def main() -> None:
         print(account(week))
         week.engine.stop()
         print(week.journey("verify").splitlines()[-1])
-    except WeekError as error:
+    except (WeekError, OSError) as error:
         sys.exit(f"operators_week: {error}")
     finally:
-        if week.stream:
-            week.stream.stop()
         week.engine.kill()
+        if week.stream:
+            week.stream.stop(give_up=True)
 
 
 if __name__ == "__main__":

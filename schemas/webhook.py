@@ -5,6 +5,8 @@ loops, no names of ours and no side effects; expressions are short, compiled whe
 functions that there are.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -36,6 +38,7 @@ __all__ = [
 
 SCHEMES = ("standard", "shopify", "square", "zendesk", "intercom", "lightspeed", "none")
 _LONGEST = 1_024  # characters of an expression
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
 
 
 class WebhookError(ValueError):
@@ -45,10 +48,16 @@ class WebhookError(ValueError):
 class _Functions(Functions):  # type: ignore[misc]  # it has no types
     """JMESPath's functions, and `lower`."""
 
-    @signature({"types": ["string", "number", "null"]})  # type: ignore[untyped-decorator]
+    @signature({"types": []})  # type: ignore[untyped-decorator]
     def _func_lower(self, value: Any) -> str:
-        """Return a text in small letters, without white space around it; "" for null."""
-        return "" if value is None else str(value).strip().casefold()
+        """Return a text or whole number in small letters, without white space around it; "" for what is neither."""
+        is_text = isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
+        text = unicodedata.normalize("NFKC", str(value)) if is_text else ""
+        return (
+            "".join(_DASHES.sub("-", letter) for letter in text if unicodedata.category(letter) != "Cf")
+            .strip()
+            .casefold()
+        )
 
 
 _OPTIONS = jmespath.Options(custom_functions=_Functions())

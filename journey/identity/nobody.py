@@ -21,6 +21,7 @@ _WORDS = frozenset(
         "redacted", "hidden", "no email", "no-email", "no_email", "noemail", "no phone", "no-phone", "nophone",
         "walkin", "walk-in", "walk in", "walk-in customer", "walk in customer", "walkin customer", "cash customer",
         "#n/a", "#ref!", "#value!", "#name?", "#null!", "#num!", "#div/0!", "#error!", "\\n",
+        "nullptr", "optional(nil)", "%!s(<nil>)", "unknown_user", "unknown-user", "n / a", "\u2013", "\u2014", "\u2800",
         "inconnu", "unbekannt", "desconocido", "sconosciuto", "onbekend", "&nbsp;",
     }
 )  # fmt: skip
@@ -30,12 +31,15 @@ _DEVICES = frozenset(
     {
         "9774d56d682e549c", "dead00beef", "02:00:00:00:00:00", "020000000000", "ff:ff:ff:ff:ff:ff", "ffffffffffff",
         "ffffffff-ffff-ffff-ffff-ffffffffffff", "0123456789abcdef", "004999010640000", "-1",
+        # Hashes of the empty text: of programs that hash what they do not have.
+        "d41d8cd98f00b204e9800998ecf8427e", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     }
 )  # fmt: skip
 NOBODY: frozenset[str] = _CODE | _WORDS | _DEVICES
 
 # Mailboxes that no person reads.
-_MACHINES = frozenset({"noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "mailer-daemon"})
+_MACHINES = frozenset({"noreply", "donotreply", "mailerdaemon"})  # without signs and tags
 
 # All zeros, as ids of any form: digits, UUIDs (also of the identifier for advertisers that iOS withholds), hexadecimals.
 _ZEROS = re.compile(r"(?:0x)?[0\-:.+_/, ]*")
@@ -72,7 +76,7 @@ def is_nobody(kind: str, text: str, nobody: Collection[str] = NOBODY) -> bool:
     is_plain = _PLAIN.fullmatch(text) is not None
     if _is_word(small, nobody, is_plain=is_plain):
         return True
-    if not is_plain and (
+    if (not is_plain or "__" in text) and (
         _FIELD.fullmatch(small) or _TEMPLATE.search(text) or (kind != "phone" and _NEGATIVE.fullmatch(text))
     ):
         return True
@@ -95,7 +99,9 @@ def _is_word(small: str, nobody: Collection[str], *, is_plain: bool) -> bool:
         return True
     if is_plain:
         return False
-    return any(_is_bare(text, nobody) for text in ({small, unquote(small)} if "%" in small else (small,)))
+    return any(
+        _is_bare(text, nobody) for text in ({small, unquote(small).casefold()} if "%" in small else (small,))
+    )
 
 
 def _is_bare(small: str, nobody: Collection[str]) -> bool:
@@ -121,6 +127,6 @@ def _is_mailbox_of_nobody(address: str) -> bool:
     if not at:
         return False
     local, domain = local.strip(), domain.strip().rstrip(".")
-    if not local or not domain or local in _CODE or local in _MACHINES:
+    if not local or not domain or local in _CODE or re.sub(r"\+.*|[._\-]", "", local) in _MACHINES:
         return True
     return local in NOBODY and domain.partition(".")[0] in NOBODY

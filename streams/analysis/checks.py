@@ -128,7 +128,7 @@ CHECKS: dict[str, tuple[str, str]] = {
         """,
     ),
     "conflicts": (
-        "repeats that say something else: each counted one is listed, its event stored, and what that says as it was told",
+        "repeats that say something else: each counted one is listed (until somebody is forgotten), and what is stored says what it said then",
         f"""
         SELECT 'listed and not counted, or counted and not listed' AS drift, _partition, _offset, sum(counted) AS counted, sum(listed) AS listed FROM
         (

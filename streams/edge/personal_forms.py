@@ -31,13 +31,13 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _MARK = re.compile(r"#[0-9a-f]{16}")
 _QUOTED = re.compile(r"=([0-9A-F]{2})")
 
-_SIGNS = r"[ ._/,\-]{1,3}"  # between groups of four
+_SIGN = r"(?: ?[._/] ?)"  # between groups of four, the same one in all gaps
 ENCODED = rf"(?:{_OF_ASCII}){{3}}|(?:[2-7][0-9A-Fa-f]){{7}}"  # what may be base64 or hex digits of a text
 # What has none of these tells of nobody by its form; RE2, which Arrow has, understands it too.
 PLAINLY = (
     r"@|%[0-9A-Fa-f]{2}|&#?\w+;|\\[ux]|=[0-9A-F]{2}|\+\(?\d|\d\.\d{1,3}\.\d{1,3}\.\d|:[0-9a-fA-F]{0,4}:"
-    r"|(?:^|[^A-Za-z0-9#])(?:\(?(?:0|\d\d\d[ .)\-])[\d ().\-/]{7}|[2-6][\d \-]{12})|\b[A-Za-z]{2}\d\d(?:[ ._/\-]?[A-Za-z0-9]){11}"
-    rf"|\d{{4}}{_SIGNS}(?:\d{{4}}{_SIGNS}\d{{4}}|\d{{6}}{_SIGNS}\d{{5}})|{ENCODED}|{ODD}"
+    r"|(?:^|[^A-Za-z0-9#])(?:\(?(?:0|\d\d\d[ .)\-])[\d ().\-/]{7}|[2-6][\d \-]{12})|(?:^|[^A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ ._/\-]?[A-Za-z0-9]){11}"
+    rf"|\d{{4}}{_SIGN}(?:\d{{4}}{_SIGN}\d{{4}}|\d{{6}}{_SIGN}\d{{5}})|{ENCODED}|{ODD}"
 )
 _plainly, _odd = re.compile(PLAINLY), re.compile(ODD)
 
@@ -54,8 +54,9 @@ _CARD = re.compile(
 )
 # In groups with other signs between them, from each place where one may begin: 2027 / 4111 / 1111 / 1111 / 1111.
 _GROUPED = re.compile(
-    rf"(?<![A-Za-z0-9#])(?=([2-6]\d{{3}}(?:{_SIGNS}\d{{4}}){{3}}|3[47]\d\d{_SIGNS}\d{{6}}{_SIGNS}\d{{5}})(?![A-Za-z0-9]))"
+    rf"(?<![A-Za-z0-9#])(?=([2-6]\d{{3}}(?P<s>{_SIGN})\d{{4}}(?:(?P=s)\d{{4}}){{2}}|3[47]\d\d(?P<t>{_SIGN})\d{{6}}(?P=t)\d{{5}})(?![A-Za-z0-9]))"
 )
+_GAP = re.compile(r"[ \-]")
 _OF_CARDS = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|5[0-8]\d{10,17}|2[2-7]\d{14}|3[47]\d{13}|3[0689]\d{12}|35\d{14}|6\d{12,18}"
 )
@@ -65,7 +66,7 @@ _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ \-]?[A-Za-z0-9]){11,30}
 _GROUPED_IBAN = re.compile(
     r"(?<![A-Za-z0-9])(?=([A-Za-z]{2}\d\d(?:([._/])[A-Za-z0-9]{4})(?:\2[A-Za-z0-9]{1,4}){2,7}))"
 )
-_SIGN = re.compile(r"[._/]")
+_IN_IBAN = re.compile(r"[._/]")
 # How many letters those of a country have: compared where small letters or other signs might be of anything else.
 _OF_COUNTRY = {
     text[:2]: int(text[2:])
@@ -207,8 +208,8 @@ def _marked(text: str, mark: Mark, is_code: bool) -> str:  # noqa: FBT001 - as a
         text = _EMAIL.sub(lambda found: mark(unquote(found[0])), text)
     if "+" in text or "%2" in text:
         text = _PHONE.sub(lambda found: mark(unquote(found[0])), text)
-    text = _CARD.sub(lambda found: _of_cards(found[0], mark, is_code=is_code), text)
-    text = _IBAN.sub(lambda found: _of_iban(found[0], mark), text)
+    text = _each(_CARD, text, lambda part: _of_cards(part, mark, is_code=is_code))
+    text = _each(_IBAN, text, lambda part: _of_iban(part, mark))
     text = _grouped(text, mark, is_code=is_code)
     if not is_code:
         text = _NATIONAL.sub(lambda found: mark(found[0]), text)
@@ -218,6 +219,20 @@ def _marked(text: str, mark: Mark, is_code: bool) -> str:  # noqa: FBT001 - as a
         if ":" in text
         else text
     )
+
+
+def _each(pattern: re.Pattern[str], text: str, masked: Callable[[str], str]) -> str:
+    """Return a text with what each match becomes; what a match was not may begin at the next group within it."""
+    parts, end, at = [], 0, 0
+    while found := pattern.search(text, at):
+        kept = masked(found[0])
+        if kept == found[0]:
+            behind = _GAP.search(text, found.start(), found.end())
+            at = behind.end() if behind else found.end()
+        else:
+            parts += [text[end : found.start()], kept]
+            end = at = found.end()
+    return "".join([*parts, text[end:]])
 
 
 def decoded(text: str, rounds: int = _ROUNDS) -> list[str]:
@@ -285,7 +300,7 @@ def _grouped(text: str, mark: Mark, *, is_code: bool) -> str:
         if _is_card(found[1], is_code=is_code)
     ]
     for found in _GROUPED_IBAN.finditer(text):
-        letters, count = _SIGN.sub("", found[1]), _OF_COUNTRY.get(found[1][:2].upper(), 0)
+        letters, count = _IN_IBAN.sub("", found[1]), _OF_COUNTRY.get(found[1][:2].upper(), 0)
         size = count + (count - 1) // 4  # with the signs
         if (
             0 < count <= len(letters)

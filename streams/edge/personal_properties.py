@@ -127,22 +127,21 @@ _ENDS = frozenset(
         "cpf",
         "voornaam",
         "achternaam",
+        "customername",
+        "recipientname",
+        "contactname",
+        "billingname",
+        "shippingname",
         "passportno",
         "customernumber",
         "customerno",
         "accountno",
         "phoneno",
         "mobileno",
-        "cardno",
-        "login",
-        "loginname",
         "remoteaddr",
         "instagramhandle",
         "twitterhandle",
         "tiktokhandle",
-        "latitude",
-        "longitude",
-        "geolocation",
     ]
 )
 _WHOLE = frozenset(
@@ -166,11 +165,6 @@ _WHOLE = frozenset(
         "avatar",
         "token",
         "secret",
-        "customername",
-        "recipientname",
-        "contactname",
-        "billingname",
-        "shippingname",
         "username",
         "customer",
         "recipient",
@@ -187,13 +181,16 @@ _WHOLE = frozenset(
         "rue",
         "holder",
         "beneficiary",
-        "cc",
-        "bcc",
         "consignee",
         "addressee",
+        "login",
+        "loginname",
+        "cardno",
+        "latitude",
+        "longitude",
     ]
 )
-# A text under these is somebody's name; of an object, `name` and the like are.
+# A text of several words with capitals is somebody's name under these; of an object, `name` and the like are.
 _PERSONS = frozenset(
     ["sender", "owner", "employee", "payer", "payee", "buyer", "subscriber", "patient", "student"]
 )
@@ -260,6 +257,10 @@ _CODES = frozenset(
     ]
 )
 
+_NAME = re.compile(
+    r"(?<!\w)[A-Z\u00c0-\u00de\u0386-\u03ab\u0400-\u042f][^\W\d_]*\.?[ \-]+(?:[^\W\d_]+[ \-]+){0,3}[A-Z\u00c0-\u00de\u0386-\u03ab\u0400-\u042f][^\W\d_]*"
+)
+
 
 def is_number_of_card(number: float) -> bool:
     """Return whether a number has the digits of a card."""
@@ -312,7 +313,7 @@ def _value(key: str, value: Any, hide: Hide, tells: Tells, left: int) -> Any:
     kind = value.__class__
     if kind is str:
         word = _word(key[:_LONGEST_KEY])
-        if word in _PERSONS and value and value.lstrip(_BLANK)[:1] not in _OPENING:
+        if word in _PERSONS and _NAME.search(value) and value.lstrip(_BLANK)[:1] not in _OPENING:
             return "#"
         is_code = word in _CODES and value.isalnum()
         return value if is_code else _text(key, value, hide, tells, left)
@@ -373,6 +374,12 @@ def _word(key: str) -> str:
 
 @lru_cache(4_096)
 def _is_personal(key: str) -> bool:
+    if "." in key:  # an object that was made flat: order.customer.name
+        *heads, last = key.split(".")
+        if any(map(_is_personal, heads)) or (
+            _word(last) in _IN_ABOUT and any(_word(head) in _ABOUT for head in heads)
+        ):
+            return True
     words = [word for part in _snake(key).split("_") if (word := part.strip("0123456789"))]
     ends = ("".join(words[-count:]) for count in range(1, min(len(words), _NAMES) + 1))
     return "".join(words) in _WHOLE or any(end in _ENDS for end in ends)

@@ -110,7 +110,7 @@ class _Redacting:
         if name == "data" and isinstance(value, dict):
             return {self._shown(inner): self._of_data(inner, item) for inner, item in value.items()}
         if name in _UNSET:
-            return None
+            return "" if value == "" else None  # which is refused again
         if name == "datacontenttype" and isinstance(value, str) and _JSON_TYPE.search(value):
             return _JSON
         return self._field(name, value) if name in _ENVELOPE else self._elsewhere(name, value)

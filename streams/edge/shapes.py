@@ -74,6 +74,6 @@ def shown(name: str, is_own: Callable[[str], bool] = _no) -> str:
     >>> shown("colour"), shown("campaign"), shown("YW5uQGV4YW1wbGUuY29t"), shown("ann@example.com")
     ('colour', 'campaign', 'xxxxxxxxxxxxxxxxxxxx', 'xxx@xxxxxxx.xxx')
     """
-    if name in FIELDS or (_NAME.fullmatch(name) and not is_own(name)):
+    if name in FIELDS or name == "data_base64" or (_NAME.fullmatch(name) and not is_own(name)):
         return name
     return of_text(name) if len(name) <= _LONGEST else "?"

@@ -126,14 +126,17 @@ def _decompressed(raw: IO[bytes], path: str) -> Any:
     return raw
 
 
+_BLANK = frozenset({b"", BOM})
+
+
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the text between line ends; of a line longer than _LONGEST, only its beginning is kept."""
     rest = b""
     while block := file.read(_BLOCK):
         *lines, tail = (rest + block).split(b"\n")
-        yield from filter(None, map(bytes.strip, lines))
+        yield from (line for line in map(bytes.strip, lines) if line not in _BLANK)
         rest = tail[:_LONGEST]
-    if rest := rest.strip():
+    if (rest := rest.strip()) not in _BLANK:
         yield rest
 
 

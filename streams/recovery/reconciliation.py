@@ -79,6 +79,12 @@ def write_off(store: ClickHouse, found: Losses, now_us: int) -> tuple[int, int]:
         with kill_point("rebuild.books"):
             store.insert("erasures", pa.table(columns))
     drop_broken(store)
+    if events:  # what is sent again may say something else than what is lost
+        with kill_point("rebuild.books"):
+            store.client.command(
+                f"ALTER TABLE {store.parts_of('conflicts')} DELETE WHERE event NOT IN (SELECT event FROM interactions)",
+                settings={"mutations_sync": 2, "allow_nondeterministic_mutations": 1},
+            )
     _uncount_conflicts(store)
     return events, letters
 

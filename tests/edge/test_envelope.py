@@ -124,3 +124,15 @@ def test_a_leap_second_is_the_instant_after_the_second_before_it(time, at):
     assert [str(row["time"]) for row in frame.events.to_pylist()] + frame.letters.column(
         "reason"
     ).to_pylist() == [at]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"subject": ""}, {"data_base64": "eyJicmFuZCI6ImIifQ=="}, {"data_base64": 7}],
+    ids=["empty subject", "both", "no text"],
+)
+def test_what_was_refused_for_its_envelope_is_refused_again_when_it_is_replayed(changed):
+    said = EVENT | {"data": DATA | {"handles": {"email": ["alice@x.example", "bob@x.example"]}}} | changed
+    (letter,) = packed(json.dumps(said).encode()).letters.to_pylist()
+    frame = packed(letter["bytes"], trusted=True)
+    assert (len(frame.events), len(frame.letters)) == (0, 1)

@@ -60,3 +60,10 @@ def test_a_damaged_first_line_does_not_take_the_events_behind_it_along(first):
 def test_a_file_whose_first_line_alone_is_damaged_loses_no_other_line(tmp_path):
     (tmp_path / "a.ndjson").write_bytes('{"id": "a"}'.encode("utf-16-le") + b'\n{"id": "b"}\n')
     assert list(lines_of(str(tmp_path / "a.ndjson")))[-1] == b'{"id": "b"}'
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_a_line_that_is_a_byte_order_mark_alone_is_empty(tmp_path, end):
+    mark = "\ufeff".encode()
+    (tmp_path / "a.ndjson").write_bytes(mark + LINES.encode() + b"\n" + mark + b"\n" + b"  " + mark + end)
+    assert [json.loads(line) for line in lines_of(str(tmp_path / "a.ndjson"))] == EVENTS

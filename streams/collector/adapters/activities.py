@@ -3,6 +3,7 @@
 Reference: https://www.w3.org/TR/activitystreams-vocabulary/
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
@@ -50,12 +51,16 @@ _THINGS = {
     "Service", "Application", "Product",
 }  # fmt: skip
 _ITEMS = ("orderedItems", "items")
-_PAGES = ("first", "next", "prev", "last")  # of a collection or page, where they are embedded
+_PAGES = ("first", "next", "prev", "last", "current")  # of a collection or page, where they are embedded
+_VOCABULARY = "https://www.w3.org/ns/activitystreams#"  # before a type in full; `as:` is short for it
 _PUBLIC = frozenset(
     {"as:public", "public", "https://www.w3.org/ns/activitystreams#public"}
 )  # to whom something is said: nobody does anything
 _KINDS = {"acct": "social", "mailto": "email", "tel": "phone"}  # of actors, by the scheme of their id
 _MOST = 2_500  # activities of a collection
+_NOWHERE = re.compile(
+    r"(?i)[a-z][a-z0-9+.\-]*:/*|about:.*|acct:[^@]*@?|.*/(?:null|undefined|none|nil|nan)/?"
+)  # names no one
 _WHEN = ("published", "startTime", "updated")
 _BEST = 10  # what the contract takes for a rating
 
@@ -102,6 +107,8 @@ def _activities(body: Any) -> Iterable[tuple[str, Any]]:
     found = list(_collected(body, ""))
     if not found and (body.get("totalItems") or any(body.get(name) for name in _PAGES)):
         raise Malformed("", "the collection embeds no activity: send its pages, they are not fetched")
+    if not found and any(value and "items" in name.lower() for name, value in body.items()):
+        raise Malformed("", "the collection has its activities in another member than items or orderedItems")
     return found
 
 
@@ -145,6 +152,14 @@ def _event(activity: Object, request: Request) -> bytes:
         raise _Unusable("type", "a collection is sent by itself, not as an item of another")
     if kind in {"Undo", "Delete"}:
         return _reversal(activity, kind, request)
+    inner = activity.get("object")
+    if (
+        kind == "Announce"
+        and isinstance(inner, Mapping)
+        and inner.get("actor")
+        and _type_of(inner) not in _THINGS
+    ):
+        return _event(inner, request)  # a group passes on what its members do (FEP-1b12): it is theirs
     return _line(
         activity, _meaning(activity, kind), _id(activity, request), _time(activity, request), request
     )
@@ -226,7 +241,9 @@ def _type_of(value: Any) -> str:
     kind = value.get("type") or value.get("@type") if isinstance(value, Mapping) else None
     if isinstance(kind, list):
         kind = kind[0] if kind else None
-    return masked(kind[:1_024])[:64] if isinstance(kind, str) else ""
+    if not isinstance(kind, str):
+        return ""
+    return masked(kind[:1_024].removeprefix("as:").removeprefix(_VOCABULARY))[:64]
 
 
 def _id(activity: Object, request: Request) -> str:
@@ -284,6 +301,7 @@ def _actor(actor: Any) -> str | None:
         and not found.startswith("_:")
         and (":" in found or "@" in found)
         and found.lower() not in _PUBLIC
+        and not _NOWHERE.fullmatch(found)
     )
     return found if is_known else None
 

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import Any
 
-from schemas.currency import CURRENCIES
+from schemas.currency import CURRENCIES, minor_digits
 from schemas.event import MAX_AMOUNT
 from streams.collector.adapters.tolerant import Unusable, UnusableValue
 
@@ -15,6 +15,8 @@ _LONGEST = 40  # characters
 _MACHINE = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _DIGITS = re.compile(r"[\d.,][\d.,' ]*")
 _GROUPS = r"\d{{1,3}}(?:{0}\d{{2,3}})*{0}\d{{3}}"
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
+_SELDOM_MINOR = frozenset({"IDR", "COP", "HUF", "LBP", "IQD", "MMK", "IRR"})  # whose decimals nobody writes
 _SEPARATORS = str.maketrans({"\u2212": "-", "\u2019": "'", "\u066b": ".", "\u066c": ","})
 # Signs of one currency, and those that several have in common.
 _SIGNS = {
@@ -49,6 +51,15 @@ def money(value: Any, currency: str, usual: str = "") -> tuple[float, str] | Non
     if found is None:
         return None
     number, own = found
+    if (
+        isinstance(value, str)
+        and (code := currency or (own[0] if len(own) == 1 else ""))
+        and _THOUSANDS.fullmatch(value.strip())
+    ):
+        if minor_digits(code) == 0:
+            number = round(number * 1_000)  # 250.000 dong: there are no decimals
+        elif code in _SELDOM_MINOR:
+            raise UnreadAmount("it could be thousands or decimals: give a number, or two decimals")
     known = currency or (own[0] if len(own) == 1 else usual)
     if own and known not in own:
         beside = "it names another currency than the one beside it"

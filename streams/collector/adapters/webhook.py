@@ -201,11 +201,19 @@ def _fields(wanted: Mapping[str, Expression], scope: Mapping[str, Any]) -> tuple
         if name not in _MONEY:
             value = expression.search(scope)
             found[name] = number(value) if name in _NUMBERS else text(value)
-    currency = (text(_searched(wanted, "currency", scope)) or "").upper()
     try:
-        return found | _worth(wanted, scope, currency), ""
+        return found | _worth(wanted, scope, _currency(wanted, scope)), ""
     except UnreadAmount as why:
         return found, f"its amount is not read: {why}"
+
+
+def _currency(wanted: Mapping[str, Expression], scope: Mapping[str, Any]) -> str:
+    """Return the currency of an amount, "" where none is named; several parts of an amount may each name it."""
+    given = _searched(wanted, "currency", scope)
+    named = {(text(each) or "").upper() for each in (given if isinstance(given, list) else [given])} - {""}
+    if len(named) > 1:
+        raise UnreadAmount("it is of several currencies")
+    return named.pop() if named else ""
 
 
 def _is_below_zero(event: WebhookEvent, fields: Mapping[str, Any], scope: Mapping[str, Any]) -> bool:

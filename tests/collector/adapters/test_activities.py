@@ -250,7 +250,7 @@ def test_a_collection_is_the_activities_of_the_pages_that_it_embeds(body, pointe
     assert [event["id"] for event in events(items)] == [LIKES[n]["id"] for n in range(3 - len(pointers), 3)]
 
 
-@pytest.mark.parametrize("where", ["prev", "last"])
+@pytest.mark.parametrize("where", ["prev", "last", "current"])
 def test_no_embedded_page_is_left_out(where):
     body = {
         "type": "OrderedCollection",
@@ -264,6 +264,46 @@ def test_no_embedded_page_is_left_out(where):
         where: {"type": "CollectionPage", "items": LIKES},
     }
     assert len(events(ADAPTER.translate(request("/v1/activities", body)))) == 3
+
+
+def test_what_a_group_announces_of_its_members_is_theirs():
+    like = activity("Like", id="https://social.example/likes/7")
+    (event,) = events(
+        ADAPTER.translate(
+            request("/v1/activities", activity("Announce", like, actor="https://social.example/c/main"))
+        )
+    )
+    (own,) = events(ADAPTER.translate(request("/v1/activities", like)))
+    assert event == own
+    untimed = {name: value for name, value in like.items() if name != "published"}
+    undo = activity("Undo", untimed)
+    (item,) = ADAPTER.translate(
+        request("/v1/activities", activity("Announce", undo, actor="https://social.example/c/main"))
+    )
+    assert (item.line, item.reason) == (None, "bad_value")
+    (event,) = events(
+        ADAPTER.translate(
+            request(
+                "/v1/activities",
+                activity("Announce", {"type": "Note", "id": "https://n.example/1", "actor": ANN}),
+            )
+        )
+    )
+    assert event["type"] == "social.share"
+
+
+@pytest.mark.parametrize("kind", ["as:Person", "https://www.w3.org/ns/activitystreams#Person", "Person"])
+def test_a_type_may_be_written_in_full(kind):
+    (event,) = events(
+        ADAPTER.translate(
+            request(
+                "/v1/activities",
+                activity("as:Like", {"type": kind, "id": "https://x.example/u/jeanne", "name": "Jeanne"}),
+            )
+        )
+    )
+    assert event["type"] == "social.like"
+    assert "jeanne" not in json.dumps(event["data"]).lower()
 
 
 def test_a_page_that_is_both_the_first_and_the_last_is_read_once():
@@ -304,6 +344,7 @@ def test_a_bad_item_of_an_embedded_page_harms_no_other():
     [
         b"7", b"", {"type": "Collection", "items": [{}] * 2501}, {"type": "Collection", "totalItems": 5},
         {"type": "OrderedCollection", "first": "https://social.example/outbox?page=1"},
+        {"@type": "OrderedCollection", "as:items": {"@list": [{"type": "Like"}]}},
     ],
 )  # fmt: skip
 def test_a_body_that_is_no_activity_is_malformed(body):

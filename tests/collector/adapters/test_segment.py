@@ -223,6 +223,24 @@ def test_an_amount_is_read_where_it_is_plain_and_said_where_it_is_not(value, wor
         assert str(value) not in item.left_out
 
 
+@pytest.mark.parametrize(
+    ("revenue", "currency", "amount"),
+    [
+        ("250.000", "VND", 250_000), ("1.500", "JPY", 1_500), ("1.500,00", "EUR", 1_500), ("15.000", "IDR", None), (1.5, "JPY", 1.5),
+        ("250000", "VND", 250_000), ("0.500", "JPY", 0.5), ("1500.25", "JPY", 1500.25), ("15.000", "KWD", 15),
+    ],
+)  # fmt: skip
+def test_an_amount_in_a_currency_without_decimals_has_thousands(revenue, currency, amount):
+    call = {
+        "userId": "u",
+        "event": "Order Completed",
+        "properties": {"revenue": revenue, "currency": currency},
+    }
+    (item,) = ADAPTER.translate(request("/v1/track", call))
+    assert json.loads(item.line)["data"].get("amount") == amount
+    assert bool(item.left_out) is (amount is None)
+
+
 def test_an_amount_is_of_one_currency_and_an_empty_one_is_none():
     def told(**properties):
         (item,) = ADAPTER.translate(

@@ -248,6 +248,41 @@ def test_money_of_a_refund_is_read_as_people_write_it(transactions, amount):
     assert event["data"]["amount"] == amount
 
 
+def test_a_refund_has_the_currency_of_its_transactions():
+    def refund(*money):
+        body = payloads.shopify_refund(*(("refund", "success", amount) for amount, _ in money))
+        for transaction, (_, currency) in zip(body["refunds"][0]["transactions"], money, strict=True):
+            transaction["currency"] = currency
+        items = ADAPTER.translate(request("/v1/webhooks/shopify", body, headers=UPDATED))
+        (event,) = events(items)
+        return event["data"].get("amount"), event["data"].get("currency"), items[0].left_out
+
+    assert refund(("41.94", "EUR"))[:2] == (41.94, "EUR")
+    assert refund(("5.00", "CAD"), ("3.00", "CAD"))[:2] == (8.0, "CAD")
+    amount, _, left_out = refund(("5.00", "CAD"), ("3.00", "EUR"))
+    assert (amount, "several currencies" in left_out) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "code", ["\uff37\uff21\uff2c\uff2b\uff29\uff2e", "WALKIN\u200b", "Walk-in Customer", "WALK\u2013IN"]
+)
+def test_the_default_customer_is_known_in_any_letters(code):
+    sale = payloads.LIGHTSPEED_SALE | {"customer": {"id": "02dc", "customer_code": code}}
+    body = urlencode({"payload": json.dumps(sale)}).encode()
+    assert passed("lightspeed", body, query={"currency": "EUR"}) == {"anonymous"}
+
+
+def test_totals_of_the_former_api_are_read():
+    sale = {name: value for name, value in payloads.LIGHTSPEED_SALE.items() if name != "totals"} | {
+        "total_price": 260,
+        "total_tax": 39,
+    }
+    (event,) = found(
+        "lightspeed", urlencode({"payload": json.dumps(sale)}).encode(), query={"currency": "EUR"}
+    )
+    assert event["data"]["amount"] == 299.0
+
+
 def test_the_default_model_knows_every_type_of_the_mappings():
     model = default_model()
     types = {
