@@ -53,11 +53,8 @@ class _Functions(Functions):  # type: ignore[misc]  # it has no types
         """Return a text or whole number in small letters, without white space around it; "" for what is neither."""
         is_text = isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
         text = unicodedata.normalize("NFKC", str(value)) if is_text else ""
-        return (
-            "".join(_DASHES.sub("-", letter) for letter in text if unicodedata.category(letter) != "Cf")
-            .strip()
-            .casefold()
-        )
+        shown = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+        return _DASHES.sub("-", shown).strip().casefold()
 
 
 _OPTIONS = jmespath.Options(custom_functions=_Functions())

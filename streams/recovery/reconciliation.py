@@ -9,6 +9,7 @@ import secrets
 import pyarrow as pa
 
 from streams.clock import from_us
+from streams.erasure.statements import WHOLLY
 from streams.faults import kill_point
 from streams.recovery.damaged_parts import drop_broken
 from streams.recovery.losses import Losses
@@ -83,7 +84,7 @@ def write_off(store: ClickHouse, found: Losses, now_us: int) -> tuple[int, int]:
         with kill_point("rebuild.books"):
             store.client.command(
                 f"ALTER TABLE {store.parts_of('conflicts')} DELETE WHERE event NOT IN (SELECT event FROM interactions)",
-                settings={"mutations_sync": 2, "allow_nondeterministic_mutations": 1},
+                settings=WHOLLY,
             )
     _uncount_conflicts(store)
     return events, letters
@@ -96,5 +97,5 @@ def _uncount_conflicts(store: ClickHouse) -> None:
         with kill_point("rebuild.books"):
             store.client.command(
                 f"ALTER TABLE {store.parts_of('deliveries')} UPDATE conflicts = 0 WHERE {lost}",
-                settings={"mutations_sync": 2, "allow_nondeterministic_mutations": 1},
+                settings=WHOLLY,
             )

@@ -209,8 +209,7 @@ def _fields(wanted: Mapping[str, Expression], scope: Mapping[str, Any]) -> tuple
 
 def _currency(wanted: Mapping[str, Expression], scope: Mapping[str, Any]) -> str:
     """Return the currency of an amount, "" where none is named; several parts of an amount may each name it."""
-    given = _searched(wanted, "currency", scope)
-    named = {(text(each) or "").upper() for each in (given if isinstance(given, list) else [given])} - {""}
+    named = {(text(each) or "").upper() for each in _parts(wanted, "currency", scope)} - {""}
     if len(named) > 1:
         raise UnreadAmount("it is of several currencies")
     return named.pop() if named else ""
@@ -220,8 +219,7 @@ def _is_below_zero(event: WebhookEvent, fields: Mapping[str, Any], scope: Mappin
     """Return whether an amount is negative; one that cannot be read is, where a minus stands before it."""
     if (number := fields.get("amount")) is not None:
         return bool(number < 0)
-    given = _searched(event.data, "amount", scope)
-    parts = given if isinstance(given, list) else [given]
+    parts = _parts(event.data, "amount", scope)
     return any(isinstance(part, str) and part.lstrip()[:1] in _MINUS for part in parts if part)
 
 
@@ -231,10 +229,7 @@ def _worth(wanted: Mapping[str, Expression], scope: Mapping[str, Any], currency:
     minor = amount(_searched(wanted, "amount_minor", scope), MAX_AMOUNT * 10**digits)
     if minor is not None:
         return {"amount": minor[0] / 10**digits, "currency": currency or None}
-    given = _searched(wanted, "amount", scope)
-    parts = [
-        part for each in (given if isinstance(given, list) else [given]) if (part := money(each, currency))
-    ]
+    parts = [part for each in _parts(wanted, "amount", scope) if (part := money(each, currency))]
     if not parts:
         return {}
     currencies = {own for _, own in parts if own}
@@ -244,6 +239,12 @@ def _worth(wanted: Mapping[str, Expression], scope: Mapping[str, Any], currency:
         "amount": round(math.fsum(number for number, _ in parts), 4),
         "currency": next(iter(currencies), None),
     }
+
+
+def _parts(wanted: Mapping[str, Expression], name: str, scope: Mapping[str, Any]) -> list[Any]:
+    """Return what is found as a list: of one, where it is none."""
+    given = _searched(wanted, name, scope)
+    return given if isinstance(given, list) else [given]
 
 
 def _searched(wanted: Mapping[str, Expression], name: str, scope: Mapping[str, Any]) -> Any:

@@ -42,8 +42,7 @@ def set_target(store: ClickHouse, form: Mapping[str, str], _by: str, now_us: int
     if len(note) > _LONGEST_NOTE:
         raise TargetError(f"why: at most {_LONGEST_NOTE} characters")
     _insert(store, (brand, stage, channel, due), customers, note, now_us)
-    met = f" met on {channel}" if channel else ""
-    return f"Set: {customers:,} customers at {stage} or above{met} by {due}."
+    return f"Set: {customers:,} customers at {_words(stage, channel, due)}."
 
 
 def end_target(store: ClickHouse, form: Mapping[str, str], _by: str, now_us: int) -> str:
@@ -130,13 +129,21 @@ def _form(rows: Sequence[Row], scope: Scope) -> Markup:
         ),
         labelled("target-due", "By", _input("due", type="date", value=due, required=True)),
         labelled("target-note", "Why", _input("note", type="text", maxlength=_LONGEST_NOTE)),
-        tag("input", type="hidden", name="brand", value=scope.brand),
-        tag("input", type="hidden", name="back", value=urlencode({"brand": scope.brand, **scope.given})),
+        *_of_scope(scope),
         tag("button", "Set target"),
         method="post",
         action="/view/targets/set",
         class_="target",
         aria_label="A target",
+    )
+
+
+def _of_scope(scope: Scope) -> tuple[Markup, Markup]:
+    """Return what a form says of where it stands: the brand, and the address that follows."""
+    back = urlencode({"brand": scope.brand, **scope.given})
+    return (
+        tag("input", type="hidden", name="brand", value=scope.brand),
+        tag("input", type="hidden", name="back", value=back),
     )
 
 
@@ -177,8 +184,7 @@ def _end_form(rows: Sequence[Row], scope: Scope) -> Markup:
     return tag(
         "form",
         labelled("target-ended", "Target", tag("select", targets, name="target", id="target-ended")),
-        tag("input", type="hidden", name="brand", value=scope.brand),
-        tag("input", type="hidden", name="back", value=urlencode({"brand": scope.brand, **scope.given})),
+        *_of_scope(scope),
         tag("button", "End target"),
         method="post",
         action="/view/targets/end",
