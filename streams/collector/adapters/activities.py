@@ -145,6 +145,7 @@ def _item(activity: Any, pointer: str, request: Request) -> Item:
 
 
 def _event(activity: Object, request: Request) -> bytes:
+    activity = _passed_on(activity)
     kind = _type_of(activity)
     if not kind:
         raise _Unusable("type", "an activity has a type")
@@ -152,17 +153,17 @@ def _event(activity: Object, request: Request) -> bytes:
         raise _Unusable("type", "a collection is sent by itself, not as an item of another")
     if kind in {"Undo", "Delete"}:
         return _reversal(activity, kind, request)
-    inner = activity.get("object")
-    if (
-        kind == "Announce"
-        and isinstance(inner, Mapping)
-        and inner.get("actor")
-        and _type_of(inner) not in _THINGS
-    ):
-        return _event(inner, request)  # a group passes on what its members do (FEP-1b12): it is theirs
     return _line(
         activity, _meaning(activity, kind), _id(activity, request), _time(activity, request), request
     )
+
+
+def _passed_on(activity: Object) -> Object:
+    """Return an activity, or the one that it passes on: a group announces what its members do (FEP-1b12), and it is theirs."""
+    inner = activity.get("object")
+    if _type_of(activity) != "Announce" or not isinstance(inner, Mapping) or not inner.get("actor"):
+        return activity
+    return activity if _type_of(inner) in _THINGS else _passed_on(inner)
 
 
 def _reversal(activity: Object, kind: str, request: Request) -> bytes:
@@ -170,6 +171,7 @@ def _reversal(activity: Object, kind: str, request: Request) -> bytes:
     undone = activity.get("object")
     if not isinstance(undone, Mapping) or _type_of(undone) in {"", "Tombstone"}:
         raise _Unusable("object", f"{kind} embeds what it takes back: an id alone does not say what that was")
+    undone = _passed_on(undone)
     if kind == "Delete" and _type_of(undone) != "Create":
         undone = {"type": "Create", "actor": undone.get("attributedTo"), "object": undone}
     doer = activity.get("actor") or undone.get("actor")

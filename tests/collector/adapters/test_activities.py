@@ -292,6 +292,17 @@ def test_what_a_group_announces_of_its_members_is_theirs():
     assert event["type"] == "social.share"
 
 
+def test_a_group_takes_back_nothing_of_its_members():
+    like = activity("Like", id="https://social.example/likes/7")
+    group = "https://social.example/c/main"
+    announce = activity("Announce", like, actor=group, id="https://social.example/announce/1")
+    (item,) = ADAPTER.translate(request("/v1/activities", activity("Undo", announce, actor=group)))
+    assert (item.line, item.reason) == (None, "bad_value")
+    (event,) = events(ADAPTER.translate(request("/v1/activities", activity("Undo", announce))))
+    (own,) = events(ADAPTER.translate(request("/v1/activities", activity("Undo", like))))
+    assert event == own, "of the member, it is that of the like"
+
+
 @pytest.mark.parametrize("kind", ["as:Person", "https://www.w3.org/ns/activitystreams#Person", "Person"])
 def test_a_type_may_be_written_in_full(kind):
     (event,) = events(
