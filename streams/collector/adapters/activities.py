@@ -4,18 +4,19 @@ Reference: https://www.w3.org/TR/activitystreams-vocabulary/
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
 
 from schemas.event import MAX_NAME
 from schemas.segment import snake
-from streams.collector.adapters import Item, Malformed, Request
-from streams.collector.adapters.fields import at, json_body, number, presented_key, text
+from streams.collector.adapters import Item, Request
+from streams.collector.adapters.activity_pages import COLLECTIONS, activities_in, type_of
+from streams.collector.adapters.fields import at, number, presented_key, text
 from streams.collector.adapters.lines import event_line, made_id, masked
 from streams.collector.adapters.times import moment, rfc3339
-from streams.collector.adapters.tolerant import Unusable, UnusableValue, judged
+from streams.collector.adapters.tolerant import Unusable, UnusableValue
 
 __all__ = ["REVERSED", "TYPES", "Activities"]
 
@@ -44,23 +45,16 @@ REVERSED = {
     "social.user_content": "social.withdrawn_content",
     "store.check_in": "store.undo_check_in",
 }
-_COLLECTIONS = {"Collection", "OrderedCollection", "CollectionPage", "OrderedCollectionPage"}
 _PEOPLE = {"Person", "Profile"}
 _THINGS = {
     "Article", "Audio", "Document", "Event", "Image", "Note", "Page", "Place", "Question", "Video", "Organization",
     "Service", "Application", "Product",
 }  # fmt: skip
-_ITEMS = ("orderedItems", "items")
-_PAGES = ("first", "next", "prev", "last", "current")  # of a collection or page, where they are embedded
-_VOCABULARY = "https://www.w3.org/ns/activitystreams#"  # before a type in full; `as:` is short for it
-_PUBLIC = frozenset(
-    {"as:public", "public", "https://www.w3.org/ns/activitystreams#public"}
-)  # to whom something is said: nobody does anything
+# To whom something is said: these do nothing.
+_PUBLIC = frozenset({"as:public", "public", "https://www.w3.org/ns/activitystreams#public"})
 _KINDS = {"acct": "social", "mailto": "email", "tel": "phone"}  # of actors, by the scheme of their id
-_MOST = 2_500  # activities of a collection
-_NOWHERE = re.compile(
-    r"(?i)[a-z][a-z0-9+.\-]*:/*|about:.*|acct:[^@]*@?|.*/(?:null|undefined|none|nil|nan)/?"
-)  # names no one
+# Addresses that name no one.
+_NOWHERE = re.compile(r"(?i)[a-z][a-z0-9+.\-]*:/*|about:.*|acct:[^@]*@?|.*/(?:null|undefined|none|nil|nan)/?")
 _WHEN = ("published", "startTime", "updated")
 _BEST = 10  # what the contract takes for a rating
 
@@ -88,47 +82,10 @@ class Activities:
 
     def translate(self, request: Request) -> Sequence[Item]:
         """Return an item for each activity, in their order: of one, of a list, or of a collection."""
-        items = list(_activities(json_body(request.body, *_ITEMS, inner=_PAGES)))
-        if len(items) > _MOST:
-            raise Malformed("", f"{len(items)} activities, at most {_MOST}")
-        return [_item(activity, pointer, request) for pointer, activity in items]
+        return [_item(activity, pointer, request) for pointer, activity in activities_in(request.body)]
 
     def answer(self, results: Sequence[Mapping[str, Any]]) -> tuple[int, bytes, str] | None:
         """Return None: ours will do."""
-
-
-def _activities(body: Any) -> Iterable[tuple[str, Any]]:
-    if isinstance(body, list):
-        return [(f"/{i}", item) for i, item in enumerate(body)]
-    if not isinstance(body, Mapping):
-        raise Malformed("", "neither an activity nor a collection of them")
-    if _type_of(body) not in _COLLECTIONS:
-        return [("", judged(body))]
-    found = list(_collected(body, ""))
-    if not found and (body.get("totalItems") or any(body.get(name) for name in _PAGES)):
-        raise Malformed("", "the collection embeds no activity: send its pages, they are not fetched")
-    if not found and any(value and "items" in name.lower() for name, value in body.items()):
-        raise Malformed("", "the collection has its activities in another member than items or orderedItems")
-    return found
-
-
-def _collected(page: Any, pointer: str) -> Iterator[tuple[str, Any]]:
-    """Yield the activities of a collection or page, and of the pages that it embeds."""
-    seen, pages, read = 0, [(pointer, page)], list[Any]()
-    while pages and seen <= _MOST:
-        pointer, page = pages.pop(0)
-        if isinstance(page, UnusableValue):
-            yield pointer, page
-            seen += 1
-        if not isinstance(page, Mapping) or page in read:
-            continue  # an address, or a page that is both the first and the last
-        read.append(page)
-        for field in _ITEMS:
-            items = page.get(field)
-            listed = items if isinstance(items, list) else [] if items is None else [items]
-            yield from ((f"{pointer}/{field}/{i}", item) for i, item in enumerate(listed))
-            seen += len(listed)
-        pages += [(f"{pointer}/{name}", page[name]) for name in _PAGES if page.get(name) is not None]
 
 
 def _item(activity: Any, pointer: str, request: Request) -> Item:
@@ -146,10 +103,10 @@ def _item(activity: Any, pointer: str, request: Request) -> Item:
 
 def _event(activity: Object, request: Request) -> bytes:
     activity = _passed_on(activity)
-    kind = _type_of(activity)
+    kind = type_of(activity)
     if not kind:
         raise _Unusable("type", "an activity has a type")
-    if kind in _COLLECTIONS:
+    if kind in COLLECTIONS:
         raise _Unusable("type", "a collection is sent by itself, not as an item of another")
     if kind in {"Undo", "Delete"}:
         return _reversal(activity, kind, request)
@@ -161,23 +118,23 @@ def _event(activity: Object, request: Request) -> bytes:
 def _passed_on(activity: Object) -> Object:
     """Return an activity, or the one that it passes on: a group announces what its members do (FEP-1b12), and it is theirs."""
     inner = activity.get("object")
-    if _type_of(activity) != "Announce" or not isinstance(inner, Mapping) or not inner.get("actor"):
+    if type_of(activity) != "Announce" or not isinstance(inner, Mapping) or not inner.get("actor"):
         return activity
-    return activity if _type_of(inner) in _THINGS else _passed_on(inner)
+    return activity if type_of(inner) in _THINGS else _passed_on(inner)
 
 
 def _reversal(activity: Object, kind: str, request: Request) -> bytes:
     """Return the event that takes back another: of the same person, at the same time, once however often it is sent."""
     undone = activity.get("object")
-    if not isinstance(undone, Mapping) or _type_of(undone) in {"", "Tombstone"}:
+    if not isinstance(undone, Mapping) or type_of(undone) in {"", "Tombstone"}:
         raise _Unusable("object", f"{kind} embeds what it takes back: an id alone does not say what that was")
     undone = _passed_on(undone)
-    if kind == "Delete" and _type_of(undone) != "Create":
+    if kind == "Delete" and type_of(undone) != "Create":
         undone = {"type": "Create", "actor": undone.get("attributedTo"), "object": undone}
     doer = activity.get("actor") or undone.get("actor")
     if _actor(undone.get("actor")) not in {None, _actor(doer)}:
         raise _Unusable("actor", f"{kind} is for the one who did it")
-    back = REVERSED.get(_meaning(undone, _type_of(undone)))
+    back = REVERSED.get(_meaning(undone, type_of(undone)))
     if back is None:
         raise _Unusable(
             "object/type", f"what takes this back is not known; known are {', '.join(sorted(REVERSED))}"
@@ -194,7 +151,7 @@ def _reversal(activity: Object, kind: str, request: Request) -> bytes:
 
 def _undone(activity: Object) -> tuple[str, str]:
     """Return the id of what is undone, and what all that undo it have in common: what was made, if anything was."""
-    made = activity.get("object") if _type_of(activity) == "Create" else None
+    made = activity.get("object") if type_of(activity) == "Create" else None
     about = _reference(made) if isinstance(made, Mapping) else None
     cause = _reference(activity) or about
     if not cause:
@@ -224,7 +181,7 @@ def _line(  # noqa: PLR0913 - what was found out of one activity
         time=time,
         handles=_handles(activity.get("actor")),
         fields=fields,
-        properties={"activity": _type_of(activity), "object": _type_of(target) or None},
+        properties={"activity": type_of(activity), "object": type_of(target) or None},
     )
 
 
@@ -237,15 +194,6 @@ def _meaning(activity: Object, kind: str) -> str:
         return "social.review"
     replies = isinstance(made, Mapping) and made.get("inReplyTo")
     return "social.comment" if replies else "social.user_content"
-
-
-def _type_of(value: Any) -> str:
-    kind = value.get("type") or value.get("@type") if isinstance(value, Mapping) else None
-    if isinstance(kind, list):
-        kind = kind[0] if kind else None
-    if not isinstance(kind, str):
-        return ""
-    return masked(kind[:1_024].removeprefix("as:").removeprefix(_VOCABULARY))[:64]
 
 
 def _id(activity: Object, request: Request) -> str:
@@ -275,7 +223,7 @@ def _thing(value: Any) -> str | None:
     if isinstance(value, list):
         value = value[0] if value else None
     if isinstance(value, Mapping):
-        kind = _type_of(value)
+        kind = type_of(value)
         named = {"name": _name(value.get("name"))} if kind in _THINGS else {}
         value = {name: item for name, item in value.items() if name != "name"} | named
         return None if kind in _PEOPLE else _id_of(value)
@@ -324,7 +272,7 @@ def _time(activity: Object, request: Request | None) -> str:
 
     The object's time goes before that of its Create: a later Delete may embed it alone.
     """
-    made = activity.get("object") if _type_of(activity) == "Create" else None
+    made = activity.get("object") if type_of(activity) == "Create" else None
     told = [*([made] if isinstance(made, Mapping) else []), activity]
     said = next((each[name] for each in told for name in _WHEN if each.get(name)), None)
     if said is None:

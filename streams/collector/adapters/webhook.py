@@ -184,10 +184,9 @@ def _handles(
     found: dict[str, list[str]] = {}
     for kind, expressions in wanted.items():
         for value in (text(expression.search(scope), 0) for expression in expressions):
-            if value and kind == "account":  # ids of two providers are not the same person's
-                account = (
-                    value if is_word_for_nobody(value) else f"{name}:{value}"
-                )  # 0 is nobody of any provider
+            if value and kind == "account":
+                # Ids of two providers are not the same person's; but 0 is nobody of any.
+                account = value if is_word_for_nobody(value) else f"{name}:{value}"
                 found.setdefault("user", []).append(account)
             elif value:
                 found.setdefault(kind, []).append(value)
