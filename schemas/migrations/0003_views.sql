@@ -61,10 +61,33 @@ SELECT
     i.handles AS handles,
     i.kinds AS kinds,
     i.properties AS properties
-FROM interactions AS i
+FROM interactions_kept AS i
 INNER JOIN customers AS c ON c.handle = i.handle
 WHERE NOT startsWith(i.type, 'identity.')
 COMMENT 'Interactions with customer, channel and revenue: the place to start from';
+
+-- What expired touches gave, by the model in force, as touchpoints has it of the others. A row is some touches of one type.
+CREATE VIEW expired_touches
+AS WITH
+    (SELECT channels FROM model_in_force) AS channel_of,
+    (SELECT revenue FROM model_in_force) AS sign_of
+SELECT
+    brand,
+    handle,
+    type,
+    transform(substringIndex(type, '.', 1), mapKeys(channel_of), mapValues(channel_of), 'other') AS channel,
+    touches,
+    multiIf(
+        (transform(type, mapKeys(sign_of), mapValues(sign_of),
+            transform(concat('*.', substringIndex(type, '.', -1)), mapKeys(sign_of), mapValues(sign_of), toInt8(0))) AS sign) > 0, amounts,
+        sign < 0, mapApply((k, v) -> (k, -v), absolute),
+        CAST(map(), 'Map(String, Decimal(38, 4))')) AS revenue,
+    first_seen,
+    last_seen,
+    horizon
+FROM carried_touches
+WHERE number IN (SELECT max(number) FROM expiries GROUP BY brand)
+COMMENT 'Expired touches by handle and type: how many, what they brought, when the first and the last was';
 
 CREATE VIEW touches_by_minute
 AS WITH (SELECT channels FROM model_in_force) AS channel_of
@@ -78,7 +101,8 @@ FROM minute_counts
 GROUP BY brand, minute, type
 COMMENT 'Interactions per brand, minute of event time, channel and type';
 
--- `grown` is what the rule adds to E, the sum in the table evidence: weight * 2^((time - 2025-01-01) / half-life).
+-- `grown` is what the rule adds to E, the sum in the table evidence: weight * 2^((time - 2025-01-01) / half-life). What
+-- expired interactions weigh at the horizon of their brand is one act of that weight at that instant, whose event is 0.
 CREATE VIEW touch_evidence
 AS SELECT
     i.event AS event,
@@ -91,8 +115,10 @@ AS SELECT
     w.weight AS weight,
     w.half_life_s AS half_life_s,
     w.rule AS rule,
-    w.weight * exp2((toUnixTimestamp64Micro(i.time) - 1735689600000000) / (w.half_life_s * 1000000)) AS grown
-FROM interactions AS i
+    w.weight * exp2((toUnixTimestamp64Micro(i.time) - 1735689600000000) / (w.half_life_s * 1000000)) AS grown,
+    i._partition AS _partition,
+    i._offset AS _offset
+FROM interactions_kept AS i
 INNER JOIN
 (
     SELECT
@@ -120,6 +146,28 @@ WHERE (w.rating_min IS NULL OR i.rating >= w.rating_min) AND (w.rating_max IS NU
     AND (w.sentiment_min IS NULL OR i.sentiment >= w.sentiment_min) AND (w.sentiment_max IS NULL OR i.sentiment <= w.sentiment_max)
     AND (w.amount_min IS NULL OR toFloat64(i.amount) >= w.amount_min) AND (w.amount_max IS NULL OR toFloat64(i.amount) <= w.amount_max)
     AND (w.mood = '' OR (w.mood = 'negative') = (ifNull(i.sentiment <= w.negative_sentiment, false) OR ifNull(i.rating <= w.negative_rating, false)))
+UNION ALL
+SELECT
+    toUInt128(0) AS event,
+    e.brand AS brand,
+    e.handle AS handle,
+    e.horizon AS time,
+    toLowCardinality('') AS type,
+    e.stage AS stage,
+    s.position AS position,
+    e.weight AS weight,
+    s.half_life_s AS half_life_s,
+    toUInt16(0) AS rule,
+    e.weight * exp2((toUnixTimestamp64Micro(e.horizon) - 1735689600000000) / (s.half_life_s * 1000000)) AS grown,
+    e._partition AS _partition,
+    e._offset AS _offset
+FROM
+(
+    SELECT brand, handle, stage, horizon, arrayJoin(if(lost != 0, [gained, lost], [gained])) AS weight, _partition, _offset
+    FROM carried_evidence
+    WHERE number IN (SELECT max(number) FROM expiries GROUP BY brand)
+) AS e
+INNER JOIN (SELECT stage, position, half_life_s FROM model_stages FINAL WHERE model = {model:String}) AS s ON s.stage = e.stage
 COMMENT 'touch_evidence(model = hash): each interaction with each rule of that model that counts it';
 
 CREATE VIEW evidence_recomputed
@@ -133,7 +181,7 @@ AS SELECT
     sumOrNullIf(grown, position = 5) AS advocacy
 FROM touch_evidence(model = {model:String})
 GROUP BY brand, handle
-COMMENT 'evidence_recomputed(model = hash): the sums of the table evidence, from interactions alone';
+COMMENT 'evidence_recomputed(model = hash): the sums of the table evidence, from interactions and what is kept of expired ones';
 
 -- A touch dated ahead counts only from its own time on. For handles that have such touches the view therefore
 -- recomputes the sums from the touches up to now; there are few, since touches are dated ahead by a day at most. The
@@ -228,10 +276,34 @@ FROM
                 transform(substringIndex(type, '.', 1), mapKeys(channel_of), mapValues(channel_of), 'other') AS channel,
                 if((transform(type, mapKeys(sign_of), mapValues(sign_of),
                     transform(concat('*.', verb), mapKeys(sign_of), mapValues(sign_of), toInt8(0))) AS counted) < 0, abs(amount), amount) * counted AS money
-            FROM interactions
+            FROM interactions_kept
             WHERE (brand, handle) IN (SELECT brand, handle FROM interactions WHERE time > now_at AND NOT startsWith(type, 'identity.'))
                 AND time <= now_at AND NOT startsWith(type, 'identity.')
         ) AS t
+        UNION ALL
+        SELECT
+            brand, handle, if(stage = 'attention', weight, NULL) AS attention, if(stage = 'attraction', weight, NULL) AS attraction,
+            if(stage = 'affinity', weight, NULL) AS affinity, if(stage = 'audience', weight, NULL) AS audience, if(stage = 'advocacy', weight, NULL) AS advocacy,
+            toDateTime64('2299-12-31 00:00:00', 6, 'UTC') AS first_seen, toDateTime64('1900-01-01 00:00:00', 6, 'UTC') AS last_seen,
+            toUInt64(0) AS touches_social, toUInt64(0) AS touches_web, toUInt64(0) AS touches_store,
+            toUInt64(0) AS touches_support, toUInt64(0) AS touches_direct, toUInt64(0) AS touches_other, map() AS revenue
+        FROM
+        (
+            SELECT brand, handle, toString(stage) AS stage,
+                (gained + lost) * exp2((toUnixTimestamp64Micro(horizon) - 1735689600000000)
+                    / (half_lives[indexOf(['attention', 'attraction', 'affinity', 'audience', 'advocacy'], stage)] * 1000000)) AS weight
+            FROM carried_evidence
+            WHERE number IN (SELECT max(number) FROM expiries GROUP BY brand)
+                AND (brand, handle) IN (SELECT brand, handle FROM interactions WHERE time > now_at AND NOT startsWith(type, 'identity.'))
+        )
+        UNION ALL
+        SELECT
+            brand, handle, NULL AS attention, NULL AS attraction, NULL AS affinity, NULL AS audience, NULL AS advocacy, first_seen, last_seen,
+            if(channel = 'social', touches, 0) AS touches_social, if(channel = 'web', touches, 0) AS touches_web, if(channel = 'store', touches, 0) AS touches_store,
+            if(channel = 'support', touches, 0) AS touches_support, if(channel = 'direct', touches, 0) AS touches_direct, if(channel = 'other', touches, 0) AS touches_other,
+            revenue
+        FROM expired_touches
+        WHERE (brand, handle) IN (SELECT brand, handle FROM interactions WHERE time > now_at AND NOT startsWith(type, 'identity.'))
     ) AS e
     INNER JOIN customers AS c ON c.handle = e.handle
     GROUP BY e.brand, c.customer
@@ -245,7 +317,7 @@ COMMENT 'Where every customer stands now, from the sums; the quick part of journ
 -- window would order rows of the same time arbitrarily. A sum based on 2025-01-01 leaves the range of a float for
 -- times more than a thousand half-lives earlier, so time is cut into eras of 900 of the shortest half-life, each with
 -- a base of its own; interactions of an earlier era count in later eras too. With half-lives of a month, all times
--- from 1951 on are one era.
+-- from 1951 on are one era. What has expired comes into the path at the horizon, with the reason retention.
 CREATE VIEW stage_steps
 AS WITH
     (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, half_life_s)))) FROM model_stages FINAL WHERE model = {model:String}) AS half_lives,
@@ -258,8 +330,8 @@ SELECT
     fromUnixTimestamp64Micro(step.1, 'UTC') AS at,
     CAST(step.2, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS from_stage,
     CAST(step.3, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS to_stage,
-    if(step.4 = 1, 'lapse', 'evidence') AS reason,
-    if(step.4 = 1, [], arraySort(types)) AS types
+    multiIf(step.4 = 1, 'lapse', NOT arrayExists(type -> type != '', types), 'retention', 'evidence') AS reason,
+    if(step.4 = 1, [], arraySort(arrayFilter(type -> type != '', types))) AS types
 FROM
 (
     SELECT
@@ -323,6 +395,7 @@ FROM
                     FROM touch_evidence(model = {model:String}) AS v
                     INNER JOIN customers AS c ON c.handle = v.handle
                     WHERE v.time <= {until:DateTime64(6, 'UTC')}
+                        OR throwIf(v.event = 0 AND v.time > {until:DateTime64(6, 'UTC')}, 'Interactions up to the horizon of this brand have expired (see the view horizons): ask for an instant after it')
                 )
                 WINDOW past AS (PARTITION BY brand, customer, era ORDER BY time_us RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
             )

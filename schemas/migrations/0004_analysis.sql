@@ -81,17 +81,29 @@ FROM
     SELECT
         brand,
         customer,
-        min(time) AS first_seen,
-        max(time) AS last_seen,
-        count() AS touches,
-        countIf(channel = 'social') AS touches_social,
-        countIf(channel = 'web') AS touches_web,
-        countIf(channel = 'store') AS touches_store,
-        countIf(channel = 'support') AS touches_support,
-        countIf(channel = 'direct') AS touches_direct,
-        countIf(channel = 'other') AS touches_other,
-        mapFilter((k, v) -> v != 0, sumMapIf(map(currency, CAST(ifNull(revenue, 0), 'Decimal(38, 4)')), ifNull(revenue, 0) != 0)) AS revenue
-    FROM (SELECT brand, customer, time, channel, toString(currency) AS currency, revenue FROM touchpoints WHERE time <= {at:DateTime64(6, 'UTC')})
+        min(first) AS first_seen,
+        max(last) AS last_seen,
+        sum(n) AS touches,
+        sumIf(n, channel = 'social') AS touches_social,
+        sumIf(n, channel = 'web') AS touches_web,
+        sumIf(n, channel = 'store') AS touches_store,
+        sumIf(n, channel = 'support') AS touches_support,
+        sumIf(n, channel = 'direct') AS touches_direct,
+        sumIf(n, channel = 'other') AS touches_other,
+        mapFilter((k, v) -> v != 0, sumMap(money)) AS revenue
+    FROM
+    (
+        SELECT brand, customer, channel, count() AS n, min(time) AS first, max(time) AS last,
+            sumMapIf(map(toString(currency), CAST(ifNull(revenue, 0), 'Decimal(38, 4)')), ifNull(revenue, 0) != 0) AS money
+        FROM touchpoints
+        WHERE time <= {at:DateTime64(6, 'UTC')}
+        GROUP BY brand, customer, channel
+        UNION ALL
+        SELECT e.brand AS brand, c.customer AS customer, e.channel AS channel, e.touches AS n, e.first_seen AS first, e.last_seen AS last, e.revenue AS money
+        FROM expired_touches AS e
+        INNER JOIN customers AS c ON c.handle = e.handle
+        WHERE NOT throwIf(e.horizon > {at:DateTime64(6, 'UTC')}, 'Interactions up to the horizon of this brand have expired (see the view horizons): ask for an instant after it')
+    )
     GROUP BY brand, customer
 ) AS t
 LEFT JOIN

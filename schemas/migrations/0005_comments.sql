@@ -39,6 +39,17 @@ ALTER TABLE touchpoints
     COMMENT COLUMN kinds      'Kind of each of the handles',
     COMMENT COLUMN properties 'Anything else, as JSON; empty without any';
 
+ALTER TABLE expired_touches
+    COMMENT COLUMN brand      'Brand',
+    COMMENT COLUMN handle     'Primary handle of the interactions',
+    COMMENT COLUMN type       'What happened, as area.verb',
+    COMMENT COLUMN channel    'social, web, store, support, direct or other, by the model in force',
+    COMMENT COLUMN touches    'Touches',
+    COMMENT COLUMN revenue    'Revenue by currency, by the model in force, refunds taken off',
+    COMMENT COLUMN first_seen 'Earliest of them',
+    COMMENT COLUMN last_seen  'Latest of them',
+    COMMENT COLUMN horizon    'Instant before which they were';
+
 ALTER TABLE touches_by_minute
     COMMENT COLUMN brand   'Brand',
     COMMENT COLUMN minute  'Minute of event time',
@@ -70,7 +81,7 @@ ALTER TABLE stage_history
     COMMENT COLUMN at         'Time of the interaction, or last instant of the stage that lapsed',
     COMMENT COLUMN from_stage 'Stage before',
     COMMENT COLUMN to_stage   'Stage from then on',
-    COMMENT COLUMN reason     'evidence or lapse',
+    COMMENT COLUMN reason     'evidence, lapse, or retention: what has expired, at the horizon',
     COMMENT COLUMN types      'Types of the interactions of that instant that were evidence, sorted; empty for a lapse';
 
 ALTER TABLE journeys
@@ -82,7 +93,7 @@ ALTER TABLE journeys
     COMMENT COLUMN affinity        'Score for affinity now; NULL is no evidence',
     COMMENT COLUMN audience        'Score for audience now; NULL is no evidence',
     COMMENT COLUMN advocacy        'Score for advocacy now; NULL is no evidence',
-    COMMENT COLUMN since           'Latest change of stage: when this one came, or the last one lapsed; NULL if there never was a stage',
+    COMMENT COLUMN since           'Latest change of stage: when this one came, or the last one lapsed; NULL if there never was a stage; the horizon where it came before that',
     COMMENT COLUMN lapses_at       'Last instant of the stage if nothing more happens; NULL without a stage',
     COMMENT COLUMN first_seen      'Earliest interaction',
     COMMENT COLUMN last_seen       'Latest interaction',

@@ -28,7 +28,7 @@ INNER JOIN
         c.customer AS customer,
         sumOrNullIf(v.faded, v.position = 3) AS affinity,
         sumOrNullIf(v.faded, v.position = 5) AS advocacy,
-        argMaxIf(v.event, (v.says, v.time, v.event), v.weight < 0) AS against
+        argMaxIf(v.event, (v.event != 0, v.says, v.time, v.event), v.weight < 0) AS against
     FROM
     (
         SELECT brand, handle, event, time, position, weight,

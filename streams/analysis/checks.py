@@ -27,14 +27,20 @@ CHECKS: dict[str, tuple[str, str]] = {
         SELECT event, any(source) AS source, any(id) AS id, arraySort(groupArray(time)) AS times FROM interactions
         WHERE event IN
         (
-            SELECT event FROM interactions WHERE cityHash64(event) % {slices:UInt64} = {slice:UInt64}
+            SELECT event FROM
+            (
+                SELECT event FROM interactions_kept WHERE cityHash64(event) % {slices:UInt64} = {slice:UInt64}
+                UNION ALL
+                SELECT event FROM expired_events
+                WHERE number IN (SELECT number FROM expiries) AND cityHash64(event) % {slices:UInt64} = {slice:UInt64}
+            )
             GROUP BY event HAVING count() > 1
         )
         GROUP BY event
         """,
     ),
     "books": (
-        "received = stored + duplicates + dead letters, and stored and dead letters are there, or were erased",
+        "received = stored + duplicates + dead letters, and stored and dead letters are there, have expired, or were erased",
         """
         SELECT * FROM
         (
@@ -43,12 +49,13 @@ CHECKS: dict[str, tuple[str, str]] = {
                 (SELECT sum(stored) FROM deliveries) AS stored,
                 (SELECT sum(duplicates) FROM deliveries) AS duplicates,
                 (SELECT sum(dead_letters) FROM deliveries) AS refused,
-                (SELECT count() FROM interactions) AS interactions,
+                (SELECT count() FROM interactions_kept) AS interactions,
+                (SELECT count() FROM expired_events WHERE number IN (SELECT number FROM expiries)) AS expired,
                 (SELECT count() FROM dead_letters) AS letters,
                 (SELECT sum(events) FROM erasures) AS erased,
                 (SELECT sum(dead_letters) FROM erasures) AS erased_letters
         )
-        WHERE received != stored + duplicates + refused OR stored != interactions + erased
+        WHERE received != stored + duplicates + refused OR stored != interactions + expired + erased
             OR refused != letters + erased_letters
         """,
     ),
@@ -87,11 +94,20 @@ CHECKS: dict[str, tuple[str, str]] = {
         ) AS s
         FULL OUTER JOIN
         (
-            SELECT brand, handle, [countIf(channel = 'social'), countIf(channel = 'web'), countIf(channel = 'store'),
-                countIf(channel = 'support'), countIf(channel = 'direct'), countIf(channel = 'other')] AS counted,
-                mapFilter((k, v) -> v != 0, sumMap(if(revenue IS NULL OR revenue = 0, map(), map(toString(currency), toDecimal128(assumeNotNull(revenue), 4))))) AS counted_revenue,
-                min(time) AS counted_first, max(time) AS counted_last
-            FROM touchpoints WHERE intHash64(handle) % {slices:UInt64} = {slice:UInt64} GROUP BY brand, handle
+            SELECT brand, handle, [sumIf(n, channel = 'social'), sumIf(n, channel = 'web'), sumIf(n, channel = 'store'),
+                sumIf(n, channel = 'support'), sumIf(n, channel = 'direct'), sumIf(n, channel = 'other')] AS counted,
+                mapFilter((k, v) -> v != 0, sumMap(money)) AS counted_revenue,
+                min(first) AS counted_first, max(last) AS counted_last
+            FROM
+            (
+                SELECT brand, handle, channel, count() AS n, min(time) AS first, max(time) AS last,
+                    sumMap(if(revenue IS NULL OR revenue = 0, map(), map(toString(currency), toDecimal128(assumeNotNull(revenue), 4)))) AS money
+                FROM touchpoints WHERE intHash64(handle) % {slices:UInt64} = {slice:UInt64} GROUP BY brand, handle, channel
+                UNION ALL
+                SELECT brand, handle, channel, touches AS n, first_seen AS first, last_seen AS last, revenue AS money
+                FROM expired_touches WHERE intHash64(handle) % {slices:UInt64} = {slice:UInt64}
+            )
+            GROUP BY brand, handle
         ) AS r USING (brand, handle)
         WHERE streamed != counted OR streamed_revenue != counted_revenue OR streamed_first != counted_first OR streamed_last != counted_last
         """,
@@ -128,7 +144,7 @@ CHECKS: dict[str, tuple[str, str]] = {
         """,
     ),
     "conflicts": (
-        "repeats that say something else: each counted one is listed (until somebody is forgotten), and what is stored says what it said then",
+        "repeats that say something else: each counted one is listed (until somebody is forgotten, or interactions expire), and what is stored says what it said then",
         f"""
         SELECT 'listed and not counted, or counted and not listed' AS drift, _partition, _offset, sum(counted) AS counted, sum(listed) AS listed FROM
         (
@@ -138,7 +154,7 @@ CHECKS: dict[str, tuple[str, str]] = {
         )
         WHERE (_partition, _offset) NOT IN (SELECT _partition, _offset FROM deliveries WHERE topic = '{MADE_ANEW}')
         GROUP BY _partition, _offset
-        HAVING (counted > 0 AND listed = 0 AND (SELECT count() FROM erasures) = 0) OR (listed > counted AND
+        HAVING (counted > 0 AND listed = 0 AND (SELECT count() FROM erasures) = 0 AND (SELECT count() FROM expiries) = 0) OR (listed > counted AND
             (counted > 0 OR (_partition, _offset) IN (SELECT _partition, _offset FROM deliveries) OR NOT has((SELECT groupUniqArray(topic) FROM deliveries), '{MADE_ANEW}')))
         UNION ALL
         SELECT concat('another ', toString(c.field)) AS drift, c._partition, c._offset, toUInt64(0) AS counted, toUInt64(1) AS listed
@@ -163,8 +179,10 @@ CHECKS: dict[str, tuple[str, str]] = {
             FROM stage_changes
             WHERE {_HANDLE.format(of="customer")}
         )
-        WHERE before != toString(from_stage) OR NOT is_sealed OR reason NOT IN ('evidence', 'lapse', 'identity', 'model')
-            OR (reason = 'evidence' AND announced_at > (SELECT max(at) FROM erasures) AND (brand, at) NOT IN
+        WHERE before != toString(from_stage) OR NOT is_sealed OR reason NOT IN ('evidence', 'lapse', 'identity', 'model', 'retention')
+            OR (reason = 'evidence' AND announced_at > (SELECT max(at) FROM erasures)
+                AND NOT arrayExists(each -> each.1 = toString(brand) AND at < each.2, (SELECT groupArray((toString(brand), horizon)) FROM horizons))
+                AND (brand, at) NOT IN
                 (
                     SELECT brand, time FROM interactions
                     WHERE (brand, time) IN (SELECT brand, at FROM stage_changes WHERE reason = 'evidence' AND {_HANDLE.format(of="customer")})

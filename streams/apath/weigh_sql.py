@@ -5,6 +5,7 @@ from typing import Any
 from journey.channel import CHANNELS
 from journey.model import Model
 from journey.stage import STAGES
+from streams.store.sql import CARRIED
 
 __all__ = ["EVIDENCE_COLUMNS", "evidence_parameters", "evidence_select", "evidence_sql"]
 
@@ -46,8 +47,9 @@ def evidence_select(
 ) -> str:
     """Return the SELECT of `evidence_sql`, to be run with join_use_nulls = 1; its columns are EVIDENCE_COLUMNS.
 
-    With `spread`, interactions of one handle may be in several partitions: its touches are counted in each, and all
-    of its sums are in the first.
+    Sums of expired interactions are weighed as the view touch_evidence has them, and their touches counted. With
+    `spread`, interactions of one handle may be in several partitions: its touches are counted in each, and all of its
+    sums are in the first.
     """
     sums = ", ".join(f"sumOrNullIf(grown, position = {int(stage)}) AS {stage.label}" for stage in STAGES)
     channel = (
@@ -56,7 +58,9 @@ def evidence_select(
     verb = "transform(concat('*.', substringIndex(type, '.', -1)), {types:Array(String)}, {signs:Array(Int8)}, toInt8(0))"
     sign = f"transform(type, {{types:Array(String)}}, {{signs:Array(Int8)}}, {verb})"
     money = f"if(({sign} AS counted) < 0, abs(amount), amount) * counted"  # a refund takes away, whatever its sign
-    touches = ", ".join(f"countIf(channel = '{name}') AS touches_{name}" for name in CHANNELS)
+    counts = ", ".join(f"countIf(channel = '{name}') AS touches_{name}" for name in CHANNELS)
+    expired = ", ".join(f"sumIf(touches, channel = '{name}') AS touches_{name}" for name in CHANNELS)
+    touches = ", ".join(f"sum(touches_{name}) AS touches_{name}" for name in CHANNELS)
     first = "_partition = min(_partition) OVER (PARTITION BY brand, handle)" if spread else "1"
     columns = EVIDENCE_COLUMNS.removeprefix("model, brand, handle, ")
     return f"""
@@ -65,12 +69,30 @@ def evidence_select(
         (
             SELECT *, toUInt8({first}) AS has_sums FROM
             (
-                SELECT brand, handle, {place}, {touches}, min(time) AS first_seen, max(time) AS last_seen,
-                    sumMap(if(money IS NULL OR money = 0, map(), map(toString(currency), toDecimal128(assumeNotNull(money), 4)))) AS revenue
+                SELECT brand, handle, {touches}, min(first_seen) AS first_seen, max(last_seen) AS last_seen,
+                    sumMap(revenue) AS revenue, _partition, max(_offset) AS _offset
                 FROM
                 (
-                    SELECT *, {channel} AS channel, {money} AS money FROM interactions
-                    WHERE NOT startsWith(type, 'identity.') AND {scope}
+                    SELECT brand, handle, {place}, {counts}, min(time) AS first_seen, max(time) AS last_seen,
+                        sumMap(if(money IS NULL OR money = 0, map(), map(toString(currency), toDecimal128(assumeNotNull(money), 4)))) AS revenue
+                    FROM
+                    (
+                        SELECT *, {channel} AS channel, {money} AS money FROM interactions_kept
+                        WHERE NOT startsWith(type, 'identity.') AND {scope}
+                    )
+                    GROUP BY brand, handle, _partition
+                    UNION ALL
+                    SELECT brand, handle, {place}, {expired}, min(first) AS first_seen, max(last) AS last_seen,
+                        sumMap(money) AS revenue
+                    FROM
+                    (
+                        SELECT brand, handle, touches, first_seen AS first, last_seen AS last, _partition, _offset, {channel} AS channel,
+                            multiIf(({sign} AS counted) > 0, amounts, counted < 0, mapApply((k, v) -> (k, -v), absolute),
+                                CAST(map(), 'Map(String, Decimal(38, 4))')) AS money
+                        FROM (SELECT *, toUInt128(0) AS event FROM carried_touches WHERE {CARRIED})
+                        WHERE {scope}
+                    )
+                    GROUP BY brand, handle, _partition
                 )
                 GROUP BY brand, handle, _partition
             )

@@ -39,6 +39,7 @@ from streams.recovery.losses import REBUILT, Losses
 from streams.recovery.rebuild import Order, Rebuilt, clear, rebuild, with_following
 from streams.recovery.salvage import salvage, set_aside
 from streams.recovery.torn_wal import torn
+from streams.retention import expire
 from streams.settings import SEPARATE, Settings
 from streams.store import migrations, scratch
 from streams.store.clickhouse import ClickHouse
@@ -190,6 +191,7 @@ class Embedded:
         self._position = self.log.committed
         self.finish_erasures()
         drop.finish(self.store, self.store.insert, self.clock())
+        expire.finish(self.store, self.store.insert, self.clock())
         self.settle()
         if look:  # frames that are lost may have reached some of the tables
             self.look()

@@ -56,7 +56,10 @@ def begin(embedded: Embedded, handles: Collection[int], reason: str, consent: st
     handles = handles_of(embedded.store, *handles)
     try:
         receipt = _begun(embedded, handles, reason, consent)
-        theirs = f"SELECT event FROM interactions WHERE handle IN ({ERASING})"
+        theirs = (
+            f"SELECT event FROM interactions WHERE handle IN ({ERASING})"
+            f" UNION ALL SELECT event FROM expired_events WHERE handle IN ({ERASING})"
+        )
         events = ids_of(embedded.store.arrow(theirs, {"receipt": receipt}))
         embedded.leave_out(np.array(handles, np.uint64), events)
     except Exception:

@@ -11,7 +11,7 @@ from streams.erasure.statements import ERASING, WHOLLY
 from streams.faults import kill_point
 from streams.store.clickhouse import ClickHouse
 from streams.store.port import StoreError
-from streams.store.sql import MINUTE
+from streams.store.sql import CARRIED, MINUTE
 
 __all__ = ["add", "drop", "recount", "wait"]
 
@@ -66,9 +66,11 @@ def add(store: ClickHouse, receipt: str, upto: int = _EVERY) -> None:
         store.client.command(
             "INSERT INTO minute_counts (brand, minute, type, touches, _partition, _offset)"
             f" SELECT brand, {MINUTE}"
-            " AS minute, type, count(), _partition, max(_offset) FROM interactions"
+            " AS minute, type, count(), _partition, max(_offset) FROM interactions_kept"
             f" WHERE handle NOT IN ({ERASING}) AND {_KEY} IN ({_KEYS}) AND _offset <= {{upto:UInt64}}"
-            " GROUP BY brand, minute, type, _partition",
+            " GROUP BY brand, minute, type, _partition"
+            " UNION ALL SELECT brand, minute, type, touches, _partition, _offset FROM carried_minutes"
+            f" WHERE {CARRIED} AND {_KEY} IN ({_KEYS})",
             parameters={"receipt": receipt, "upto": upto},
             settings=store.insert_settings,
         )

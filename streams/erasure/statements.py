@@ -14,6 +14,7 @@ import pyarrow as pa
 from streams.erasure.suppressed_handles import tombstone
 from streams.faults import kill_point
 from streams.store.clickhouse import ClickHouse
+from streams.store.sql import EXPIRED
 
 __all__ = [
     "ERASING",
@@ -69,6 +70,11 @@ _ALTERED: dict[str, str] = {
         f" handles = arrayFilter(handle -> handle NOT IN ({ERASING}), handles) WHERE hasAny(handles, ({_AMONG}))"
     ),
     "conflicts": f"DELETE WHERE handle IN ({ERASING})",
+    **dict.fromkeys(
+        ("carried_evidence", "carried_touches", "carried_handles", "expired_events"),
+        f"DELETE WHERE handle IN ({ERASING})",
+    ),
+    "carried_links": f"DELETE WHERE left_handle IN ({ERASING}) OR right_handle IN ({ERASING})",
     "dead_letters": f"DELETE WHERE {_names_one(_AMONG)}",
     "identity_map": (
         f"DELETE WHERE handle IN ({ERASING}), UPDATE"
@@ -112,7 +118,8 @@ def _counted(store: ClickHouse, among: str, parameters: Mapping[str, Any]) -> Er
         f"""
         SELECT
             (SELECT uniqExact(handle) FROM identity_map WHERE handle IN ({some})) AS handles,
-            (SELECT count() FROM interactions WHERE handle IN ({some})) AS events,
+            (SELECT count() FROM interactions_kept WHERE handle IN ({some}))
+                + (SELECT count() FROM expired_events WHERE {EXPIRED} AND handle IN ({some})) AS events,
             (SELECT uniqExact(left_handle, right_handle) FROM identity_links
                 WHERE left_handle IN ({some}) OR right_handle IN ({some})) AS links,
             (SELECT count() FROM stage_changes WHERE customer IN ({some})) AS announcements,

@@ -12,10 +12,24 @@ from journey.stage import STAGE_NAMES
 from streams.fencing.fence import asking
 from streams.log.batch import Watermark
 from streams.store.clickhouse import ClickHouse
-from streams.store.restore import RECENT, id_slices, ids_of
+from streams.store.restore import COUNT_IDS, RECENT, id_slices, ids_of
 
 __all__ = ["StateReader"]
 
+_WATERMARK = (
+    "SELECT _partition, max(_offset) FROM {table} WHERE _partition IN {{partitions:Array(UInt16)}} GROUP BY _partition"
+)
+_EXPIRED_TOO = """
+    SELECT _partition, max(last) FROM
+    (
+        SELECT _partition, max(_offset) AS last FROM interactions
+        WHERE _partition IN {partitions:Array(UInt16)} GROUP BY _partition
+        UNION ALL
+        SELECT part AS _partition, max(upto) AS last FROM expiries
+        WHERE part IN {partitions:Array(UInt16)} GROUP BY part
+    )
+    GROUP BY _partition
+"""
 _ASKED = 4_000  # handles in one question: a server takes 128 KiB of parameters
 
 
@@ -40,8 +54,7 @@ class StateReader:
             table: {
                 int(partition): int(offset)
                 for partition, offset in self._query(
-                    f"SELECT _partition, max(_offset) FROM {table}"
-                    " WHERE _partition IN {partitions:Array(UInt16)} GROUP BY _partition",
+                    _EXPIRED_TOO if table == "interactions" else _WATERMARK.format(table=table),
                     {"partitions": sorted(partitions)},
                 )
             }
@@ -60,7 +73,7 @@ class StateReader:
     def count_ids(self, partitions: Collection[int]) -> int:
         """Return how many events there are of these partitions' handles."""
         ((count,),) = self._query(
-            f"SELECT count() FROM interactions WHERE {self._of('handle')}", {"partitions": sorted(partitions)}
+            COUNT_IDS.format(scope=self._of("handle")), {"partitions": sorted(partitions)}
         )
         return int(count)
 

@@ -4,8 +4,8 @@ Nobody has the values that were hashed, and none is needed: the successor wraps 
 one to one. Tables are filled beside those in use, and then their rows take the place of the old ones, table by table;
 if the process is killed, the old ones are in use until all are filled, and after that the next command puts the new
 ones in place. No table that is in use is dropped or renamed: the engine's user has no right to. Events keep their
-identity: repeats are recognised, as the key of an event is made from the handle under the active key. A customer has
-another name, which is the smallest of its ids still; its announcements go with it.
+identity: repeats are recognised, as the key of an event is made from the handle under the active key; of expired events,
+whose source and id are gone, they are not. A customer has another name, which is the smallest of its ids still; its announcements go with it.
 """
 
 import re
@@ -62,6 +62,16 @@ _FILLED = {
         "SELECT m.* REPLACE (a.becomes AS handle, b.customer AS customer, b.customer AS previous)"
         " FROM (SELECT * FROM identity_map FINAL) AS m"
         " INNER JOIN {renames} AS a ON a.id = m.handle INNER JOIN {renames} AS b ON b.id = m.customer"
+    ),
+    **{
+        table: "SELECT c.* REPLACE (r.becomes AS handle) FROM " + table + " AS c INNER JOIN {renames} AS r ON r.id = c.handle"
+        for table in ("carried_evidence", "carried_touches", "carried_handles", "expired_events")
+    },
+    "carried_links": (
+        "SELECT l.* REPLACE (least(a.becomes, b.becomes) AS left_handle, greatest(a.becomes, b.becomes) AS right_handle,"
+        " if(a.becomes < b.becomes, l.left_kind, l.right_kind) AS left_kind,"
+        " if(a.becomes < b.becomes, l.right_kind, l.left_kind) AS right_kind) FROM carried_links AS l"
+        " INNER JOIN {renames} AS a ON a.id = l.left_handle INNER JOIN {renames} AS b ON b.id = l.right_handle"
     ),
     "stage_changes": (
         "SELECT s.* REPLACE (r.customer AS customer) FROM stage_changes AS s"
@@ -126,8 +136,8 @@ def finish(store: ClickHouse, now_us: int) -> str:
     """
     name = ready(store)
     for table in _TABLES if name else ():
-        if table == "conflicts" and not _exists(store, f"{_RENAMES}_{table}"):
-            continue  # a program that knew no conflicts has filled the tables
+        if not _exists(store, f"{_RENAMES}_{table}"):
+            continue  # a program that did not know this table has filled the others
         if (
             table == "interactions"
         ):  # it knew no such projection either, and replaces no rows by others without it

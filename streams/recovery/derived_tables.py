@@ -1,4 +1,5 @@
-"""Holds the queries of the derived tables: for each, the one query that computes its rows from the interactions.
+"""Holds the queries of the derived tables: for each, the one query that computes its rows from the interactions, and
+from the sums of those that have expired.
 
 `journey rebuild` fills tables with these queries, `journey verify` compares the tables with them. Rows carry
 `_partition` and the highest `_offset` that went into them, so a rebuilt table has the watermark that its interactions
@@ -10,9 +11,9 @@ from typing import Any
 
 from journey.model import Model
 from streams.apath.weigh_sql import evidence_parameters, evidence_select
-from streams.store.sql import MINUTE
+from streams.store.sql import CARRIED, MINUTE
 
-__all__ = ["FOLLOWING", "HANDLES", "LINK_ROWS", "MINUTE_ROWS", "SELECTS", "parameters_of"]
+__all__ = ["FOLLOWING", "HANDLES", "LINKS_OF", "LINK_ROWS", "MINUTE_ROWS", "SELECTS", "parameters_of"]
 
 # In the order in which they are made: what a later one needs comes first.
 FOLLOWING: tuple[str, ...] = ("identity_links", "identity_map", "evidence", "minute_counts", "stage_changes")
@@ -21,10 +22,13 @@ _PLACE = "_partition, max(_offset) AS _offset"
 
 MINUTE_ROWS = f"""
     SELECT brand, {MINUTE} AS minute, type, count() AS touches, {_PLACE}
-    FROM interactions WHERE NOT startsWith(type, 'identity.') AND {{scope}}
+    FROM interactions_kept WHERE NOT startsWith(type, 'identity.') AND {{scope}}
     GROUP BY brand, minute, type, _partition
+    UNION ALL
+    SELECT brand, minute, type, touches, _partition, _offset
+    FROM (SELECT *, minute AS time FROM carried_minutes WHERE {CARRIED}) WHERE {{scope}}
 """
-LINK_ROWS = f"""
+LINKS_OF = f"""
     SELECT
         a.1 AS left_handle, b.1 AS right_handle, source, toString(a.2) AS left_kind, toString(b.2) AS right_kind,
         countIf(type != 'identity.unlink') AS said, min(time) AS first_seen, max(time) AS last_seen,
@@ -33,17 +37,29 @@ LINK_ROWS = f"""
     FROM
     (
         SELECT type, source, time, _partition, _offset, arrayZip(handles, kinds) AS ends, arrayJoin(ends) AS a
-        FROM interactions WHERE length(handles) > 1
+        FROM {{interactions}} WHERE length(handles) > 1
     )
     ARRAY JOIN ends AS b
     WHERE a.1 < b.1 AND {{scope}}
     GROUP BY left_handle, right_handle, source, left_kind, right_kind, _partition
 """
-# Every handle that an interaction names, with its kind.
-HANDLES = """
+LINK_ROWS = f"""
+    {LINKS_OF.format(interactions="interactions_kept", scope="{scope}")}
+    UNION ALL
+    SELECT left_handle, right_handle, source, toString(left_kind) AS left_kind, toString(right_kind) AS right_kind, said,
+        first_seen, last_seen, withdrawn_at, restored_at, _partition, _offset
+    FROM (SELECT *, (left_handle, left_kind) AS a FROM carried_links WHERE {CARRIED}) WHERE {{scope}}
+"""
+# Every handle that an interaction names, or an expired one named, with its kind.
+HANDLES = f"""
     SELECT end.1 AS handle, toString(any(end.2)) AS kind
-    FROM (SELECT arrayJoin(arrayZip(handles, kinds)) AS end FROM interactions)
-    WHERE {scope}
+    FROM
+    (
+        SELECT arrayJoin(arrayZip(handles, kinds)) AS end FROM interactions_kept
+        UNION ALL
+        SELECT (handle, kind) AS end FROM carried_handles WHERE {CARRIED}
+    )
+    WHERE {{scope}}
     GROUP BY handle
 """
 # The exact path of every customer: each change starts where the one before ended. What is outstanding at the end of it (a

@@ -14,6 +14,7 @@ from journey.channel import CHANNELS
 from streams.recovery.damaged_parts import broken_parts
 from streams.recovery.derived_tables import FOLLOWING
 from streams.store.clickhouse import ClickHouse
+from streams.store.sql import CARRIED, EXPIRED
 
 __all__ = ["REBUILT", "Loss", "Losses", "find"]
 
@@ -31,7 +32,11 @@ _SUMS = f"""
     SELECT
         (SELECT sum(stored) FROM deliveries) AS booked,
         (SELECT sum(dead_letters) FROM deliveries) AS booked_letters,
-        (SELECT sum(events) FROM erasures) AS erased,
+        (SELECT sum(events) FROM erasures) + (SELECT count() FROM expired_events WHERE {EXPIRED}) AS erased,
+        (SELECT countIf(is_touch) FROM expired_events WHERE {EXPIRED}) AS expired,
+        (SELECT sum(touches) FROM carried_touches WHERE {CARRIED}) AS carried,
+        (SELECT sum(touches) FROM carried_minutes WHERE {CARRIED}) AS carried_minutes,
+        (SELECT sum(said) FROM carried_links WHERE {CARRIED}) AS carried_said,
         (SELECT sum(dead_letters) FROM erasures) AS erased_letters,
         (SELECT sum(if(what = 'lost', -toInt64(handles), toInt64(handles))) FROM erasures
             WHERE at > (SELECT max(applied_at) FROM migrations WHERE startsWith(name, '0016'))) AS buried,
@@ -46,13 +51,22 @@ _SUMS = f"""
             (SELECT max(withdrawn_at) AS withdrawn_at, max(restored_at) AS restored_at FROM identity_links
             GROUP BY left_handle, right_handle, source)) AS decided,
         (SELECT uniqExact(least(a, b), greatest(a, b), source, type)
-            FROM (SELECT type, source, a, handles FROM interactions ARRAY JOIN handles AS a WHERE {_SAID} AND _offset <= {{links:UInt64}})
-            ARRAY JOIN handles AS b WHERE a < b) AS decisions,
+            FROM
+            (
+                SELECT toString(type) AS type, source, a, b
+                FROM (SELECT type, source, a, handles FROM interactions_kept ARRAY JOIN handles AS a WHERE {_SAID} AND _offset <= {{links:UInt64}})
+                ARRAY JOIN handles AS b WHERE a < b
+                UNION ALL
+                SELECT arrayJoin(arrayFilter(each -> each != '', [if(withdrawn_at IS NULL, '', 'identity.unlink'), if(restored_at IS NULL, '', 'identity.link')])) AS type,
+                    source, left_handle AS a, right_handle AS b
+                FROM carried_links WHERE {CARRIED}
+            )) AS decisions,
         (SELECT count() FROM evidence WHERE model = {{model:String}} AND handle NOT IN (SELECT handle FROM identity_map)) AS unmapped,
         (SELECT count() FROM identity_links
             WHERE _offset <= {{committed:UInt64}} AND (left_handle NOT IN (SELECT handle FROM identity_map)
                 OR right_handle NOT IN (SELECT handle FROM identity_map))) AS unmapped_links,
-        stored, touches_weighed, touches_counted, pairs
+        stored, touches_weighed + carried AS touches_weighed, touches_counted + carried_minutes AS touches_counted,
+        pairs + carried_said AS pairs
     FROM
     (
         SELECT
@@ -60,14 +74,19 @@ _SUMS = f"""
             countIf(_offset <= {{evidence:UInt64}} AND {_TOUCH}) AS touches_weighed,
             countIf(_offset <= {{minutes:UInt64}} AND {_TOUCH}) AS touches_counted,
             sumIf({_PAIRS}, _offset <= {{links:UInt64}} AND type != 'identity.unlink') AS pairs
-        FROM interactions
+        FROM interactions_kept
     )
 """
 # When the frames came of which interactions are missing, and from where; after an erasure, at worst too many of them.
 _MISSING = """
     SELECT min(received_at) AS since, max(received_at) AS until, arraySort(groupUniqArray(3)(topic)) AS topics
     FROM deliveries AS d
-    LEFT JOIN (SELECT _partition, _offset, count() AS n FROM interactions GROUP BY _partition, _offset) AS i
+    LEFT JOIN
+    (
+        SELECT _partition, _offset, count() AS n
+        FROM (SELECT _partition, _offset FROM interactions_kept UNION ALL SELECT _partition, _offset FROM expired_events)
+        GROUP BY _partition, _offset
+    ) AS i
         ON i._partition = d._partition AND i._offset = d._offset
     WHERE d.stored > i.n
 """
@@ -175,12 +194,23 @@ def find(store: ClickHouse, model: str, committed: int) -> Losses:
     counts = {name: int(value) for name, value in row.items()} | {"limit": limits["deliveries"]}
     # Links are written before the map and interactions: of a batch that was cut short they may be ahead.
     ahead = limits["links"] > limit("interactions")
-    found = [*_books(store, counts), *_following(counts, ahead=ahead)]
+    found = [*_sums(counts), *_books(store, counts), *_following(counts, ahead=ahead)]
     names = {loss.table for loss in found} & set(FOLLOWING)
     if names and any(loss.table == "interactions" and loss.rows for loss in found):
         names = set(FOLLOWING)  # each has something of what is lost
     books = {loss.table for loss in found} & {"deliveries"}
     return Losses(tuple(found), tuple(table for table in REBUILT if table in names | books))
+
+
+def _sums(n: dict[str, int]) -> list[Loss]:
+    """Return losses of the sums of expired interactions; what they lack is not looked for in other tables."""
+    lost = max(n["expired"] - n["carried"], 0)
+    n["touches_weighed"] += lost
+    n["touches_counted"] += max(n["expired"] - n["carried_minutes"], 0)
+    if not lost:
+        return []
+    said = f"carried_touches lacks {lost:,} touches that expired, and cannot be rebuilt: restore a backup"
+    return [Loss("carried_touches", said, lost)]
 
 
 def _books(store: ClickHouse, n: Mapping[str, int]) -> list[Loss]:

@@ -97,7 +97,7 @@ _FIRST = f"""
 # What is booked as stored and is not in a table of interactions; and what names the repeats that are not in it.
 _UNBOOKED = f"""
     SELECT
-        toInt64((SELECT sum(stored) FROM deliveries)) - (SELECT sum(events) FROM erasures)
+        toInt64((SELECT sum(stored) FROM deliveries)) - (SELECT sum(events) FROM erasures) - (SELECT count() FROM expired_events)
             - (SELECT count() FROM {{name}} WHERE (_partition, _offset) IN (SELECT _partition, _offset FROM deliveries)) AS lacking,
         (SELECT count() FROM interactions) - (SELECT count() FROM {{name}}) AS removed,
         (SELECT hex(sipHash128(groupArray(event))) FROM (SELECT event FROM {_DOUBLED} ORDER BY event)) AS receipt
@@ -150,7 +150,7 @@ class _Work:
     def __init__(self, store: ClickHouse, model: Model, order: Order) -> None:
         self._store, self._model, self._order = store, model, order
         self._slices = slices(store)
-        self._offset = int(store.rows("SELECT max(_offset) AS last FROM interactions")[0]["last"])
+        self._offset = max(store.watermarks()["interactions"].values(), default=0)
 
     def make(self, table: str) -> Rebuilt:
         """Fill a table beside the one in use, and have it take its place."""

@@ -15,6 +15,7 @@ from streams.recovery.damaged_parts import drop_broken
 from streams.recovery.losses import Losses
 from streams.recovery.rebuild import Rebuilt
 from streams.store.clickhouse import ClickHouse
+from streams.store.sql import EXPIRED
 
 __all__ = ["MADE_ANEW", "enter", "write_off"]
 
@@ -24,7 +25,9 @@ _FRAMES = f"""
         toUInt32(sum(letters)) AS dead_letters, {{now:DateTime64(6, 'UTC')}} AS received_at, _partition, _offset
     FROM
     (
-        SELECT _partition, _offset, count() AS events, 0 AS letters FROM interactions GROUP BY _partition, _offset
+        SELECT _partition, _offset, count() AS events, 0 AS letters FROM interactions_kept GROUP BY _partition, _offset
+        UNION ALL
+        SELECT _partition, _offset, count() AS events, 0 AS letters FROM expired_events WHERE {EXPIRED} GROUP BY _partition, _offset
         UNION ALL
         SELECT _partition, _offset, 0 AS events, count() AS letters FROM dead_letters GROUP BY _partition, _offset
     )
@@ -33,8 +36,9 @@ _FRAMES = f"""
 """
 _COLUMNS = "topic, received, stored, dead_letters, received_at, _partition, _offset"
 # Of frames whose events were erased since, only the receipts tell.
-_ERASED = """
-    SELECT toInt64((SELECT count() FROM interactions WHERE _offset <= {committed:UInt64}) + (SELECT sum(events) FROM erasures)
+_ERASED = f"""
+    SELECT toInt64((SELECT count() FROM interactions_kept WHERE _offset <= {{committed:UInt64}})
+        + (SELECT count() FROM expired_events WHERE {EXPIRED}) + (SELECT sum(events) FROM erasures)
         - (SELECT sum(stored) FROM deliveries)) AS events,
         (SELECT sum(events) FROM erasures) AS erased
 """

@@ -133,7 +133,10 @@ class _Erasure:
     def _delete(self) -> None:
         store, receipt = self._store, self._receipt
         statements.keep_receipt(store, self._turn.insert, receipt, self._server.clock())
-        tables = ("identity_links", "evidence", "alerts", "interactions", "conflicts", "dead_letters")
+        tables = (
+            "identity_links", "evidence", "alerts", "interactions", "conflicts", "dead_letters",
+            "carried_evidence", "carried_touches", "carried_handles", "carried_links", "expired_events",
+        )  # fmt: skip
         statements.delete(store, receipt, *tables)
         self._ask(LINKS, FORGET)
         statements.delete(store, receipt, "identity_map")

@@ -30,6 +30,14 @@ _OF_BRAND = (
     "targets",
     "alerts",
     "alert_figures",
+    "retention",
+    "expiries",
+    "expired_events",
+    "carried_evidence",
+    "carried_touches",
+    "carried_minutes",
+    "carried_links",
+    "carried_handles",
 )
 _OF_EVERYBODY = ("models", "model_stages", "model_weights", "model_changes", "migrations")
 _OF_SERVERS = ", ".join(f"{name} = {value}" for name, value in SERVER_SETTINGS.items())
@@ -67,7 +75,10 @@ def granted(place: Place, *, one_brand: bool) -> list[str]:
 def row_filters(database: str, brand: str) -> dict[str, str]:
     """Return, by table, which rows are a brand's. A handle is, once an event of the brand has named it."""
     text = _text(brand)
-    handles = f"(SELECT arrayJoin(handles) FROM {_name(database)}.interactions WHERE brand = {text})"
+    handles = (
+        f"(SELECT arrayJoin(handles) FROM {_name(database)}.interactions WHERE brand = {text}"
+        f" UNION ALL SELECT handle FROM {_name(database)}.carried_handles WHERE brand = {text})"
+    )
     return {
         **dict.fromkeys(_OF_BRAND, f"brand = {text}"),
         "alert_marks": f"brand IN ({text}, '')",

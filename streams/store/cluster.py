@@ -31,6 +31,7 @@ EVERYWHERE = frozenset(
         "erasure_steps",
         "erasures",
         "erased_handles",
+        "expiries",
         "fences",
         "handle_keys",
         "handle_rules",
@@ -39,6 +40,7 @@ EVERYWHERE = frozenset(
         "model_stages",
         "model_weights",
         "models",
+        "retention",
         "targets",
         "write_keys",
     }
@@ -51,6 +53,7 @@ _TABLE = re.compile(
 VIEW = re.compile(r"CREATE VIEW (IF NOT EXISTS )?(?P<name>\w+)\n")
 COMMENTS = re.compile(r"ALTER TABLE (?P<name>\w+)\n(?=\s+COMMENT COLUMN )")
 _ADD = re.compile(r"ALTER TABLE (\w+)\n(?=\s+ADD COLUMN )")
+_SETTING = re.compile(r"ALTER TABLE (\w+)\n(?=\s+MODIFY SETTING )")
 _PROJECTION = re.compile(r"ALTER TABLE (\w+)\n(?=\s+(?:ADD|MATERIALIZE) PROJECTION )")
 _JOIN = re.compile(r"(?<!ASOF )\b(?=(?:ASOF )?(?:INNER|LEFT|FULL OUTER|CROSS) JOIN\b)")
 _IN = re.compile(r"\b(NOT )?IN (?=\(SELECT\b)")
@@ -114,6 +117,8 @@ def clustered(sql: str, cluster: str, database: str) -> list[str]:
     if found := _ADD.match(sql):
         names = dict.fromkeys((local(found[1]), found[1]))  # first where rows are, then what reaches them
         return [_ADD.sub(rf"ALTER TABLE {name} {on}\n", sql, count=1) for name in names]
+    if found := _SETTING.match(sql):
+        return [_SETTING.sub(rf"ALTER TABLE {local(found[1])} {on}\n", sql, count=1)]
     if found := _PROJECTION.match(sql):  # of the table that has the rows
         return [_PROJECTION.sub(rf"ALTER TABLE {local(found[1])} {on}\n", sql, count=1)]
     raise ValueError(f"no rule to make this statement for a cluster: {sql[:80]}")

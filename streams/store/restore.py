@@ -13,7 +13,7 @@ from journey.stage import STAGE_NAMES
 from streams.log.batch import Watermark
 from streams.store.port import SEQUENCED, TABLES
 
-__all__ = ["RECENT", "STORED", "Restoring", "id_slices", "ids_of"]
+__all__ = ["COUNT_IDS", "RECENT", "STORED", "Restoring", "id_slices", "ids_of"]
 
 _LOOKUP_CHUNK = 20_000  # ids in one query
 _PARAMETER_CHUNK = 3_000  # ids in one parameter: a server takes 128 KiB for each
@@ -43,10 +43,16 @@ RECENT = """
     GROUP BY _partition
 """
 
-# One question for all tables: each open of a data directory asks it.
+# One question for all tables: each open of a data directory asks it. Interactions may have expired up to the last one.
 _WATERMARKS = " UNION ALL ".join(
-    f"SELECT '{table}', _partition, max(_offset) FROM {table} GROUP BY _partition" for table in TABLES
+    (
+        *(f"SELECT '{table}', _partition, max(_offset) FROM {table} GROUP BY _partition" for table in TABLES),
+        "SELECT 'interactions', part, max(upto) FROM expiries GROUP BY part",
+    )
 )
+# Events that were there once. Those of an expiry that was interrupted are among them too, at the same place as in interactions.
+_EVENTS = "(SELECT event, handle, _partition, _offset FROM interactions UNION ALL SELECT event, handle, _partition, _offset FROM expired_events)"
+COUNT_IDS = "SELECT (SELECT count() FROM interactions WHERE {scope}) + (SELECT count() FROM expired_events WHERE {scope})"
 
 
 class Restoring(ABC):
@@ -71,18 +77,19 @@ class Restoring(ABC):
         """Return, per table of TABLES and partition, the highest offset that it has."""
         found: dict[str, dict[int, int]] = {table: {} for table in TABLES}
         for table, partition, offset in self.query(_WATERMARKS, {}):
-            found[table][int(partition)] = int(offset)
+            mark = found[table]
+            mark[int(partition)] = max(int(offset), mark.get(int(partition), 0))
         return {**found}
 
     def known_ids(self) -> Iterator[tuple[Ids, NDArray[np.uint64]]]:
-        """Yield the ids of all events with their positions, in slices."""
+        """Yield the ids of all events with their positions, in slices; of expired ones too."""
         for sql, parameters in id_slices(self.count_ids()):
             found = self.arrow(sql, parameters)
             yield ids_of(found), position(_numpy(found, "_partition"), _numpy(found, "_offset"))
 
     def count_ids(self) -> int:
-        """Return how many events there are."""
-        ((count,),) = self.query("SELECT count() FROM interactions", {})
+        """Return how many events there are, and were before they expired."""
+        ((count,),) = self.query(COUNT_IDS.format(scope="1"), {})
         return int(count)
 
     def recent(self, window_us: int, most: int) -> Watermark:
@@ -103,6 +110,21 @@ class Restoring(ABC):
                 zip(events.high.tolist(), events.low.tolist(), strict=True), at.tolist(), strict=True
             ):
                 places[key] = min(place, places.get(key, place))
+            found[rows] = [places.get(key, int(UNSEEN)) for key in keys]
+        if len(unknown := np.flatnonzero(found == UNSEEN)):
+            found[unknown] = self._expired(ids.take(unknown))
+        return found
+
+    def _expired(self, ids: Ids) -> NDArray[np.uint64]:
+        """Return the position that each event had before it expired, UNSEEN for none."""
+        found = np.full(len(ids), UNSEEN, dtype=np.uint64)
+        for start in range(0, len(ids), _LOOKUP_CHUNK):
+            rows = slice(start, start + _LOOKUP_CHUNK)
+            some = Ids(ids.high[rows], ids.low[rows])
+            table = self._where(some, "1", "event, _partition, _offset", {}, "expired_events")
+            events, at = ids_of(table), position(_numpy(table, "_partition"), _numpy(table, "_offset"))
+            places = dict(zip(zip(events.high.tolist(), events.low.tolist(), strict=True), at.tolist(), strict=True))
+            keys = zip(some.high.tolist(), some.low.tolist(), strict=True)
             found[rows] = [places.get(key, int(UNSEEN)) for key in keys]
         return found
 
@@ -129,12 +151,14 @@ class Restoring(ABC):
                 tables.append(self._where(some.take(missing), anywhere, columns, {}))
             yield rows, pa.concat_tables([table.cast(tables[0].schema) for table in tables])
 
-    def _where(self, ids: Ids, scope: str, columns: str, parameters: dict[str, Any]) -> pa.Table:
+    def _where(  # noqa: PLR0913, PLR0917 - of one query
+        self, ids: Ids, scope: str, columns: str, parameters: dict[str, Any], table: str = "interactions"
+    ) -> pa.Table:
         keys = [high << 64 | low for high, low in zip(ids.high.tolist(), ids.low.tolist(), strict=True)]
         names = {f"events_{n}": keys[n : n + _PARAMETER_CHUNK] for n in range(0, len(keys), _PARAMETER_CHUNK)}
         among = _joined(names, "UInt128")
         return self.arrow(
-            f"SELECT {columns} FROM interactions WHERE event IN {among} AND {scope.format(among=among, **_lists(parameters))}"
+            f"SELECT {columns} FROM {table} WHERE event IN {among} AND {scope.format(among=among, **_lists(parameters))}"
             " ORDER BY _partition, _offset",
             names | parameters,
             _LONG,
@@ -198,7 +222,7 @@ def id_slices(count: int, scope: str = "1") -> Iterator[tuple[str, dict[str, Any
     """Yield queries of ids and their places that cut so many ids into ranges, which the projection by_event has sorted."""
     slices = count // _SLICE + 1
     sql = (
-        "SELECT event, _partition, _offset FROM interactions"
+        f"SELECT event, _partition, _offset FROM {_EVENTS}"
         " WHERE event BETWEEN bitShiftLeft(toUInt128({first:UInt64}), 64)"
         f" AND bitOr(bitShiftLeft(toUInt128({{last:UInt64}}), 64), toUInt128({2**64 - 1})) AND {scope}"
     )

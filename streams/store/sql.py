@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from textwrap import dedent
 from typing import Any
 
-__all__ = ["MINUTE", "literal", "written"]
+__all__ = ["CARRIED", "EXPIRED", "MINUTE", "literal", "written"]
 
 # What ends a text, or the query (NUL), or cannot be seen in one that is copied.
 _ESCAPED = str.maketrans({"\\": r"\\", "'": r"\'", "\0": r"\0", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
@@ -37,5 +37,11 @@ def literal(value: Any, kind: str) -> str:
         return f"[{', '.join(literal(each, inner) for each in value)}]"
     return f"'{str(value).translate(_ESCAPED)}'"
 
+
+CARRIED = "number IN (SELECT max(number) FROM expiries GROUP BY brand)"
+"""The condition on sums of expired interactions that count: of each brand, those of its latest expiry."""
+
+EXPIRED = "number IN (SELECT number FROM expiries)"
+"""The condition on keys of expired events that count: not those of an expiry that was interrupted."""
 
 MINUTE = "fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC')"  # of `time`

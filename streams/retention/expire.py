@@ -1,0 +1,207 @@
+"""Expires a brand's interactions: sums them up, has the sums count in their place, then deletes them.
+
+The sums are written under a number that nothing reads. One insert into `expiries` has them count, and from that moment the
+interactions that they are made of do not: the view interactions_kept leaves them out until they are deleted. Killed
+before that insert, nothing has happened; killed after it, the deletion is finished later. Batches may be written
+meanwhile: an interaction of a later offset waits for the next expiry. Two expiries at once are kept apart by the caller,
+and so is whatever else changes tables otherwise than by batches.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from journey.errors import UserError
+from streams.engine.shell import Tell
+from streams.erasure import statements
+from streams.erasure.statements import WHOLLY, Insert
+from streams.faults import kill_point
+from streams.retention.carry import CARRYING, GONE, Expiry, statement
+from streams.retention.terms import horizon_of, kept
+from streams.store.clickhouse import ClickHouse
+from streams.store.slices import SLICE_ROWS
+from streams.store.sql import CARRIED, EXPIRED
+
+__all__ = ["Due", "Expired", "ExpiryError", "begin", "carry", "delete", "due", "finish", "pending", "switch"]
+
+_MASKED = 0.1  # of the rows of interactions: deleted and still on the disk, until so many are
+_ONE = {"mutations_sync": 2, "lightweight_deletes_sync": 2, "lightweight_mutation_projection_mode": "rebuild"}
+_SUMS = (*CARRYING, "expired_events")
+_COUNT = """
+    SELECT count() AS n, uniqExact(handle) AS handles FROM interactions_kept
+    WHERE brand = {brand:String} AND time < {horizon:DateTime64(6, 'UTC')}
+"""
+_PENDING = """
+    SELECT number, any(brand) AS brand, any(horizon) AS horizon, any(model) AS model,
+        CAST((groupArray(part), groupArray(upto)), 'Map(UInt16, UInt64)') AS upto
+    FROM expiries WHERE number NOT IN (SELECT number FROM expiries WHERE state = 'deleted')
+    GROUP BY number ORDER BY number
+"""
+
+
+class ExpiryError(UserError, RuntimeError):
+    """An error of an expiry that cannot be now; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to expire of a brand: interactions before an instant, how many there are and of how many handles."""
+
+    brand: str
+    horizon: datetime
+    events: int
+    handles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What expired of a brand."""
+
+    brand: str
+    horizon: datetime
+    events: int
+
+
+def due(store: ClickHouse, now_us: int, *, late_too: bool) -> list[Due]:
+    """Return what is to expire by the terms that hold.
+
+    Parameters
+    ----------
+    late_too
+        Also of brands of which only events that came late are older than a horizon that is reached already.
+    """
+    found = []
+    for brand in kept(store):
+        if not brand.months or brand.earliest is None:
+            continue
+        horizon = horizon_of(now_us, brand.months)
+        reached = brand.horizon is not None and horizon <= brand.horizon
+        if brand.horizon is not None and reached:
+            horizon = brand.horizon
+        if brand.earliest >= horizon or (reached and not late_too):
+            continue
+        (row,) = store.rows(_COUNT, {"brand": brand.brand, "horizon": horizon})
+        found.append(Due(brand.brand, horizon, int(row["n"]), int(row["handles"])))
+    return found
+
+
+def begin(store: ClickHouse, wanted: Due, model: str, now_us: int) -> Expiry:
+    """Return the expiry of what is due; what earlier ones that were interrupted have left is cleared away.
+
+    Raises
+    ------
+    ExpiryError
+        Tables are those of a cluster, or nothing is there that was processed.
+    """
+    if store.cluster:
+        raise ExpiryError("on a ClickHouse cluster interactions do not expire: its tables have no sums of them")
+    (row,) = store.rows("SELECT max(number) AS last FROM expiries")
+    for table in _SUMS:
+        if store.rows(f"SELECT 1 FROM {table} WHERE NOT ({EXPIRED}) LIMIT 1"):
+            with kill_point("expiry.clear"):
+                store.client.command(f"ALTER TABLE {table} DELETE WHERE NOT ({EXPIRED})", settings=WHOLLY)
+    upto = dict(store.watermarks()["interactions"])
+    return Expiry(max(now_us, int(row["last"]) + 1), wanted.brand, wanted.horizon, model, upto)
+
+
+def carry(store: ClickHouse, expiry: Expiry, events: int, check: Callable[[], None], tell: Tell) -> None:
+    """Write the sums and the keys of what expires, under a number that nothing reads yet.
+
+    `check` is called before each statement; what it raises ends the work.
+    """
+    many = events // SLICE_ROWS + 1
+    for table in _SUMS:
+        sql, slices = statement(table, many)
+        for number in range(slices):
+            check()
+            tell(table, number, slices)
+            given = expiry.parameters | {"slices": slices, "slice": number}
+            with kill_point("expiry.carry"):
+                store.client.command(sql, parameters=given, settings=store.insert_settings)
+
+
+def switch(insert: Insert, expiry: Expiry, now_us: int) -> None:
+    """Have the sums count, and what they are made of not; in one insert, between two batches."""
+    _enter(insert, expiry, "expired", now_us)
+
+
+def _enter(insert: Insert, expiry: Expiry, state: str, now_us: int) -> None:
+    count = len(expiry.upto)
+    at = pa.timestamp("us", "UTC")
+    columns = {
+        "number": pa.array([expiry.number] * count, pa.uint64()),
+        "brand": [expiry.brand] * count,
+        "horizon": pa.array([expiry.horizon] * count, at),
+        "model": [expiry.model] * count,
+        "state": [state] * count,
+        "part": pa.array(list(expiry.upto), pa.uint16()),
+        "upto": pa.array(list(expiry.upto.values()), pa.uint64()),
+        "at": pa.array([now_us] * count, at),
+    }
+    with kill_point("expiry.enter"):
+        insert("expiries", pa.table(columns))
+
+
+def pending(store: ClickHouse) -> list[Expiry]:
+    """Return expiries whose interactions are not all deleted yet."""
+    return [
+        Expiry(
+            int(row["number"]), row["brand"], row["horizon"].replace(tzinfo=UTC), row["model"],
+            {int(part): int(offset) for part, offset in row["upto"].items()},
+        )
+        for row in store.rows(_PENDING)
+    ]  # fmt: skip
+
+
+def delete(store: ClickHouse, insert: Insert, expiry: Expiry, now_us: int) -> None:
+    """Delete what has expired, and the sums that those of this expiry replace; again is harmless."""
+    old = f"brand = {{brand:String}} AND number < {{number:UInt64}} AND NOT ({CARRIED})"
+    for table, which in _deletions(old):
+        parameters = {name: value for name, value in expiry.parameters.items() if f"{{{name}:" in which}
+        with kill_point("expiry.delete"):
+            store.client.command(which, parameters=parameters, settings=_ONE if table == "interactions" else WHOLLY)
+    _free(store)
+    _enter(insert, expiry, "deleted", now_us)
+
+
+def _deletions(old: str) -> Iterator[tuple[str, str]]:
+    yield (
+        "conflicts",
+        "ALTER TABLE conflicts DELETE WHERE event IN (SELECT event FROM expired_events WHERE number = {number:UInt64}"
+        " AND event IN (SELECT event FROM conflicts))",
+    )
+    yield "interactions", f"DELETE FROM interactions WHERE {GONE}"
+    for table in CARRYING:
+        yield table, f"ALTER TABLE {table} DELETE WHERE {old}"
+
+
+def _free(store: ClickHouse) -> None:
+    """Take deleted rows off the disk, where they are a good part of the table; what stays is rewritten only then."""
+    (row,) = store.rows(
+        "SELECT (SELECT sum(rows) FROM system.parts WHERE database = currentDatabase() AND table = 'interactions' AND active)"
+        " AS stored, (SELECT count() FROM interactions) AS n"
+    )
+    if int(row["stored"]) - int(row["n"]) >= _MASKED * max(int(row["stored"]), 1) > 0:
+        with kill_point("expiry.free"):
+            store.client.command("ALTER TABLE interactions APPLY DELETED MASK", settings=WHOLLY)
+    statements.scrub(store, "interactions", "conflicts", *CARRYING)
+
+
+def finish(store: ClickHouse, insert: Insert, now_us: int) -> Sequence[Expired]:
+    """Finish the deletion of what has expired; return what that was."""
+    return [_finished(store, insert, expiry, now_us) for expiry in pending(store)]
+
+
+def _finished(store: ClickHouse, insert: Insert, expiry: Expiry, now_us: int) -> Expired:
+    delete(store, insert, expiry, now_us)
+    return expired(store, expiry)
+
+
+def expired(store: ClickHouse, expiry: Expiry) -> Expired:
+    """Return what an expiry took."""
+    (row,) = store.rows(
+        "SELECT count() AS n FROM expired_events WHERE number = {number:UInt64}", {"number": expiry.number}
+    )
+    return Expired(expiry.brand, expiry.horizon, int(row["n"]))
