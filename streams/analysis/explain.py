@@ -90,8 +90,9 @@ def explain(store: ClickHouse, model: Model, brand: str, handle: int, at: dateti
     customer, handles = found
     scope = {"brand": brand, "handles": [row["handle"] for row in handles], "at": at, "model": model.hash}
     touches = store.rows(
-        "SELECT count() AS n FROM interactions WHERE brand = {brand:String} AND handle IN {handles:Array(UInt64)}"
-        " AND time <= {at:DateTime64(6, 'UTC')} AND NOT startsWith(type, 'identity.')",
+        "SELECT (SELECT count() FROM interactions_kept WHERE brand = {brand:String} AND handle IN {handles:Array(UInt64)}"
+        " AND time <= {at:DateTime64(6, 'UTC')} AND NOT startsWith(type, 'identity.'))"
+        " + (SELECT sum(touches) FROM expired_touches WHERE brand = {brand:String} AND handle IN {handles:Array(UInt64)}) AS n",
         scope,
     )[0]["n"]
     evidence = _evidence(store, scope, model)
@@ -120,16 +121,19 @@ def contributions_sql(model: str, handles: str, more: str = "") -> str:
     view touch_evidence, v.
     """
     return f"""
-SELECT v.time AS time, v.type AS type, v.stage AS stage, v.weight AS weight,
+SELECT v.time AS time, if(v.event = 0, 'expired', toString(v.type)) AS type, v.stage AS stage, v.weight AS weight,
     v.weight * exp2(-dateDiff('microsecond', v.time, {{at:DateTime64(6, 'UTC')}}) / (v.half_life_s * 1000000)) AS counts,
-    arrayStringConcat(arrayFilter(x -> x != '', [i.content, i.product, i.place, i.campaign,
+    arrayStringConcat(arrayFilter(x -> x != '', [if(v.event = 0, 'before this instant', ''), i.content, i.product, i.place, i.campaign,
         if(i.amount IS NULL, '', concat(toString(i.amount), ' ', i.currency)),
         if(i.rating IS NULL, '', concat('rated ', toString(i.rating))),
         if(i.sentiment IS NULL, '', concat('sentiment ', toString(i.sentiment)))]), ' · ') AS about{more}
 FROM touch_evidence(model = {model}) AS v
-INNER JOIN interactions AS i ON i.event = v.event
+LEFT JOIN
+(
+    SELECT event, source, id, content, product, place, campaign, amount, currency, rating, sentiment FROM interactions
+    WHERE brand = {{brand:String}} AND handle IN {handles}
+) AS i ON i.event = v.event
 WHERE v.brand = {{brand:String}} AND v.handle IN {handles} AND v.time <= {{at:DateTime64(6, 'UTC')}}
-    AND i.brand = {{brand:String}} AND i.handle IN {handles}
 ORDER BY abs(counts) DESC, v.time DESC, i.source, i.id, v.event
 """
 
@@ -138,7 +142,7 @@ def _evidence(store: ClickHouse, scope: dict[str, Any], model: Model) -> dict[st
     rows = store.rows(contributions_sql("{model:String}", "{handles:Array(UInt64)}"), scope)
     found: dict[str, list[Contribution]] = {stage.label: [] for stage in STAGES}
     for row in rows:
-        channel = model.channel(row["type"])
+        channel = model.channel(row["type"]) if "." in row["type"] else "all channels"
         found[row["stage"]].append(
             Contribution(row["time"], row["type"], channel, row["about"], row["weight"], row["counts"])
         )

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from streams.beside.wire import ClosedError, Head, Wire, version
 from streams.clock import Clock, system_clock
 from streams.edge import Edge
 from streams.engine.outcome import BatchOutcome
+from streams.engine.shell import Tell
 from streams.erasure.statements import Erased, Forgotten
 from streams.handles.key import fitting, in_mode
 from streams.handles.key_file import KeyLostError
@@ -26,6 +28,7 @@ from streams.log.frame import Frame, encode
 from streams.log.local import PARTITION
 from streams.recovery.losses import Loss, Losses
 from streams.recovery.rebuild import Order, Rebuilt
+from streams.retention.expire import Expired
 from streams.settings import SEPARATE, Settings
 from streams.store.clickhouse import ClickHouse
 
@@ -218,6 +221,15 @@ class Beside:
     def apply(self, toml: str, name: str) -> int:
         """Have a model activated; return how many customers changed stage."""
         return int(self._asked("apply", toml=toml, name=name)["done"])
+
+    def expire(self, tell: Tell, *, late_too: bool = True) -> Sequence[Expired]:
+        """Have what is due expired."""
+        done = self._asked(
+            "expire", lambda at: tell(at["table"], at["done"], at["count"]), late_too=late_too
+        )["done"]
+        return [
+            Expired(each["brand"], datetime.fromisoformat(each["horizon"]), each["events"]) for each in done
+        ]
 
     def rotate(self) -> str:
         """Have the handle key rotated; return the fingerprint of the new one."""

@@ -56,6 +56,7 @@ _GROUPS = {
     "dead-letters": ("dead_letters", "Events that were refused."),
     "topics": ("kafka", "The Kafka topics."),
     "schema": ("reference", "The event contract and the tables."),
+    "retention": ("retention", "How long interactions are kept."),
     "keys": ("keys", "Keys that clients use."),
     "spikes": ("spikes", "Spikes in counts, and how they are found."),
 }

@@ -14,7 +14,18 @@ from schemas.apath import default_model_text, parse_model
 from streams.apath import in_force
 from streams.apath.what_if import WhatIf, what_if
 from streams.beside.beside import Beside
-from streams.cli.options import At, Data, Json, brand_of, console, instant, opened, print_json, say
+from streams.cli.options import (
+    At,
+    Data,
+    Json,
+    after_horizon,
+    brand_of,
+    console,
+    instant,
+    opened,
+    print_json,
+    say,
+)
 from streams.embedded.change_model import apply
 from streams.inputs.files import InputError
 from streams.server.server import Server
@@ -49,7 +60,9 @@ def whatif(
     with opened(data, is_steady=True) as shell:
         if brand:
             brand_of(shell.store, brand)
-        found = what_if(shell.store, shell.model, then, brand, instant(at, shell))
+        found = what_if(
+            shell.store, shell.model, then, brand, after_horizon(shell.store, instant(at, shell), brand)
+        )
     if as_json:
         print_json(found)
     else:

@@ -19,7 +19,7 @@ from streams import faults
 from streams.analysis.brands import brands, said
 from streams.beside.beside import Beside
 from streams.cli.terminal import SafeConsole
-from streams.clock import from_us
+from streams.clock import exact, from_us
 from streams.embedded.embedded import DirectoryInUseError, Embedded
 from streams.engine.shell import Tell
 from streams.server.server import Server
@@ -36,6 +36,7 @@ __all__ = [
     "OfBrand",
     "Opened",
     "UsageError",
+    "after_horizon",
     "brand_of",
     "console",
     "instant",
@@ -175,6 +176,27 @@ def instant(text: str | None, shell: Opened, option: str = "--at") -> datetime:
         raise UsageError(f"{option} {text}: not a time such as 2026-10-17T23:59:00+02:00") from error
     if not _FIRST <= at <= from_us(LATEST_US):
         raise UsageError(f"{option} {text}: must be from 1900 to 2299, as times of events and lapses are")
+    return at
+
+
+def after_horizon(store: ClickHouse, at: datetime, brand: str, option: str = "--at") -> datetime:
+    """Return an instant whose interactions are there; `brand` empty is every brand.
+
+    Raises
+    ------
+    UsageError
+        Those before it have expired, of the brand or of one of them.
+    """
+    late = store.rows(
+        "SELECT toString(brand) AS brand, horizon FROM horizons"
+        " WHERE horizon > {at:DateTime64(6, 'UTC')} AND {brand:String} IN ('', toString(brand)) ORDER BY brand LIMIT 1",
+        {"at": exact(at), "brand": brand},
+    )
+    if late:
+        raise UsageError(
+            f"{option} {at:%Y-%m-%dT%H:%M:%SZ}: interactions of {visible_line(late[0]['brand'])} before"
+            f" {late[0]['horizon']:%Y-%m-%d} UTC have expired (journey retention show): ask for an instant after that"
+        )
     return at
 
 

@@ -18,6 +18,7 @@ from streams.cli.options import (
     Brand,
     Data,
     Json,
+    after_horizon,
     brand_of,
     console,
     instant,
@@ -55,7 +56,7 @@ def stages(brand: Brand, at: At = None, data: Data = None, as_json: Json = False
     with opened(data) as shell:
         brand_of(shell.store, brand)
         source = "standings" if at is None else "journeys_at(at = {at:DateTime64(6, 'UTC')})"
-        moment = instant(at, shell)
+        moment = after_horizon(shell.store, instant(at, shell), brand)
         found = shell.store.rows(
             f"SELECT toString(stage) AS stage, count() AS customers FROM {source} WHERE brand = {{brand:String}} GROUP BY stage",
             {"brand": brand, "at": moment},
@@ -88,7 +89,8 @@ def explain(
     """Explain why a customer is at their stage: the interactions behind each score, lapses, and what would lift them."""
     with opened(data) as shell:
         (one,) = named(handle, shell, brand)
-        found = explained(shell.store, shell.model, brand, stored(shell.store, one), instant(at, shell))
+        moment = after_horizon(shell.store, instant(at, shell), brand)
+        found = explained(shell.store, shell.model, brand, stored(shell.store, one), moment)
         if found is None or not found.touches:
             brand_of(shell.store, brand)
         if found is None:

@@ -16,9 +16,7 @@ from streams.store.restore import COUNT_IDS, RECENT, id_slices, ids_of
 
 __all__ = ["StateReader"]
 
-_WATERMARK = (
-    "SELECT _partition, max(_offset) FROM {table} WHERE _partition IN {{partitions:Array(UInt16)}} GROUP BY _partition"
-)
+_WATERMARK = "SELECT _partition, max(_offset) FROM {table} WHERE _partition IN {{partitions:Array(UInt16)}} GROUP BY _partition"
 _EXPIRED_TOO = """
     SELECT _partition, max(last) FROM
     (

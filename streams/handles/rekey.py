@@ -64,7 +64,9 @@ _FILLED = {
         " INNER JOIN {renames} AS a ON a.id = m.handle INNER JOIN {renames} AS b ON b.id = m.customer"
     ),
     **{
-        table: "SELECT c.* REPLACE (r.becomes AS handle) FROM " + table + " AS c INNER JOIN {renames} AS r ON r.id = c.handle"
+        table: "SELECT c.* REPLACE (r.becomes AS handle) FROM "
+        + table
+        + " AS c INNER JOIN {renames} AS r ON r.id = c.handle"
         for table in ("carried_evidence", "carried_touches", "carried_handles", "expired_events")
     },
     "carried_links": (

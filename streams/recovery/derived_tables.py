@@ -1,7 +1,6 @@
-"""Holds the queries of the derived tables: for each, the one query that computes its rows from the interactions, and
-from the sums of those that have expired.
+"""Holds the queries of the derived tables: for each, the one query that computes its rows from the interactions.
 
-`journey rebuild` fills tables with these queries, `journey verify` compares the tables with them. Rows carry
+What the interactions of a brand gave that have expired is in sums (`streams.retention`), which these queries add. `journey rebuild` fills tables with these queries, `journey verify` compares the tables with them. Rows carry
 `_partition` and the highest `_offset` that went into them, so a rebuilt table has the watermark that its interactions
 have.
 """

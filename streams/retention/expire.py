@@ -24,7 +24,7 @@ from streams.store.clickhouse import ClickHouse
 from streams.store.slices import SLICE_ROWS
 from streams.store.sql import CARRIED, EXPIRED
 
-__all__ = ["Due", "Expired", "ExpiryError", "begin", "carry", "delete", "due", "finish", "pending", "switch"]
+__all__ = ["Due", "Expired", "Expiry", "ExpiryError", "begin", "carry", "delete", "due", "finish", "pending", "switch"]
 
 _MASKED = 0.1  # of the rows of interactions: deleted and still on the disk, until so many are
 _ONE = {"mutations_sync": 2, "lightweight_deletes_sync": 2, "lightweight_mutation_projection_mode": "rebuild"}
@@ -33,6 +33,7 @@ _COUNT = """
     SELECT count() AS n, uniqExact(handle) AS handles FROM interactions_kept
     WHERE brand = {brand:String} AND time < {horizon:DateTime64(6, 'UTC')}
 """
+_OF_CONFLICTS = "SELECT event FROM expired_events WHERE number = {number:UInt64} AND event IN (SELECT event FROM conflicts)"
 _PENDING = """
     SELECT number, any(brand) AS brand, any(horizon) AS horizon, any(model) AS model,
         CAST((groupArray(part), groupArray(upto)), 'Map(UInt16, UInt64)') AS upto
@@ -72,6 +73,8 @@ def due(store: ClickHouse, now_us: int, *, late_too: bool) -> list[Due]:
     late_too
         Also of brands of which only events that came late are older than a horizon that is reached already.
     """
+    if not store.rows("SELECT 1 FROM retention FINAL WHERE months > 0 LIMIT 1"):
+        return []
     found = []
     for brand in kept(store):
         if not brand.months or brand.earliest is None:
@@ -96,7 +99,9 @@ def begin(store: ClickHouse, wanted: Due, model: str, now_us: int) -> Expiry:
         Tables are those of a cluster, or nothing is there that was processed.
     """
     if store.cluster:
-        raise ExpiryError("on a ClickHouse cluster interactions do not expire: its tables have no sums of them")
+        raise ExpiryError(
+            "on a ClickHouse cluster interactions do not expire: its tables have no sums of them"
+        )
     (row,) = store.rows("SELECT max(number) AS last FROM expiries")
     for table in _SUMS:
         if store.rows(f"SELECT 1 FROM {table} WHERE NOT ({EXPIRED}) LIMIT 1"):
@@ -161,17 +166,15 @@ def delete(store: ClickHouse, insert: Insert, expiry: Expiry, now_us: int) -> No
     for table, which in _deletions(old):
         parameters = {name: value for name, value in expiry.parameters.items() if f"{{{name}:" in which}
         with kill_point("expiry.delete"):
-            store.client.command(which, parameters=parameters, settings=_ONE if table == "interactions" else WHOLLY)
+            store.client.command(
+                which, parameters=parameters, settings=_ONE if table == "interactions" else WHOLLY
+            )
     _free(store)
     _enter(insert, expiry, "deleted", now_us)
 
 
 def _deletions(old: str) -> Iterator[tuple[str, str]]:
-    yield (
-        "conflicts",
-        "ALTER TABLE conflicts DELETE WHERE event IN (SELECT event FROM expired_events WHERE number = {number:UInt64}"
-        " AND event IN (SELECT event FROM conflicts))",
-    )
+    yield "conflicts", f"ALTER TABLE conflicts DELETE WHERE event IN ({_OF_CONFLICTS})"
     yield "interactions", f"DELETE FROM interactions WHERE {GONE}"
     for table in CARRYING:
         yield table, f"ALTER TABLE {table} DELETE WHERE {old}"

@@ -10,6 +10,7 @@ from schemas.topics import INTERACTIONS
 from streams.apath import in_force
 from streams.engine.shell import Tell
 from streams.faults import kill_point
+from streams.fencing.lease import ERASING, in_turn
 from streams.kafka.clients import broker_errors, producer
 from streams.kafka.topics import partition_count
 from streams.log.messages import ABANDON, DONE, PREPARE, Control, pack_control
@@ -41,6 +42,15 @@ def change_model(
     """
     if server.model.hash == model.hash:
         return
+    in_turn(  # interactions must not expire while some partitions have weighed them and others have not
+        server.store,
+        ERASING,
+        lambda _turn: _change(server, model, toml, tell, silence_s),
+        lambda who: tell(f"another command is waited for, by {who}", 0, 1),
+    )
+
+
+def _change(server: Server, model: Model, toml: str, tell: Tell, silence_s: float) -> None:
     store = server.store
     change = secrets.token_hex(8)
     asked = _Asked(server.settings, store, change, tell, silence_s)

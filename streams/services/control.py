@@ -27,6 +27,7 @@ from streams.log.local import Log
 from streams.process.stuck_threads import STUCK
 from streams.services.control_tasks import LONG, NAMES, Asked, begun
 from streams.services.engine_thread import EngineThread
+from streams.services.expiry import ExpiryThread
 from streams.services.long_work import FINISHED, LongWork
 from streams.services.snapshots import Snapshots
 from streams.store.cancellation import EngineEnding
@@ -110,11 +111,13 @@ class Control:
         self._numbers = 0
         self._stopping = threading.Event()
         self._listener: socket.socket | None = None
+        self._expiry = ExpiryThread(self._long, engine.degraded)
 
     def start(self) -> None:
         """Listen; where that cannot be, go on without."""
         rmtree(self._spool, ignore_errors=True)
         self._spool.mkdir(mode=0o700, exist_ok=True)
+        self._expiry.start()
         try:
             self._listener = _listening(self._data)
         except OSError as error:
@@ -130,6 +133,7 @@ class Control:
         if self._stopping.is_set():
             return
         self._stopping.set()
+        self._expiry.end()
         if self._listener is not None:
             with suppress(OSError):
                 (self._data / NAME).unlink()

@@ -14,13 +14,15 @@ from streams.dead_letters import letters
 from streams.embedded.backup import imaged
 from streams.embedded.change_model import apply
 from streams.embedded.embedded import Embedded
+from streams.embedded.expire import expire
 from streams.embedded.forget import forget
 from streams.embedded.rotate import rotate
 from streams.handles.unknown_key import UNKNOWN_KEY
 from streams.process.degraded import Degraded
 from streams.recovery.rebuild import Order
+from streams.retention.expire import Expired
 
-__all__ = ["LONG", "NAMES", "Asked", "begun", "order_of"]
+__all__ = ["LONG", "NAMES", "Asked", "begun", "order_of", "said"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,18 @@ def _write_off(embedded: Embedded, _: Asked) -> Any:
     return list(embedded.write_off())
 
 
+def _expire(embedded: Embedded, asked: Asked) -> Any:
+    def tell(table: str, done: int, count: int) -> None:
+        asked.tell({"table": table, "done": done, "count": count})
+
+    return [said(each) for each in expire(embedded, tell, late_too=bool(asked.head["late_too"]))]
+
+
+def said(expired: Expired) -> Head:
+    """Return what expired of a brand, for a command."""
+    return {"brand": expired.brand, "horizon": expired.horizon.isoformat(), "events": expired.events}
+
+
 def _rotate(embedded: Embedded, asked: Asked) -> Any:
     """Rotate the key; what the collector packed under the old one meanwhile goes through the edge again."""
     name = rotate(embedded, bytes.fromhex(asked.head["given"]) if asked.head["given"] else None)
@@ -125,6 +139,7 @@ def _image(embedded: Embedded, asked: Asked) -> Any:
 _DO: Mapping[str, Callable[[Embedded, Asked], Any]] = {
     "forget": _forget,
     "apply": _apply,
+    "expire": _expire,
     "rebuild": _rebuild,
     "write_off": _write_off,
     "rotate": _rotate,
@@ -134,7 +149,7 @@ _DO: Mapping[str, Callable[[Embedded, Asked], Any]] = {
     "lost": _lost,
     "image": _image,
 }
-LONG = frozenset({"forget", "apply", "rebuild", "rotate", "drop"})
+LONG = frozenset({"forget", "apply", "expire", "rebuild", "rotate", "drop"})
 NAMES = frozenset(_DO)
 
 

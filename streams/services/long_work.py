@@ -19,13 +19,14 @@ from schemas.apath import parse_model
 from streams.clock import from_us, system_clock
 from streams.embedded import change_model, forget
 from streams.embedded.embedded import Embedded
+from streams.embedded.expire import expire_beside
 from streams.engine.engine import Engine
 from streams.erasure import statements
 from streams.handles.links import handles_of
 from streams.recovery.derived_tables import FOLLOWING
 from streams.recovery.rebuild import rebuild
 from streams.recovery.rebuild_beside import Copy, switch
-from streams.services.control_tasks import Asked, order_of
+from streams.services.control_tasks import Asked, order_of, said
 from streams.services.engine_thread import EndingError, EngineThread
 from streams.services.snapshots import Snapshots
 from streams.store.calls import MARK
@@ -183,6 +184,22 @@ def _switch(embedded: Embedded, made: Copy, engine: Engine) -> None:
     embedded.tick()
 
 
+def _expire(work: LongWork, asked: Asked, mark: str) -> Any:
+    """Expire what is due. Of what has expired when the command goes, the next expiry finishes the deletion."""
+
+    def tell(table: str, done: int, count: int) -> None:
+        asked.tell({"table": table, "done": done, "count": count})
+
+    late_too = bool(asked.head["late_too"])
+    with work.connection(mark) as store:
+        found = expire_beside(store, work.between, asked.check, tell, late_too=late_too)
+    return [said(each) for each in found]
+
+
+def _can_expire(embedded: Embedded, _: Asked) -> bool:
+    return not (embedded.losses.found or statements.pending(embedded.store))
+
+
 def _can_apply(embedded: Embedded, asked: Asked) -> bool:
     return _model(asked).hash != embedded.model.hash and not embedded.losses.found
 
@@ -210,6 +227,7 @@ class _Command(NamedTuple):
 
 _BESIDE: Mapping[str, _Command] = {
     "apply": _Command(_can_apply, _apply),
+    "expire": _Command(_can_expire, _expire),
     "forget": _Command(_can_forget, _forget),
     "rebuild": _Command(_can_rebuild, _rebuild),
 }

@@ -53,8 +53,8 @@ _TABLE = re.compile(
 VIEW = re.compile(r"CREATE VIEW (IF NOT EXISTS )?(?P<name>\w+)\n")
 COMMENTS = re.compile(r"ALTER TABLE (?P<name>\w+)\n(?=\s+COMMENT COLUMN )")
 _ADD = re.compile(r"ALTER TABLE (\w+)\n(?=\s+ADD COLUMN )")
-_SETTING = re.compile(r"ALTER TABLE (\w+)\n(?=\s+MODIFY SETTING )")
-_PROJECTION = re.compile(r"ALTER TABLE (\w+)\n(?=\s+(?:ADD|MATERIALIZE) PROJECTION )")
+# Of the table that has the rows.
+_OF_ROWS = re.compile(r"ALTER TABLE (?P<name>\w+)\n(?=\s+(?:(?:ADD|MATERIALIZE) PROJECTION|MODIFY SETTING) )")
 _JOIN = re.compile(r"(?<!ASOF )\b(?=(?:ASOF )?(?:INNER|LEFT|FULL OUTER|CROSS) JOIN\b)")
 _IN = re.compile(r"\b(NOT )?IN (?=\(SELECT\b)")
 
@@ -112,15 +112,12 @@ def clustered(sql: str, cluster: str, database: str) -> list[str]:
     if VIEW.match(sql):
         made = VIEW.sub(rf"CREATE VIEW \1\2 {on}\n", sql, count=1)
         return [_IN.sub(r"GLOBAL \1IN ", _JOIN.sub("GLOBAL ", made))]
-    if COMMENTS.match(sql):
-        return [COMMENTS.sub(rf"ALTER TABLE \1 {on}\n", sql, count=1)]
     if found := _ADD.match(sql):
         names = dict.fromkeys((local(found[1]), found[1]))  # first where rows are, then what reaches them
         return [_ADD.sub(rf"ALTER TABLE {name} {on}\n", sql, count=1) for name in names]
-    if found := _SETTING.match(sql):
-        return [_SETTING.sub(rf"ALTER TABLE {local(found[1])} {on}\n", sql, count=1)]
-    if found := _PROJECTION.match(sql):  # of the table that has the rows
-        return [_PROJECTION.sub(rf"ALTER TABLE {local(found[1])} {on}\n", sql, count=1)]
+    for form, name in ((COMMENTS, lambda table: table), (_OF_ROWS, local)):
+        if found := form.match(sql):
+            return [form.sub(rf"ALTER TABLE {name(found['name'])} {on}\n", sql, count=1)]
     raise ValueError(f"no rule to make this statement for a cluster: {sql[:80]}")
 
 

@@ -123,7 +123,9 @@ class Restoring(ABC):
             some = Ids(ids.high[rows], ids.low[rows])
             table = self._where(some, "1", "event, _partition, _offset", {}, "expired_events")
             events, at = ids_of(table), position(_numpy(table, "_partition"), _numpy(table, "_offset"))
-            places = dict(zip(zip(events.high.tolist(), events.low.tolist(), strict=True), at.tolist(), strict=True))
+            places = dict(
+                zip(zip(events.high.tolist(), events.low.tolist(), strict=True), at.tolist(), strict=True)
+            )
             keys = zip(some.high.tolist(), some.low.tolist(), strict=True)
             found[rows] = [places.get(key, int(UNSEEN)) for key in keys]
         return found
@@ -151,7 +153,7 @@ class Restoring(ABC):
                 tables.append(self._where(some.take(missing), anywhere, columns, {}))
             yield rows, pa.concat_tables([table.cast(tables[0].schema) for table in tables])
 
-    def _where(  # noqa: PLR0913, PLR0917 - of one query
+    def _where(
         self, ids: Ids, scope: str, columns: str, parameters: dict[str, Any], table: str = "interactions"
     ) -> pa.Table:
         keys = [high << 64 | low for high, low in zip(ids.high.tolist(), ids.low.tolist(), strict=True)]

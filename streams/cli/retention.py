@@ -1,0 +1,116 @@
+"""Defines the commands on retention: set how long a brand's interactions are kept, show it, expire what is older."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from streams.beside.beside import Beside
+from streams.cli.options import Data, Json, Opened, console, opened, print_json, progress, say
+from streams.embedded.expire import expire
+from streams.engine.shell import Tell
+from streams.retention.expire import Due, Expired, due
+from streams.retention.terms import Kept, horizon_of, kept, set_term
+from streams.server.expire import expire_across
+from streams.server.server import Server
+from streams.text.printable import visible_line
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("set")
+def set_months(
+    brand: Annotated[str, typer.Option("--brand", metavar="B", help="The brand")],
+    months: Annotated[
+        int,
+        typer.Option(
+            "--months", metavar="N", help="Whole months that are kept, beside the current one; 0 for ever"
+        ),
+    ],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Keep the interactions of a brand for so many months; what is older expires with the next `journey retention run`."""
+    with opened(data) as shell:
+        set_term(shell.store, brand, months, shell.clock())
+        horizon = horizon_of(shell.clock(), months) if months else None
+    if as_json:
+        print_json({"brand": brand, "months": months, "horizon": horizon})
+    elif horizon is None:
+        say(f"{escape(visible_line(brand))}: interactions are kept for ever; what has expired stays expired")
+    else:
+        say(
+            f"{escape(visible_line(brand))}: {months} months are kept; what was before {horizon:%Y-%m-%d} UTC expires"
+        )
+
+
+@app.command("show")
+def show(data: Data = None, as_json: Json = False) -> None:
+    """Show how long the interactions of each brand are kept, what has expired, and what is due."""
+    with opened(data) as shell:
+        rows = kept(shell.store)
+        waiting = {one.brand: one for one in due(shell.store, shell.clock(), late_too=True)}
+    if as_json:
+        print_json([_row(row, waiting.get(row.brand)) for row in rows])
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("brand", "kept", "interactions since", "there", "expired", "due"):
+        table.add_column(name, justify="right" if name in {"there", "expired", "due"} else "left")
+    for row in rows:
+        table.add_row(
+            escape(visible_line(row.brand)),
+            f"{row.months} months" if row.months else "for ever",
+            f"{row.earliest:%Y-%m-%d}" if row.earliest else "none",
+            f"{row.interactions:,}",
+            f"{row.expired:,}",
+            f"{waiting[row.brand].events:,}" if row.brand in waiting else "0",
+        )
+    console.print(table)
+
+
+def _row(row: Kept, waiting: Due | None) -> dict[str, Any]:
+    return asdict(row) | {"due": waiting.events if waiting else 0}
+
+
+@app.command("run")
+def run(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would expire")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Expire what is due: delete interactions older than their brand's months, and carry forward what they gave as sums.
+
+    Stages, scores, revenue and `journey verify` stay exact; questions about earlier instants are refused.
+    """
+    with opened(data) as shell:
+        found = due(shell.store, shell.clock(), late_too=True)
+        done = [] if dry_run else _expired(shell, progress("retention"))
+    if as_json:
+        rows = found if dry_run else done
+        print_json(
+            {
+                "dry_run": dry_run,
+                "brands": [{"brand": r.brand, "horizon": r.horizon, "events": r.events} for r in rows],
+            }
+        )
+        return
+    for one in found if dry_run else done:
+        what = "would expire" if dry_run else "expired"
+        say(
+            f"{escape(visible_line(one.brand))}: {one.events:,} interactions before {one.horizon:%Y-%m-%d} UTC {what}"
+        )
+    if not (found if dry_run else done):
+        say("nothing is due")
+
+
+def _expired(shell: Opened, tell: Tell) -> Sequence[Expired]:
+    if isinstance(shell, Server):
+        return expire_across(shell, tell)
+    if isinstance(shell, Beside):
+        return shell.expire(tell)
+    return expire(shell, tell)
