@@ -3,7 +3,7 @@
     python deploy/operators_week.py /tmp/week --rate 400
 
 Loads history, changes the model, forgets a customer, replays dead letters, backs up, restores elsewhere and compares, sets a
-target, upgrades (stops, and starts again), rebuilds, verifies. It ends with the events that were sent and stored, and with the
+target, upgrades (stops, and starts again), expires two months, rebuilds, verifies. It ends with the events that were sent and stored, and with the
 slowest acknowledgement of each job; it ends with status 1 where an event is missing or doubled, or where figures do not
 recompute.
 """
@@ -251,10 +251,10 @@ class Week:
 
 
 def load_history(week: Week) -> None:
-    """Load a month of history from before."""
-    month = week.folder / "month.ndjson"
-    people = max(week.history // 24, 10)
-    week.journey("simulate", "--customers", str(people), "--days", "30", "--seed", "7", "--out", str(month))
+    """Load five months of history from before."""
+    month = week.folder / "history.ndjson"
+    people = max(week.history // 120, 10)
+    week.journey("simulate", "--customers", str(people), "--days", "150", "--seed", "7", "--out", str(month))
     loaded = f"SELECT count() AS n FROM interactions WHERE source != '{SOURCE}'"
     with week.job("load history") as job:
         week.journey("load", str(month))
@@ -282,7 +282,7 @@ def change_the_model(week: Week) -> None:
 
 def forget_someone(week: Week) -> None:
     """Erase a customer of the history."""
-    lines = (week.folder / "month.ndjson").read_text().splitlines()
+    lines = (week.folder / "history.ndjson").read_text().splitlines()
     handles = (json.loads(line)["data"]["handles"] for line in lines)
     address = next(value for each in handles if isinstance(value := each.get("email"), str))
     with week.job("forget a customer") as job:
@@ -362,6 +362,26 @@ def upgrade(week: Week) -> None:
         time.sleep(1.0)  # until those who waited have been answered
 
 
+def expire_two_months(week: Week) -> None:
+    """Keep two months beside the current one: two of the five of history expire, and every stage stays as it is."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    stages = ("stages", "--brand", "lumiere", "--at", at, "--json")
+    before = json.loads(week.journey(*stages))
+    with week.job("expire two months") as job:
+        week.journey("retention", "set", "--brand", "lumiere", "--months", "2")
+        (done,) = json.loads(week.journey("retention", "run", "--json"))["brands"]
+        job.said = f"{done['events']:,} events"
+    if json.loads(week.journey(*stages)) != before:
+        raise WeekError("the stages are other ones after the expiry")
+    with week.job("load history again") as job:
+        there = "SELECT count() AS n FROM interactions WHERE source NOT IN ('till', 'operators-week')"
+        kept = week.value(there)
+        week.journey("load", str(week.folder / "history.ndjson"))
+        if week.value(there) != kept:
+            raise WeekError("what has expired came again")
+        job.said = "what has expired does not come again"
+
+
 def look_after(week: Week) -> None:
     """Rebuild a table, and recompute everything."""
     with week.job("rebuild evidence"):
@@ -398,7 +418,7 @@ def account(week: Week) -> str:
 
 
 JOBS: tuple[Callable[[Week], None], ...] = (
-    load_history, change_the_model, forget_someone, replay_letters, back_up, set_a_target, upgrade, look_after,
+    load_history, change_the_model, forget_someone, replay_letters, back_up, set_a_target, upgrade, expire_two_months, look_after,
 )  # fmt: skip
 
 

@@ -26,6 +26,30 @@ ALTER TABLE horizons
     COMMENT COLUMN brand   'Brand',
     COMMENT COLUMN horizon 'Interactions before this instant have expired: what they gave is in sums';
 
+ALTER TABLE interactions_kept
+    COMMENT COLUMN event      'Key of the event: hash of source, id and primary handle; unique',
+    COMMENT COLUMN time       'When it happened',
+    COMMENT COLUMN brand      'Brand that the customer interacted with',
+    COMMENT COLUMN type       'What happened, as area.verb; the area gives the channel',
+    COMMENT COLUMN source     'Producer of the event',
+    COMMENT COLUMN id         'Id that the producer gave; the event is unique by source, id and handle',
+    COMMENT COLUMN handle     'Primary handle: evidence belongs to it. Customers are looked up',
+    COMMENT COLUMN handles    'Every handle that the event names, the primary first',
+    COMMENT COLUMN kinds      'Kind of each of the handles: user, email, phone, ...',
+    COMMENT COLUMN content    'Post, page, mail or ad; empty without one',
+    COMMENT COLUMN product    'Product; empty without one',
+    COMMENT COLUMN place      'Store, restaurant, counter; empty without one',
+    COMMENT COLUMN campaign   'Campaign; empty without one',
+    COMMENT COLUMN device     'Device class; empty without one',
+    COMMENT COLUMN amount     'Money in currency, as it was given',
+    COMMENT COLUMN currency   'ISO 4217; empty without amount',
+    COMMENT COLUMN rating     'Stars, CSAT or NPS, 0 to 10',
+    COMMENT COLUMN sentiment  '-1 to 1',
+    COMMENT COLUMN cause      'Id of the event, or share code, that brought this one',
+    COMMENT COLUMN properties 'Anything else, as JSON; empty without any',
+    COMMENT COLUMN _partition 'Partition of the log',
+    COMMENT COLUMN _offset    'Offset of the frame in the log; where the event was seen first';
+
 -- A deletion marks rows. The columns of other rows stay as they are; the orders that ClickHouse keeps beside them are
 -- made again.
 ALTER TABLE interactions

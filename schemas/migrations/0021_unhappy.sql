@@ -2,7 +2,7 @@
 -- Affinity or Advocacy, faded up to `at`, is below zero by a tenth of the stage's threshold or more, so that one angry
 -- act is listed for months and not for ever. `place` is that of the customer's latest touch that names one. `last_*`
 -- is the latest interaction that counted against the brand; an interaction that takes back another is shown only where
--- there is no other.
+-- there is no other, and a customer of whom only expired ones count against it is not listed.
 CREATE VIEW unhappy_customers
 AS SELECT
     u.brand AS brand,
@@ -35,7 +35,8 @@ INNER JOIN
             substringIndex(type, '.', -1) NOT IN ('unlike', 'uncomment', 'unshare', 'unreview', 'withdrawn_content') AS says,
             weight * exp2((toUnixTimestamp64Micro(time) - toUnixTimestamp64Micro({at:DateTime64(6, 'UTC')})) / (half_life_s * 1000000)) AS faded
         FROM touch_evidence(model = (SELECT model FROM model_in_force))
-        WHERE position IN (3, 5) AND time <= {at:DateTime64(6, 'UTC')}
+        WHERE position IN (3, 5) AND (time <= {at:DateTime64(6, 'UTC')}
+            OR throwIf(event = 0 AND time > {at:DateTime64(6, 'UTC')}, 'Interactions up to the horizon of this brand have expired (see the view horizons): ask for an instant after it'))
     ) AS v
     INNER JOIN customers AS c ON c.handle = v.handle
     GROUP BY brand, customer

@@ -20,6 +20,7 @@ from streams.cli.options import (
     Data,
     Json,
     UsageError,
+    after_horizon,
     brand_of,
     instant,
     opened,
@@ -92,6 +93,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - options
         if first >= end:
             raise UsageError(f"--from {since}: must be before --to, which is {from_us(end).isoformat()}")
         brand = brand_of(shell.store, brand)
+        after_horizon(shell.store, from_us(first), brand, "--from")
         raised = over_history(shell.store, brand, (first, end), policy, progress("backtest", "weeks")).raised
     found = [_plain(alert) for alert in raised]
     if as_json:

@@ -24,7 +24,19 @@ from streams.store.clickhouse import ClickHouse
 from streams.store.slices import SLICE_ROWS
 from streams.store.sql import CARRIED, EXPIRED
 
-__all__ = ["Due", "Expired", "Expiry", "ExpiryError", "begin", "carry", "delete", "due", "finish", "pending", "switch"]
+__all__ = [
+    "Due",
+    "Expired",
+    "Expiry",
+    "ExpiryError",
+    "begin",
+    "carry",
+    "delete",
+    "due",
+    "finish",
+    "pending",
+    "switch",
+]
 
 _MASKED = 0.1  # of the rows of interactions: deleted and still on the disk, until so many are
 _ONE = {"mutations_sync": 2, "lightweight_deletes_sync": 2, "lightweight_mutation_projection_mode": "rebuild"}

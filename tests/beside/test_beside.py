@@ -111,6 +111,19 @@ def test_what_changes_prints_the_same_and_the_engine_goes_on_from_there(both, up
     events = tmp_path / "events.ndjson"
     lines = [event(f"new-{n}", handles={"email": f"p{n % 3}@example.org"}) for n in range(9)]
     events.write_text("\n".join([*map(json.dumps, lines), "{", '{"id": 1}']))
+    old = tmp_path / "old.ndjson"
+    bought = [
+        event(
+            f"old-{n}",
+            "store.purchase",
+            "2025-02-01T12:00:00Z",
+            amount=9,
+            currency="EUR",
+            handles={"email": f"p{n}@example.org"},
+        )
+        for n in range(4)
+    ]
+    old.write_text("\n".join(map(json.dumps, bought)))
     targets = tmp_path / "targets.tsv"
     targets.write_text("acme\taffinity\t\t2027-01-01\t7\n")
     rows = tmp_path / "rows.tsv"
@@ -144,6 +157,16 @@ def test_what_changes_prints_the_same_and_the_engine_goes_on_from_there(both, up
         ("consent", "deny", "email:p0@example.org", "--json"),
         ("consent", "grant", "email:p0@example.org"),
         ("forget", "email:p1@example.org", "--json"),
+        ("load", str(old), "--json"),
+        ("retention", "set", "--brand", "nobody", "--months", "3"),
+        ("retention", "set", "--brand", "acme", "--months", "3", "--json"),
+        ("retention", "run", "--dry-run"),
+        ("retention", "run", "--json"),
+        ("retention", "run"),
+        ("retention", "show", "--json"),
+        ("stages", "--brand", "acme", "--at", "2025-06-01"),
+        ("load", str(old), "--json"),
+        ("explain", "email:p3@example.org", "--brand", "acme"),
         ("rebuild", "--json"),
         ("stages", "--brand", "acme"),
         ("verify",),

@@ -29,7 +29,7 @@ def test_a_week_of_operating_loses_and_doubles_no_event(tmp_path):
     assert jobs == [
         "load history", "load it again", "whatif", "model apply", "model apply, back", "forget a customer", "replay dead letters",
         "backup", "backup of what has changed", "restore elsewhere and verify", "set a target", "upgrade: stop and start",
-        "rebuild evidence", "verify", "status",
+        "expire two months", "load history again", "rebuild evidence", "verify", "status",
     ]  # fmt: skip
     sent, stored = re.search(
         r"([\d,]+) events sent, ([\d,]+) stored, none missing, none doubled", done.stdout

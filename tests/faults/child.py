@@ -12,13 +12,16 @@ from pathlib import Path
 from schemas.apath import default_model_text, parse_model
 from streams import faults
 from streams.analysis.verify import verify
+from streams.clock import from_us
 from streams.dead_letters import letters
 from streams.embedded import change_model
 from streams.embedded.embedded import DirectoryInUseError, Embedded
+from streams.embedded.expire import expire as expired
 from streams.embedded.forget import forget as forgotten
 from streams.embedded.rotate import rotate as rotated
 from streams.recovery.losses import REBUILT
 from streams.recovery.rebuild import Order
+from streams.retention.terms import set_term
 from streams.settings import Settings
 from streams.store.port import StoreError
 
@@ -141,6 +144,34 @@ def rebuild(task) -> None:
         embedded.tick()
         embedded.write_off()
         tell(task, tables(embedded))
+
+
+def expire(task) -> None:
+    """Expire what is older than a month; whoever was killed at it before, it may be done when the directory is open."""
+    with opened(task) as embedded:
+        for brand in task["brands"]:
+            set_term(embedded.store, brand, 1, NOW_US)
+        expired(embedded, lambda *_: None)
+        look_at(task, embedded)
+
+
+def look(task) -> None:
+    """Tell what everybody is like, and what drifts."""
+    with opened(task) as embedded:
+        look_at(task, embedded)
+
+
+def look_at(task, embedded: Embedded) -> None:
+    everybody = "SELECT * FROM standing_under(model = {model:String}, at = {at:DateTime64(6, 'UTC')}) ORDER BY brand, customer"
+    found = {
+        "everybody": embedded.store.rows(everybody, {"model": embedded.model.hash, "at": from_us(NOW_US)}),
+        "there": embedded.store.rows("SELECT count() AS n FROM interactions_kept"),
+        "keys": embedded.store.rows(
+            "SELECT count() AS n FROM expired_events WHERE number IN (SELECT number FROM expiries)"
+        ),
+        "drift": [(check.name, check.rows) for check in verify(embedded) if check.drift],
+    }
+    tell(task, found)
 
 
 def drop(task) -> None:

@@ -1,0 +1,1 @@
+"""Retention: interactions expire, and what they gave stays."""
