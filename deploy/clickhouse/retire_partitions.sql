@@ -10,6 +10,24 @@
 ALTER TABLE interactions UPDATE _partition = _partition + {shift:UInt16} WHERE _partition < 10000
 SETTINGS mutations_sync = 2;
 
+ALTER TABLE expired_events UPDATE _partition = _partition + {shift:UInt16} WHERE _partition < 10000
+SETTINGS mutations_sync = 2;
+
+ALTER TABLE carried_evidence UPDATE _partition = _partition + {shift:UInt16} WHERE _partition < 10000
+SETTINGS mutations_sync = 2;
+
+ALTER TABLE carried_touches UPDATE _partition = _partition + {shift:UInt16} WHERE _partition < 10000
+SETTINGS mutations_sync = 2;
+
+ALTER TABLE carried_minutes UPDATE _partition = _partition + {shift:UInt16} WHERE _partition < 10000
+SETTINGS mutations_sync = 2;
+
+ALTER TABLE carried_links UPDATE _partition = _partition + {shift:UInt16} WHERE _partition < 10000
+SETTINGS mutations_sync = 2;
+
+ALTER TABLE carried_handles UPDATE _partition = _partition + {shift:UInt16} WHERE _partition < 10000
+SETTINGS mutations_sync = 2;
+
 -- Where the partition is part of the key, the rows are rewritten.
 
 DROP TABLE IF EXISTS retiring SYNC;
@@ -41,6 +59,11 @@ DROP TABLE retiring SYNC;
 CREATE TABLE retiring AS conflicts;
 INSERT INTO retiring SELECT * REPLACE (_partition + if(_partition < 10000, {shift:UInt16}, 0) AS _partition) FROM conflicts;
 EXCHANGE TABLES retiring AND conflicts;
+DROP TABLE retiring SYNC;
+
+CREATE TABLE retiring AS expiries;
+INSERT INTO retiring SELECT * REPLACE (part + if(part < 10000, {shift:UInt16}, 0) AS part) FROM expiries;
+EXCHANGE TABLES retiring AND expiries;
 DROP TABLE retiring SYNC;
 
 -- Last, since workers go by it: until now they refuse to start.

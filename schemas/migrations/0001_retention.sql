@@ -4,12 +4,12 @@
 -- Few rows. ORDER BY is the key by which the newest row counts.
 CREATE TABLE retention
 (
-    brand      LowCardinality(String)           COMMENT 'Brand',
-    months     UInt16                           COMMENT 'Whole months for which interactions are kept; 0 for ever',
+    brand      LowCardinality(String)           COMMENT 'Brand; empty for the handles of which nothing is heard any more',
+    months     UInt16                           COMMENT 'Whole months for which they are kept; 0 for ever',
     set_at     DateTime64(6, 'UTC')             COMMENT 'When it was set; the newest counts'
 )
 ENGINE = ReplacingMergeTree(set_at) ORDER BY brand
-COMMENT 'How long the interactions of a brand are kept';
+COMMENT 'How long the interactions of a brand are kept, and handles of which nothing is heard';
 
 -- One row for each partition of the log, and then one more where state is deleted. Inserted as one block: from then on
 -- the sums of this number count, and the interactions that they are made of do not. The table has few rows and is read

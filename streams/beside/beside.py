@@ -231,6 +231,10 @@ class Beside:
             Expired(each["brand"], datetime.fromisoformat(each["horizon"]), each["events"]) for each in done
         ]
 
+    def let_go(self) -> int:
+        """Have handles that are idle let go of; return how many."""
+        return int(self._asked("let_go")["done"])
+
     def rotate(self) -> str:
         """Have the handle key rotated; return the fingerprint of the new one."""
         given = self.settings.handle_key

@@ -1,5 +1,6 @@
 """Defines the commands on retention: set how long a brand's interactions are kept, show it, expire what is older."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -10,11 +11,14 @@ from rich.table import Table
 
 from streams.beside.beside import Beside
 from streams.cli.options import Data, Json, Opened, console, opened, print_json, progress, say
-from streams.embedded.expire import expire
+from streams.embedded.expire import expire, let_go
 from streams.engine.shell import Tell
 from streams.retention.expire import Due, Expired, due
-from streams.retention.terms import Kept, horizon_of, kept, set_term
+from streams.retention.idle import idle
+from streams.retention.terms import Kept, horizon_of, idle_months, kept, set_idle, set_term
 from streams.server.expire import expire_across
+from streams.server.idle import let_go_across
+from streams.server.rebuild import RebuildError
 from streams.server.server import Server
 from streams.text.printable import visible_line
 
@@ -49,14 +53,40 @@ def set_months(
         )
 
 
+@app.command("handles")
+def handles(
+    months: Annotated[
+        int,
+        typer.Option(
+            "--months", metavar="N", help="Whole months without a touch or link; 0 keeps them for ever"
+        ),
+    ],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Let go of handles of customers whom no brand has met for so many months, once all of their interactions have expired.
+
+    They are no customers any more: their sums, links and announcements are deleted with the next `journey retention run`.
+    """
+    with opened(data) as shell:
+        set_idle(shell.store, months, shell.clock())
+    if as_json:
+        print_json({"months": months})
+    else:
+        say(f"handles are kept {f'{months} months after the last touch or link' if months else 'for ever'}")
+
+
 @app.command("show")
 def show(data: Data = None, as_json: Json = False) -> None:
     """Show how long the interactions of each brand are kept, what has expired, and what is due."""
     with opened(data) as shell:
         rows = kept(shell.store)
         waiting = {one.brand: one for one in due(shell.store, shell.clock(), late_too=True)}
+        months = idle_months(shell.store)
+        count = len(idle(shell.store, horizon_of(shell.clock(), months))) if months else 0
     if as_json:
-        print_json([_row(row, waiting.get(row.brand)) for row in rows])
+        brands = [_row(row, waiting.get(row.brand)) for row in rows]
+        print_json({"brands": brands, "handles": {"months": months, "due": count}})
         return
     table = Table(box=None, pad_edge=False)
     for name in ("brand", "kept", "interactions since", "there", "expired", "due"):
@@ -71,6 +101,8 @@ def show(data: Data = None, as_json: Json = False) -> None:
             f"{waiting[row.brand].events:,}" if row.brand in waiting else "0",
         )
     console.print(table)
+    if months:
+        say(f"handles are kept {months} months after the last touch or link: {count:,} are due")
 
 
 def _row(row: Kept, waiting: Due | None) -> dict[str, Any]:
@@ -90,12 +122,14 @@ def run(
     with opened(data) as shell:
         found = due(shell.store, shell.clock(), late_too=True)
         done = [] if dry_run else _expired(shell, progress("retention"))
+        count = 0 if dry_run else _let_go(shell, progress("retention"))
     if as_json:
         rows = found if dry_run else done
         print_json(
             {
                 "dry_run": dry_run,
                 "brands": [{"brand": r.brand, "horizon": r.horizon, "events": r.events} for r in rows],
+                "handles": count,
             }
         )
         return
@@ -104,8 +138,20 @@ def run(
         say(
             f"{escape(visible_line(one.brand))}: {one.events:,} interactions before {one.horizon:%Y-%m-%d} UTC {what}"
         )
-    if not (found if dry_run else done):
+    if count:
+        say(f"{count:,} handles of which nothing was heard are let go of")
+    if not (found if dry_run else done) and not count:
         say("nothing is due")
+
+
+def _let_go(shell: Opened, tell: Tell) -> int:
+    if isinstance(shell, Server):
+        try:
+            return let_go_across(shell, tell)
+        except RebuildError as error:
+            print(f"journey: idle handles stay: {error}", file=sys.stderr)
+            return 0
+    return shell.let_go() if isinstance(shell, Beside) else let_go(shell)
 
 
 def _expired(shell: Opened, tell: Tell) -> Sequence[Expired]:

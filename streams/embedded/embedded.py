@@ -39,7 +39,7 @@ from streams.recovery.losses import REBUILT, Losses
 from streams.recovery.rebuild import Order, Rebuilt, clear, rebuild, with_following
 from streams.recovery.salvage import salvage, set_aside
 from streams.recovery.torn_wal import torn
-from streams.retention import expire
+from streams.retention import expire, idle
 from streams.settings import SEPARATE, Settings
 from streams.store import migrations, scratch
 from streams.store.clickhouse import ClickHouse
@@ -476,7 +476,13 @@ class Embedded:
             statements.scrub(self.store)
             statements.clear(self.store, receipt)
             self._engine = self._tombstones = None
+        self.finish_idle()
         self._erasing = None
+
+    def finish_idle(self) -> None:
+        """Finish to let go of idle handles; the state is restored without them."""
+        if idle.finish(self.store, self.store.insert, self.clock()):
+            self._engine = None
 
     def leave_out(self, handles: U64, ids: Ids) -> None:
         """Take nothing of handles (sorted) from here on, while they are erased beside batches; `ids` are of their events."""

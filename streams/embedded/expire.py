@@ -6,10 +6,12 @@ from typing import Any
 from streams.embedded.embedded import Embedded
 from streams.embedded.forget import Between
 from streams.engine.shell import Tell
+from streams.retention import idle
 from streams.retention.expire import Due, Expired, Expiry, begin, carry, due, finish, switch
+from streams.retention.terms import horizon_of, idle_months
 from streams.store.clickhouse import ClickHouse
 
-__all__ = ["expire", "expire_beside"]
+__all__ = ["expire", "expire_beside", "let_go"]
 
 
 def expire(embedded: Embedded, tell: Tell, *, late_too: bool = True) -> Sequence[Expired]:
@@ -21,6 +23,19 @@ def expire(embedded: Embedded, tell: Tell, *, late_too: bool = True) -> Sequence
         return work(embedded)
 
     return expire_beside(embedded.store, between, lambda: None, tell, late_too=late_too)
+
+
+def let_go(embedded: Embedded) -> int:
+    """Let go of handles that are idle, by the months that are set; return how many. Nothing is processed meanwhile."""
+    store, now_us = embedded.store, embedded.clock()
+    embedded.refuse_losses()
+    embedded.finish_idle()
+    if not (months := idle_months(store)):
+        return 0
+    count = idle.let_go(store, store.insert, horizon_of(now_us, months), now_us)
+    if count:
+        embedded.let_go_of_state()
+    return count
 
 
 def expire_beside(

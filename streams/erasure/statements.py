@@ -18,6 +18,7 @@ from streams.store.sql import EXPIRED
 
 __all__ = [
     "ERASING",
+    "IDLE",
     "WHOLLY",
     "Erased",
     "Forgotten",
@@ -40,6 +41,7 @@ Insert = Callable[[str, pa.Table], None]
 
 _WHEN = pa.timestamp("us", "UTC")
 _EVER = "toDateTime64('2299-01-01 00:00:00', 6, 'UTC')"  # before which nothing is taken of whom it is denied
+IDLE = "idle"  # the consent of handles that are let go of, not of people who are forgotten
 _NOBODY = 0  # beside the handles of a receipt: stays until their files are gone too
 ERASING = f"SELECT handle FROM erasing WHERE receipt = {{receipt:String}} AND handle != {_NOBODY}"
 _AMONG = f"SELECT groupArray(handle) FROM ({ERASING})"
@@ -131,9 +133,13 @@ def _counted(store: ClickHouse, among: str, parameters: Mapping[str, Any]) -> Er
     return Erased(**{name: int(value) for name, value in row.items()})
 
 
-def pending(store: ClickHouse) -> list[str]:
-    """Return the receipts of erasures that were begun and not finished."""
-    return [row["receipt"] for row in store.rows("SELECT DISTINCT receipt FROM erasing ORDER BY receipt")]
+def pending(store: ClickHouse, *, idle: bool = False) -> list[str]:
+    """Return the receipts of erasures that were begun and not finished; or `idle`, of what lets go of idle handles."""
+    rows = store.rows(
+        f"SELECT receipt FROM erasing GROUP BY receipt HAVING (any(consent) = '{IDLE}') = {{idle:Bool}} ORDER BY receipt",
+        {"idle": idle},
+    )
+    return [row["receipt"] for row in rows]
 
 
 def begin(  # noqa: PLR0913 - of one row

@@ -85,7 +85,7 @@ def due(store: ClickHouse, now_us: int, *, late_too: bool) -> list[Due]:
     late_too
         Also of brands of which only events that came late are older than a horizon that is reached already.
     """
-    if not store.rows("SELECT 1 FROM retention FINAL WHERE months > 0 LIMIT 1"):
+    if not store.rows("SELECT 1 FROM retention FINAL WHERE months > 0 AND brand != '' LIMIT 1"):
         return []
     found = []
     for brand in kept(store):

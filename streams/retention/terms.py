@@ -11,9 +11,10 @@ from streams.clock import from_us
 from streams.faults import kill_point
 from streams.store.clickhouse import ClickHouse
 
-__all__ = ["Kept", "TermError", "horizon_of", "kept", "set_term"]
+__all__ = ["Kept", "TermError", "horizon_of", "idle_months", "kept", "set_idle", "set_term"]
 
 MOST_MONTHS = 1_200
+_HANDLES = ""  # in the place of a brand
 _KEPT = """
     SELECT b.brand AS brand, t.months AS months, if(h.brand = '', NULL, h.horizon) AS horizon, e.n AS expired,
         b.earliest AS earliest, b.total AS interactions
@@ -23,7 +24,7 @@ _KEPT = """
         (
             SELECT brand, min(time) AS first, count() AS n FROM interactions_kept GROUP BY brand
             UNION ALL
-            SELECT brand, toDateTime64(0, 6, 'UTC') AS first, toUInt64(0) AS n FROM retention
+            SELECT brand, toDateTime64(0, 6, 'UTC') AS first, toUInt64(0) AS n FROM retention WHERE brand != ''
         )
         GROUP BY brand
     ) AS b
@@ -76,11 +77,26 @@ def set_term(store: ClickHouse, brand: str, months: int, now_us: int) -> None:
     TermError
         No such number of months, or the brand is unknown.
     """
-    if not 0 <= months <= MOST_MONTHS:
-        raise TermError(f"--months {months}: must be from 1 to {MOST_MONTHS:,}, or 0 for ever")
     if not any(row.brand == brand for row in kept(store)):
         known = ", ".join(row.brand for row in kept(store)) or "none yet"
         raise TermError(f"no interaction is of the brand {brand!r}; the brands are: {known}")
+    _enter(store, brand, months, now_us)
+
+
+def set_idle(store: ClickHouse, months: int, now_us: int) -> None:
+    """Let go of handles of customers whom no brand has met for so many whole months; 0 for never. Raises TermError."""
+    _enter(store, _HANDLES, months, now_us)
+
+
+def idle_months(store: ClickHouse) -> int:
+    """Return for how many months handles are kept of which nothing is heard; 0 for ever."""
+    rows = store.rows("SELECT months FROM retention FINAL WHERE brand = {brand:String}", {"brand": _HANDLES})
+    return int(rows[0]["months"]) if rows else 0
+
+
+def _enter(store: ClickHouse, brand: str, months: int, now_us: int) -> None:
+    if not 0 <= months <= MOST_MONTHS:
+        raise TermError(f"--months {months}: must be from 1 to {MOST_MONTHS:,}, or 0 for ever")
     with kill_point("retention.set"):
         columns = {
             "brand": [brand],

@@ -15,7 +15,7 @@ from streams.server.server import Server
 from streams.store.clickhouse import ClickHouse
 from streams.store.port import StoreError
 
-__all__ = ["RebuildError", "rebuild_across"]
+__all__ = ["Fenced", "RebuildError", "rebuild_across", "refuse_workers"]
 
 _WRITTEN = (INTERACTIONS, LINKS, EVIDENCE)  # topics whose owners write to the tables that follow
 _RAISED = 2**32  # above versions that a record not read yet may have
@@ -47,7 +47,7 @@ def rebuild_across(
         )
     if wrong := [table for table in tables if table not in (ROWS, *FOLLOWING)]:
         raise RebuildError(f"{wrong[0]} of a server is written by workers alone, and cannot be rebuilt")
-    _refuse_workers(server)
+    refuse_workers(server)
     return in_turn(
         server.store,
         ERASING,  # which takes rows from the same tables
@@ -56,7 +56,8 @@ def rebuild_across(
     )
 
 
-def _refuse_workers(server: Server) -> None:
+def refuse_workers(server: Server) -> None:
+    """Raise RebuildError where workers are at work, as far as Kafka says."""
     if not server.settings.kafka.servers:
         return  # then the fence alone tells
     from streams.kafka.topics import unfinished  # noqa: PLC0415 - needs Kafka's client
@@ -69,7 +70,7 @@ def _refuse_workers(server: Server) -> None:
 def _rebuild(
     server: Server, _turn: Lease, tables: Sequence[str], tell: Tell, *, dry_run: bool
 ) -> Sequence[Rebuilt]:
-    fence = _Fenced(server.store)
+    fence = Fenced(server.store)
     order = Order(
         tables,
         server.clock(),
@@ -85,7 +86,7 @@ def _rebuild(
         return rebuild(server.store, server.model, order)
 
 
-class _Fenced:
+class Fenced:
     """A context that owns all partitions for which workers have ever written."""
 
     def __init__(self, store: ClickHouse) -> None:

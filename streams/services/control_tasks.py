@@ -14,7 +14,7 @@ from streams.dead_letters import letters
 from streams.embedded.backup import imaged
 from streams.embedded.change_model import apply
 from streams.embedded.embedded import Embedded
-from streams.embedded.expire import expire
+from streams.embedded.expire import expire, let_go
 from streams.embedded.forget import forget
 from streams.embedded.rotate import rotate
 from streams.handles.unknown_key import UNKNOWN_KEY
@@ -94,6 +94,11 @@ def _expire(embedded: Embedded, asked: Asked) -> Any:
     return [said(each) for each in expire(embedded, tell, late_too=bool(asked.head["late_too"]))]
 
 
+def _let_go(embedded: Embedded, _: Asked) -> Any:
+    embedded.drain()
+    return let_go(embedded)
+
+
 def said(expired: Expired) -> Head:
     """Return what expired of a brand, for a command."""
     return {"brand": expired.brand, "horizon": expired.horizon.isoformat(), "events": expired.events}
@@ -140,6 +145,7 @@ _DO: Mapping[str, Callable[[Embedded, Asked], Any]] = {
     "forget": _forget,
     "apply": _apply,
     "expire": _expire,
+    "let_go": _let_go,
     "rebuild": _rebuild,
     "write_off": _write_off,
     "rotate": _rotate,
@@ -149,7 +155,7 @@ _DO: Mapping[str, Callable[[Embedded, Asked], Any]] = {
     "lost": _lost,
     "image": _image,
 }
-LONG = frozenset({"forget", "apply", "expire", "rebuild", "rotate", "drop"})
+LONG = frozenset({"forget", "apply", "expire", "let_go", "rebuild", "rotate", "drop"})
 NAMES = frozenset(_DO)
 
 

@@ -1,4 +1,4 @@
-"""Expires interactions beside the engine of `journey up`: what is due is looked for once an hour."""
+"""Expires interactions beside the engine of `journey up`, and lets go of idle handles: what is due is looked for once an hour."""
 
 import logging
 import threading
@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from streams.embedded.embedded import Embedded
 from streams.process.degraded import Degraded
-from streams.services.control_tasks import Asked
+from streams.retention.idle import idle
+from streams.retention.terms import horizon_of, idle_months
+from streams.services.control_tasks import Asked, begun
 from streams.services.engine_thread import EndingError
 from streams.services.long_work import FINISHED, BusyError, LongWork
 
@@ -66,11 +68,19 @@ class ExpiryThread:
             if not self._long.can_do("expire", asked):
                 return  # /health says what is lost, and an erasure is finished first
             for found in self._long.done("expire", asked, FINISHED):
-                _log.info("%s: %s interactions before %s expired", *found.values())
+                _log.info("%(brand)s: %(events)s interactions before %(horizon)s have expired", found)
+            if self._long.between(_has_idle) and (count := self._long.between(begun("let_go", asked))):
+                _log.info("%s handles of which nothing was heard are let go of", count)
 
     def _check(self) -> None:
         if self._stopping.is_set():
             raise _EndedError
+
+
+def _has_idle(embedded: Embedded) -> bool:
+    """Return whether any handle is idle: only then is the engine held."""
+    months = idle_months(embedded.store)
+    return bool(months) and bool(len(idle(embedded.store, horizon_of(embedded.clock(), months))))
 
 
 class _EndedError(Exception):

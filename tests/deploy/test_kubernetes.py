@@ -41,7 +41,9 @@ def named(kind: str, name: str) -> Document:
 
 def pods() -> dict[str, Document]:
     """Pod templates, by the name of what makes them."""
-    return {made["metadata"]["name"]: made["spec"]["template"] for made in of_kind("Deployment", "Job")}
+    nightly = {made["metadata"]["name"]: made["spec"]["jobTemplate"]["spec"] for made in of_kind("CronJob")}
+    made = {each["metadata"]["name"]: each["spec"] for each in of_kind("Deployment", "Job")} | nightly
+    return {name: spec["template"] for name, spec in made.items()}
 
 
 def containers() -> Iterator[tuple[str, Document]]:

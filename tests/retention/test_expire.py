@@ -9,12 +9,13 @@ from schemas.apath import default_model_text, parse_model
 from streams.analysis.explain import explain
 from streams.clock import from_us
 from streams.embedded import change_model
-from streams.embedded.expire import expire
+from streams.embedded.expire import expire, let_go
 from streams.embedded.forget import forget
 from streams.embedded.rotate import rotate
 from streams.recovery.derived_tables import FOLLOWING
 from streams.recovery.rebuild import Order
-from streams.retention.terms import TermError, horizon_of, kept, set_term
+from streams.retention.idle import idle
+from streams.retention.terms import TermError, horizon_of, kept, set_idle, set_term
 from streams.store.clickhouse import QueryError
 from tests.faults.child import NOW_US
 from tests.retention.history import (
@@ -74,7 +75,7 @@ def expired(embedded, months: int = 2) -> int:
 
 
 def assert_same_customers(found, wanted):
-    assert len(found) == len(wanted) > 100
+    assert len(found) == len(wanted) > 40
     for row, other in zip(found, wanted, strict=True):
         assert {name: row[name] for name in row if name not in SCORES and name != "lapses_at"} == {
             name: other[name] for name in other if name not in SCORES and name != "lapses_at"
@@ -290,16 +291,12 @@ def test_a_question_about_an_instant_before_the_horizon_is_refused_in_words_and_
 
 
 def test_a_brand_alone_expires_and_of_the_others_every_instant_can_be_asked(copy):
+    asked = "SELECT * FROM journeys_at(at = '2026-03-01 00:00:00') WHERE brand = 'lumiere' ORDER BY customer"
     with opened(copy) as embedded:
         set_term(embedded.store, "maison", 2, NOW_US)
-        before = embedded.store.rows(
-            "SELECT * FROM journeys_at(at = '2026-03-01 00:00:00') WHERE brand = 'lumiere' ORDER BY customer"
-        )
+        wanted = embedded.store.rows(asked)
         assert [one.brand for one in expire(embedded, lambda *_: None)] == ["maison"]
-        after = embedded.store.rows(
-            "SELECT * FROM journeys_at(at = '2026-03-01 00:00:00') WHERE brand = 'lumiere' ORDER BY customer"
-        )
-        assert before == after
+        assert_same_customers(embedded.store.rows(asked), wanted)
         assert drift(embedded) == []
 
 
@@ -332,3 +329,44 @@ def test_a_term_that_cannot_be_is_refused(copy, brand, months):
 def test_a_horizon_is_the_first_of_a_month(at, months, horizon):
     now_us = int(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp()) * 1_000_000
     assert f"{horizon_of(now_us, months):%Y-%m-%d}" == horizon
+
+
+def test_handles_of_which_nothing_is_heard_are_let_go_of_and_the_others_stay(copy):
+    with opened(copy) as embedded:
+        load(
+            embedded,
+            [
+                event(
+                    "alone",
+                    "store.visit",
+                    "2026-02-01T12:00:00Z",
+                    {"loyalty": ["L-99"], "email": ["gone@example.org"]},
+                )
+            ],
+        )
+        expired(embedded, 2)
+        known = len(embedded.engine.identity.graph.handles)
+        everyone = customers(embedded, NOW)
+        set_idle(embedded.store, 3, NOW_US)
+        handles = idle(embedded.store, horizon_of(NOW_US, 3))
+        gone = {row["customer"] for row in everyone} & set(handles.tolist())
+        assert let_go(embedded) == len(handles) >= 2
+        assert drift(embedded) == []
+        assert len(embedded.engine.identity.graph.handles) == known - len(handles)
+        assert customers(embedded, NOW) == [row for row in everyone if row["customer"] not in gone]
+        assert all(
+            row["last_seen"].replace(tzinfo=UTC) < horizon_of(NOW_US, 3)
+            for row in everyone
+            if row["customer"] in gone
+        )
+        embedded.look()
+        assert embedded.losses.found == ()
+        # Somebody new, who has the same handles.
+        assert load(
+            embedded, [event("back", "store.visit", "2026-06-01T12:00:00Z", {"loyalty": ["L-99"]})]
+        ) == (1, 0)
+        assert drift(embedded) == []
+        assert let_go(embedded) == 0
+    with opened(copy) as embedded:
+        assert drift(embedded) == []
+        assert embedded.store.rows("SELECT what, handles FROM erasures") == [{"what": "idle", "handles": 0}]

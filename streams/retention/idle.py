@@ -1,0 +1,116 @@
+"""Lets go of handles of customers whom no brand has met for long: their sums, links and announcements are deleted.
+
+A handle is idle when no interaction that is there names any handle of its customer, and the last touch and the last link of
+all of these were longer ago than the months that are set. What is deleted stays counted in `erasures`. Nobody may be
+writing. The handles are in the table `erasing` while it goes on; killed anywhere, it is finished from there.
+"""
+
+import secrets
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from streams.erasure import statements
+from streams.erasure.statements import ERASING, IDLE, WHOLLY, Insert
+from streams.faults import kill_point
+from streams.store.clickhouse import ClickHouse
+from streams.store.sql import EXPIRED
+
+__all__ = ["finish", "idle", "let_go"]
+
+_IDLE = """
+    SELECT handle FROM customers
+    WHERE customer NOT IN (SELECT customer FROM customers WHERE handle IN (SELECT arrayJoin(handles) FROM interactions))
+        AND customer IN
+        (
+            SELECT c.customer FROM customers AS c
+            LEFT JOIN
+            (
+                SELECT handle, max(last) AS last FROM
+                (
+                    SELECT handle, max(last_seen) AS last FROM evidence GROUP BY handle
+                    UNION ALL
+                    SELECT arrayJoin([left_handle, right_handle]) AS handle, max(last_seen) AS last FROM identity_links GROUP BY handle
+                )
+                GROUP BY handle
+            ) AS e ON e.handle = c.handle
+            GROUP BY c.customer
+            HAVING max(e.last) < {before:DateTime64(6, 'UTC')}
+        )
+    ORDER BY handle
+"""
+_BY_HANDLE = (
+    "evidence",
+    "carried_evidence",
+    "carried_touches",
+    "carried_handles",
+    "expired_events",
+    "identity_map",
+)
+_BY_PAIR = ("identity_links", "carried_links")
+_COUNTS = f"""
+    SELECT
+        (SELECT count() FROM expired_events WHERE {EXPIRED} AND handle IN ({ERASING})) AS events,
+        (SELECT uniqExact(left_handle, right_handle) FROM identity_links
+            WHERE left_handle IN ({ERASING}) OR right_handle IN ({ERASING})) AS links,
+        (SELECT count() FROM stage_changes WHERE customer IN ({ERASING})) AS announcements
+"""
+
+
+def idle(store: ClickHouse, before: datetime) -> NDArray[np.uint64]:
+    """Return the handles that nothing has been heard of since an instant, sorted."""
+    return np.asarray(store.arrow(_IDLE, {"before": before}).column("handle").to_numpy(), np.uint64)
+
+
+def let_go(store: ClickHouse, insert: Insert, before: datetime, now_us: int) -> int:
+    """Let go of the handles that are idle; return how many.
+
+    A state that was restored before has them still, and must be restored again.
+    """
+    handles = idle(store, before)
+    if not len(handles):
+        return 0
+    receipt = secrets.token_hex(16)
+    reason = f"{len(handles):,} handles of which nothing was heard since {before:%Y-%m-%d}"
+    statements.begin(insert, receipt, handles.tolist(), reason, now_us, consent=IDLE)
+    finish(store, insert, now_us)
+    return len(handles)
+
+
+def finish(store: ClickHouse, insert: Insert, now_us: int) -> bool:
+    """Finish what was begun; return whether there was anything."""
+    receipts = statements.pending(store, idle=True)
+    for receipt in receipts:
+        _keep_receipt(store, insert, receipt, now_us)
+        for table in (*_BY_HANDLE, *_BY_PAIR, "stage_changes"):
+            with kill_point("idle.delete"):
+                store.client.command(
+                    f"ALTER TABLE {table} DELETE WHERE {_theirs(table)}",
+                    parameters={"receipt": receipt},
+                    settings=WHOLLY,
+                )
+        statements.clear(store, receipt)
+    return bool(receipts)
+
+
+def _theirs(table: str) -> str:
+    if table in _BY_PAIR:
+        return f"left_handle IN ({ERASING}) OR right_handle IN ({ERASING})"
+    return f"{'customer' if table == 'stage_changes' else 'handle'} IN ({ERASING})"
+
+
+def _keep_receipt(store: ClickHouse, insert: Insert, receipt: str, now_us: int) -> None:
+    if statements.receipt_of(store, receipt) is not None:
+        return
+    (counts,) = store.rows(_COUNTS, {"receipt": receipt})
+    (asked,) = store.rows(
+        "SELECT any(reason) AS reason FROM erasing WHERE receipt = {receipt:String}", {"receipt": receipt}
+    )
+    columns = {
+        "receipt": [receipt], "at": pa.array([now_us], pa.timestamp("us", "UTC")), "what": ["idle"], "reason": [asked["reason"]],
+        **{name: pa.array([int(value)], pa.uint64()) for name, value in counts.items()},
+    }  # fmt: skip
+    with kill_point("idle.receipt"):
+        insert("erasures", pa.table(columns))
