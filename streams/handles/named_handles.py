@@ -17,6 +17,7 @@ _TOGETHER = 5_000  # ids in a question
 # Events name them, and so do dead letters, by the same hashes.
 _BRANDS = """
 SELECT DISTINCT toString(brand) AS brand FROM interactions
+UNION DISTINCT SELECT toString(brand) AS brand FROM carried_handles
 UNION DISTINCT SELECT JSONExtractString(toString(bytes), 'data', 'brand') AS brand FROM dead_letters WHERE brand != ''
 ORDER BY brand
 """

@@ -5,11 +5,11 @@ import logging
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import alerts, breakdown, cascades, guessing, load, rebuild, restore
+from tests.benchmarks import alerts, breakdown, cascades, guessing, load, rebuild, restore, retention
 from tests.benchmarks.spikes import bench as spikes
 
 ALL = (
-    "load", "breakdown", "restore", "rebuild", "cascades", "spikes", "alerts", "collector", "cluster", "latency", "page",
+    "load", "breakdown", "restore", "rebuild", "retention", "cascades", "spikes", "alerts", "collector", "cluster", "latency", "page",
     "guessing",
 )  # fmt: skip
 
@@ -47,6 +47,7 @@ def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) ->
     alone = {
         "rebuild": lambda: rebuild.run(folder),
         "restore": lambda: restore.run(folder),
+        "retention": lambda: retention.run(folder),
         "guessing": guessing.run,
         "spikes": spikes.run,
         "alerts": lambda: alerts.run(folder),
