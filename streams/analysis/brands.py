@@ -14,11 +14,12 @@ _SAID = 10  # names in an error
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """A brand with the first and the last day on which it has touches."""
+    """A brand with the first and the last day on which it has touches; before `horizon` they have expired, None for none."""
 
     name: str
     first: datetime
     last: datetime
+    horizon: datetime | None = None
 
 
 # Of every table that is written to: a batch is an insert into one after the other, and an answer from between two of them
@@ -29,8 +30,12 @@ _COUNTED = (
 )  # fmt: skip
 _VERSION = "SELECT " + ", ".join(f"(SELECT count() FROM {table})" for table in _COUNTED)
 _BRANDS = """
-SELECT brand, min(minute) AS first, max(minute) AS last, sum(touches) AS n FROM minute_counts
-GROUP BY brand ORDER BY n DESC, brand
+SELECT b.brand AS brand, b.first AS first, b.last AS last, if(h.brand = '', NULL, h.horizon) AS horizon FROM
+(
+    SELECT toString(brand) AS brand, min(minute) AS first, max(minute) AS last, sum(touches) AS n FROM minute_counts GROUP BY brand
+) AS b
+LEFT JOIN (SELECT toString(brand) AS brand, horizon FROM horizons) AS h ON h.brand = b.brand
+ORDER BY b.n DESC, brand
 """
 
 
@@ -41,7 +46,10 @@ def version(store: ClickHouse) -> str:
 
 def brands(store: ClickHouse) -> list[Brand]:
     """Return the brands that have touches, the busiest first."""
-    return [Brand(row["brand"], aware(row["first"]), aware(row["last"])) for row in store.rows(_BRANDS)]
+    return [
+        Brand(row["brand"], aware(row["first"]), aware(row["last"]), row["horizon"] and aware(row["horizon"]))
+        for row in store.rows(_BRANDS)
+    ]
 
 
 def said(names: Sequence[str]) -> str:

@@ -31,9 +31,22 @@ def top(view: View, views: Sequence[View], scope: Scope, brands: Sequence[Brand]
             tag("h1", view.title),
             tag("p", view.lead, class_="lead"),
             form(view, scope, brands),
+            _expired(scope, brands),
             tag("p", said, class_="said", role="status") if said else None,
         ]
     )
+
+
+def _expired(scope: Scope, brands: Sequence[Brand]) -> Markup | None:
+    """Return since when the touches of a period are there, where earlier ones of it have expired."""
+    horizon = next((brand.horizon for brand in brands if brand.name == scope.brand), None)
+    if horizon is None or scope.since >= horizon:
+        return None
+    said = (
+        f"Touches before {horizon:%-d %B %Y} have expired. Stages, revenue and counts by minute include them; paths, content,"
+        " places and word of mouth begin there."
+    )
+    return tag("p", said, class_="note expired")
 
 
 def bottom() -> Markup:
