@@ -21,6 +21,7 @@ from streams.faults import kill_point
 from streams.retention.carry import CARRYING, GONE, Expiry, statement
 from streams.retention.terms import horizon_of, kept
 from streams.store.clickhouse import ClickHouse
+from streams.store.query_settings import INSERT_SETTINGS
 from streams.store.slices import SLICE_ROWS
 from streams.store.sql import CARRIED, EXPIRED
 
@@ -42,7 +43,7 @@ _MASKED = 0.1  # of the rows of interactions: deleted and still on the disk, unt
 _ONE = {"mutations_sync": 2, "lightweight_deletes_sync": 2, "lightweight_mutation_projection_mode": "rebuild"}
 _SUMS = (*CARRYING, "expired_events")
 _COUNT = """
-    SELECT count() AS n, uniqExact(handle) AS handles FROM interactions_kept
+    SELECT count() AS n FROM interactions_kept
     WHERE brand = {brand:String} AND time < {horizon:DateTime64(6, 'UTC')}
 """
 _OF_CONFLICTS = "SELECT event FROM expired_events WHERE number = {number:UInt64} AND event IN (SELECT event FROM conflicts)"
@@ -60,12 +61,11 @@ class ExpiryError(UserError, RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is to expire of a brand: interactions before an instant, how many there are and of how many handles."""
+    """What is to expire of a brand: interactions before an instant, and how many there are."""
 
     brand: str
     horizon: datetime
     events: int
-    handles: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,11 @@ def due(store: ClickHouse, now_us: int, *, late_too: bool) -> list[Due]:
         if not brand.months or brand.earliest is None:
             continue
         horizon = horizon_of(now_us, brand.months)
-        reached = brand.horizon is not None and horizon <= brand.horizon
-        if brand.horizon is not None and reached:
-            horizon = brand.horizon
-        if brand.earliest >= horizon or (reached and not late_too):
+        reached = brand.horizon or datetime.min.replace(tzinfo=UTC)
+        if brand.earliest >= horizon or horizon < reached or (horizon == reached and not late_too):
             continue
         (row,) = store.rows(_COUNT, {"brand": brand.brand, "horizon": horizon})
-        found.append(Due(brand.brand, horizon, int(row["n"]), int(row["handles"])))
+        found.append(Due(brand.brand, horizon, int(row["n"])))
     return found
 
 
@@ -136,7 +134,7 @@ def carry(store: ClickHouse, expiry: Expiry, events: int, check: Callable[[], No
             tell(table, number, slices)
             given = expiry.parameters | {"slices": slices, "slice": number}
             with kill_point("expiry.carry"):
-                store.client.command(sql, parameters=given, settings=store.insert_settings)
+                store.client.command(sql, parameters=given, settings=INSERT_SETTINGS)
 
 
 def switch(insert: Insert, expiry: Expiry, now_us: int) -> None:
