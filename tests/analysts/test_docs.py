@@ -56,11 +56,12 @@ def test_every_table_and_column_explains_itself(store, relations):
 
 def test_lineage_leads_from_views_to_what_they_read(relations):
     assert relations["customers"].made_from == ["identity_map"]
-    assert relations["touchpoints"].made_from == ["customers", "interactions", "model_in_force"]
+    assert relations["touchpoints"].made_from == ["customers", "interactions_kept", "model_in_force"]
     assert {"customers", "model_in_force"} <= set(relations["journeys"].made_from) | set(
         relations["standings"].made_from
     )
-    assert "touchpoints" in relations["interactions"].used_by
+    assert relations["interactions_kept"].made_from == ["expiries", "interactions"]
+    assert "touchpoints" in relations["interactions_kept"].used_by
     assert relations["interactions"].made_from == []
     assert dict(relations["standing_under"].parameters) == {"model": "String", "at": "DateTime64(6, 'UTC')"}
     for one in relations.values():
