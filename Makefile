@@ -20,6 +20,9 @@ LOUD := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar 
 SHOWN := | sed -unE 's/^ *(Downloading|Using cached) ([^ ]*\/)?([^ ]+)(-(py|cp)[^ ]*\.whl)( .*)?$$/  \3\6/p'
 SOURCES := $(wildcard journey/*.py journey/*/*.py schemas/*.py streams/*.py streams/*/*.py streams/*/*/*.py)
 
+# Each test process would compile all modules, and rewrite all assertions, once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help run test cost quick check bench pictures sbom audit soak lock clean

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from tests.fixtures.servers.clickhouse import ClickHouse, ClickHouseAddress
     from tests.fixtures.servers.kafka import Kafka, KafkaAddress
     from tests.fixtures.servers.server import Server
+
+# jsonschema builds 38 parsers of addresses when it is imported, three seconds of CPU in every process of tests; no schema
+# of ours has such a format.
+sys.modules["rfc3987_syntax"] = None
 
 Started = TypeVar("Started", bound="Server")
 _NOTED: list["ClickHouseAddress"] = []  # the shared ClickHouse, while there is one

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,11 @@ IMPURE = {
 MAY_BE_IMPURE = {"streams/clock.py", "streams/environment.py"}
 # Its own generator, from the seed that it is given; never the global one.
 SEEDED = ("streams/inputs/simulation/", "streams/inputs/simulate.py")
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 
 
 def imported(module: ast.Module, *, typing_too: bool = True) -> set[str]:
@@ -52,7 +57,7 @@ def attributes(module: ast.Module) -> set[str]:
 
 
 def test_streams_imports_schemas_imports_journey_and_never_the_other_way():
-    for name, module in TREES.items():
+    for name, module in trees().items():
         assert tops(imported(module)) & set(OURS) <= MAY_IMPORT[name.partition("/")[0]], name
 
 
@@ -62,19 +67,19 @@ PURE = {"idna", "numpy", "phonenumbers"}
 
 def test_the_domain_imports_the_standard_library_and_pure_libraries_only():
     outside = {"os", "time", "random", "sqlite3", "socket", "subprocess", "pathlib"}
-    for name, module in TREES.items():
+    for name, module in trees().items():
         if name.startswith("journey/"):
             assert tops(imported(module)) <= (sys.stdlib_module_names | PURE | {"journey"}) - outside, name
 
 
 def test_clock_and_environment_are_read_where_they_belong():
-    for name, module in TREES.items():
+    for name, module in trees().items():
         if not name.startswith("streams/cli/") and name not in MAY_BE_IMPURE:
             assert not attributes(module) & IMPURE, name
 
 
 def test_nothing_is_random_but_the_simulation_and_that_from_its_seed():
-    for name, module in TREES.items():
+    for name, module in trees().items():
         used = attributes(module)
         if not name.startswith(SEEDED):
             assert "random" not in imported(module), name
@@ -91,14 +96,14 @@ def test_nothing_is_random_but_the_simulation_and_that_from_its_seed():
 def test_one_module_imports_the_clickhouse_client():
     users = {
         name
-        for name, module in TREES.items()
+        for name, module in trees().items()
         if "clickhouse_connect" in tops(imported(module, typing_too=False))
     }
     assert users == {"streams/store/clickhouse.py"}
 
 
 def test_five_modules_import_sqlite():
-    users = {name for name, module in TREES.items() if "sqlite3" in imported(module)}
+    users = {name for name, module in trees().items() if "sqlite3" in imported(module)}
     assert users == {
         "streams/log/local.py", "streams/recovery/salvage.py", "streams/recovery/torn_wal.py", "streams/collector/write_key_stores.py",
         "streams/backup/image.py",

@@ -1,7 +1,6 @@
 """A stream of events with a ledger, and what a restored directory must say of it."""
 
 import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,9 +60,8 @@ def streamed(up: Collector, key: str) -> Iterator[Stream]:
 
 
 def tried(*words, **environment):
-    """Run a command to its end, whatever that is; one that is to be killed is started from nothing."""
-    start = subprocess.run if "JOURNEY_FAULT" in environment else run
-    return start(
+    """Run a command to its end, whatever that is: JOURNEY_FAULT may name a write at which it is killed."""
+    return run(
         [JOURNEY, *map(str, words)],
         env=os.environ | environment,
         capture_output=True,
