@@ -33,11 +33,16 @@ def opened(browser, world):
         page.set_default_timeout(30_000)  # other tests may take the processors meanwhile
         page.on("console", lambda line: said.append(line.text) if line.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(world.url + path)
-        page.wait_for_selector("html[data-ready]", state="attached")
-        return page
+        return goto(page, world, path)
 
     yield opened
     for context in contexts:
         context.close()
     assert not said, said
+
+
+def goto(page, world, path):
+    """Go to an address, and wait until all of it is there."""
+    page.goto(world.url + path)
+    page.wait_for_selector("html[data-ready]", state="attached")
+    return page
