@@ -28,6 +28,7 @@ from tests.kafka.test_gateway import unread
 ROOT = Path(__file__).parents[2]
 KILLED = -9
 WITHIN_S = 120
+SENT = 50  # at once, and then nothing for a moment: what is sent is what costs, and there is always some on its way
 SOAK = int(os.environ.get("JOURNEY_SOAK", "1"))
 
 
@@ -120,12 +121,12 @@ class Writing:
         producer = clients.producer(self._settings, linger_ms=5, delivery_timeout_ms=90_000)
         name, number = self._settings.prefix + "events.in", 0
         while not self._end.is_set():
-            lines = [line(number + more) for more in range(200)]
+            lines = [line(number + more) for more in range(SENT)]
             sent = [producer.send(name, one, partition=n % PARTITIONS) for n, one in enumerate(lines)]
             for future in sent:
                 future.get(100)
             self.ledger += lines
-            number += 200
+            number += SENT
             self._end.wait(0.02)
         producer.close()
 
@@ -215,8 +216,8 @@ def publishing(settings: Settings):
         number = 0
         with Publisher(settings, policy=PublisherPolicy(pack=100, delivery_s=20)) as publisher:
             while not end.is_set():
-                waiting = [line(number + more) for more in range(500)]
-                number += 500
+                waiting = [line(number + more) for more in range(4 * SENT)]
+                number += 4 * SENT
                 batch = list(waiting)
                 while waiting:
                     try:
@@ -227,6 +228,7 @@ def publishing(settings: Settings):
                     except DeliveryError:
                         pass  # all of them again: repeats are harmless
                 ledger.extend(batch)
+                end.wait(0.02)
 
     thread = threading.Thread(target=work)
     thread.start()
