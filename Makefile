@@ -50,7 +50,8 @@ run: $(VENV)/.run
 	@$(BIN)/python deploy/demo.py --data $(DATA) $(RUN)
 
 # Figures of time, by themselves. What was not kept while the machine had other work is asked once more.
-TIMED := $(BIN)/python -m pytest -m "alone and not soak" tests
+ALONE = $(shell grep -rl --include='*.py' 'mark\.alone' tests)
+TIMED = $(BIN)/python -m pytest -m "alone and not soak" $(ALONE)
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak and not alone" tests
 	$(TIMED) || $(TIMED) --last-failed

@@ -3,13 +3,17 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from schemas.topics import EVENTS_IN, EVIDENCE, IDENTITY_MAP, INTERACTIONS
+from streams.kafka import topics
+from streams.kafka.errors import TopicError
+from streams.kafka.partition_counts import shared_count
+from streams.settings import KafkaSettings
 from tests.deploy.procedures import at_rest, simulated
-from tests.deploy.tools import kafka_tool
 from tests.fixtures.servers.clickhouse import ClickHouseAddress
 from tests.fixtures.servers.kafka import KafkaAddress
 from tests.fixtures.servers.process import wait_until
@@ -25,7 +29,7 @@ LINK = {
 
 @pytest.fixture
 def deployment(kafka: KafkaAddress, clickhouse: ClickHouseAddress, tmp_path: Path) -> Iterator[Deployment]:
-    dsn, prefix = clickhouse.fresh_database(), kafka.fresh_prefix()
+    dsn, prefix = clickhouse.database_with_tables(), kafka.fresh_prefix()
     made = Deployment(kafka.servers, dsn, tmp_path, prefix=prefix, partitions=4)
     with closing(made):
         yield made
@@ -113,9 +117,35 @@ def waits_for_topics(worker, name) -> bool:
     )
 
 
+def grow_alone(deployment: Deployment, topic: str) -> str:
+    """Give one topic eight partitions past our command, as an operator's tool does; return its name."""
+    name = deployment.kafka.prefix + topic
+    with topics.admin(deployment.kafka) as admin:
+        admin.create_partitions({name: 8})
+    return name
+
+
 @pytest.mark.parametrize("grown", [INTERACTIONS, EVIDENCE, IDENTITY_MAP])
-def test_a_topic_that_was_grown_alone_is_told_of_and_the_others_follow_with_nothing_lost(
-    deployment: Deployment, tmp_path: Path, grown: str
+def test_a_topic_that_was_grown_alone_is_found(kafka: KafkaAddress, grown: str) -> None:
+    settings = KafkaSettings(servers=(kafka.servers,), prefix=kafka.fresh_prefix())
+    topics.create(settings, 4, 1)
+    assert shared_count(settings) == 4
+    with topics.admin(settings) as admin:
+        admin.create_partitions({settings.prefix + grown: 8})
+    wait_until(lambda: refused(settings, f"{settings.prefix}{grown} has 8"), 20, "the brokers to know")
+
+
+def refused(settings: KafkaSettings, said: str) -> bool:
+    try:
+        return shared_count(settings) == 0
+    except TopicError as error:
+        return said in str(error)
+
+
+# What all follows from first; then those that follow, one after the other.
+@pytest.mark.parametrize("grown", [(INTERACTIONS,), (IDENTITY_MAP, EVIDENCE)], ids=" ".join)
+def test_a_topic_that_was_grown_is_told_of_and_the_others_follow_with_nothing_lost(
+    deployment: Deployment, tmp_path: Path, grown: tuple[str, ...]
 ) -> None:
     sent = simulated(tmp_path, customers=80, days=15, seed=7)
     third = len(sent) // 3
@@ -124,20 +154,20 @@ def test_a_topic_that_was_grown_alone_is_told_of_and_the_others_follow_with_noth
     deployment.settle()
     stop_workers(deployment)
     deployment.publish(sent[third : 2 * third])  # unread, packed for four
-    name = deployment.kafka.prefix + grown
-    kafka_tool(
-        "kafka-topics.sh", deployment.kafka.servers[0], "--alter", "--topic", name, "--partitions", "8"
-    )
-    if grown == INTERACTIONS:
-        deployment.partitions = 8
-    deployment.publish(sent[2 * third :])  # unread, some of it where no worker of four looks
-
-    worker = deployment.worker()
-    deployment.wait(lambda: worker.said(f"{name} has 8"), "the worker to say which topic differs")
-    deployment.wait(lambda: worker.said("journey topics grow --partitions 8"), "the worker to say what to do")
-    deployment.wait(lambda: waits_for_topics(worker, name), "/health to say what the lanes wait for")
-    assert worker.running
-    stop_workers(deployment)
+    for number, topic in enumerate(grown):
+        name = grow_alone(deployment, topic)
+        if topic == INTERACTIONS:
+            deployment.partitions = 8
+        if number == 0:
+            deployment.publish(sent[2 * third :])  # unread, some of it where no worker of four looks
+        worker = deployment.worker()
+        deployment.wait(partial(worker.said, f"{name} has 8"), "the worker to say which topic differs")
+        deployment.wait(
+            partial(worker.said, "journey topics grow --partitions 8"), "the worker to say what to do"
+        )
+        deployment.wait(partial(waits_for_topics, worker, name), "/health to say what the lanes wait for")
+        assert worker.running
+        stop_workers(deployment)
 
     deployment.run("topics", "grow", "--partitions", "8")
     deployment.partitions = 8
@@ -162,10 +192,7 @@ def test_a_worker_at_work_goes_on_when_every_topic_was_grown_under_it(
     deployment.publish(sent[:half])
     deployment.settle()
     for topic in (EVENTS_IN, EVIDENCE, IDENTITY_MAP, INTERACTIONS):
-        name = deployment.kafka.prefix + topic
-        kafka_tool(
-            "kafka-topics.sh", deployment.kafka.servers[0], "--alter", "--topic", name, "--partitions", "8"
-        )
+        grow_alone(deployment, topic)
     deployment.partitions = 8
     deployment.worker()  # the group is divided anew
     deployment.wait(lambda: first.said("topics have 8 partitions now, not 4"), "the worker to see it")
