@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journey.spikes import THRESHOLD, Detector, Policy, Reading, Series, SeriesError
@@ -297,6 +297,7 @@ def test_a_span_shorter_than_a_bucket_is_taken_for_one():
     st.sampled_from([MINUTE, FIVE]),
     st.integers(-3, 3),
 )
+@settings(max_examples=40)  # each is up to sixty thousand buckets
 def test_empty_buckets_taken_together_leave_the_state_that_they_leave_one_by_one(runs, width, start_hours):
     whole, single = Detector(width), Detector(width)
     at_us = start_hours * 3_600_000_000 - 7 * us(width)  # before 1970 too
