@@ -52,7 +52,10 @@ def addresses(world):
 def test_every_view_is_accessible_in_light_and_dark_and_fits_a_phone(opened, world):
     first, *others = addresses(world)
     page = opened(first)
-    for address in (first, *others):  # in one page: another would be a process of Chromium, with everything to compile
+    for address in (
+        first,
+        *others,
+    ):  # in one page: another would be a process of Chromium, with everything to compile
         page.set_viewport_size({"width": 1200, "height": 900})
         page.emulate_media(color_scheme="light")
         goto(page, world, address)

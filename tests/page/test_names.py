@@ -80,7 +80,11 @@ def shown(body):
 
 # One with all that the others have, as long as any; these one by one in `make soak`.
 @pytest.mark.parametrize(
-    "brand", [CRAWLED_AT_ONCE, *(pytest.param(name, marks=pytest.mark.soak) for name in CRAWLED)]
+    "brand",
+    [
+        pytest.param(CRAWLED_AT_ONCE, id="all at once"),
+        *(pytest.param(name, marks=pytest.mark.soak) for name in CRAWLED),
+    ],
 )
 def test_every_link_of_a_brand_is_answered(world, brand):
     content = (brand * MAX_NAME)[:MAX_NAME]
