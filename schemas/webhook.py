@@ -1,128 +1,44 @@
 """Parses the mapping of a webhook, TOML with JMESPath values, and reports each mistake with its key.
 
-A mapping says what to look for; it holds no code, no template and no secret. JMESPath (https://jmespath.org) has no
-loops, no names of ours and no side effects; expressions are short, compiled when they are loaded, and name only
-functions that there are.
+A mapping says what to look for; it holds no code, no template and no secret.
 """
 
-import re
-import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions, signature
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from schemas.currency import CURRENCIES
+from schemas.reversals import REVERSED
 from schemas.toml_errors import parsed
+from schemas.webhook_expressions import Compiled, Expression, Values
+from schemas.webhook_signature import SCHEMES, SignatureForm, SignatureTable
 
 __all__ = [
     "SCHEMES",
+    "Challenge",
     "Expression",
+    "TakenBack",
     "WebhookError",
     "WebhookEvent",
+    "WebhookItems",
     "WebhookMapping",
     "bundled",
     "parse_webhook",
 ]
 
-SCHEMES = ("standard", "shopify", "square", "zendesk", "intercom", "lightspeed", "none")
-_LONGEST = 1_024  # characters of an expression
-_DASHES = re.compile("[\u2010-\u2015\u2212]")
+_GIVEN = frozenset({"body", "headers", "query", "form", "item", "received"})
 
 
 class WebhookError(ValueError):
     """An error in a mapping; the message names each key, its value and what is allowed."""
 
 
-class _Functions(Functions):  # type: ignore[misc]  # it has no types
-    """JMESPath's functions, and `lower`."""
-
-    @signature({"types": []})  # type: ignore[untyped-decorator]
-    def _func_lower(self, value: Any) -> str:
-        """Return a text or whole number in small letters, without white space around it; "" for what is neither."""
-        is_text = isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
-        text = unicodedata.normalize("NFKC", str(value)) if is_text else ""
-        shown = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
-        return _DASHES.sub("-", shown).strip().casefold()
-
-
-_OPTIONS = jmespath.Options(custom_functions=_Functions())
-
-
-class Expression:
-    """A compiled expression over `body`, `headers`, `query` and, under `each`, `item`."""
-
-    def __init__(self, text: str) -> None:
-        try:
-            self._compiled = jmespath.compile(text)
-        except JMESPathError as error:
-            raise ValueError(f"not JMESPath: {str(error).splitlines()[0]}") from None
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        for name, given in _calls(self._compiled.parsed):
-            _check_call(name, given)
-
-    def search(self, scope: Mapping[str, Any]) -> Any:
-        """Return what is found, None where nothing is.
-
-        Raises
-        ------
-        ValueError
-            A function was given what it does not take; nothing is quoted.
-        """
-        try:
-            return self._compiled.search(scope, options=_OPTIONS)
-        except (JMESPathError, ArithmeticError, AttributeError, RecursionError, TypeError, ValueError):
-            raise ValueError("the expression cannot be worked out on this body") from None
-
-
-def _calls(node: Any) -> Iterator[tuple[str, int]]:
-    if isinstance(node, dict):
-        if node.get("type") == "function_expression":
-            yield node["value"], len(node["children"])
-        for child in node.get("children", ()):
-            yield from _calls(child)
-
-
-def _check_call(name: str, given: int) -> None:
-    known = _Functions.FUNCTION_TABLE.get(name)
-    if known is None:
-        raise ValueError(f"there is no function {name}()")
-    signature = known["signature"]
-    variadic = bool(signature) and bool(signature[-1].get("variadic"))
-    if given < len(signature) or (given > len(signature) and not variadic):
-        raise ValueError(f"{name}() takes {len(signature)} arguments, not {given}")
-
-
-def _compiled(value: Any) -> Any:
-    if isinstance(value, Expression):
-        return value
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
-        raise ValueError(f"an expression is a text of 1 to {_LONGEST} characters")
-    return Expression(value)
-
-
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
-Compiled = Annotated[Expression, BeforeValidator(_compiled)]
-Values = Annotated[list[Compiled], BeforeValidator(_listed), Field(min_length=1, max_length=8)]
 Type = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", max_length=64)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-
-Reason = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
 
 class _Table(BaseModel):
@@ -133,8 +49,24 @@ class _Body(_Table):
     form_field: Word | None = None
 
 
-class _Signature(_Table):
-    scheme: Literal[SCHEMES]  # type: ignore[valid-type]
+class _Challenge(_Table):
+    method: Literal["GET", "HEAD", "POST"]
+    signed: bool = False
+    when: Compiled | None = None
+    token: Compiled | None = None
+    answer: Compiled | None = None
+
+
+class _Items(_Table):
+    when: Compiled | None = None
+    each: Annotated[dict[Name, Compiled], Field(min_length=1, max_length=4)]
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        *outer, last = self.each
+        if last != "item" or _GIVEN & set(outer):
+            raise ValueError("the last list has the name item, the ones around it names of your own")
+        return self
 
 
 class _Handles(_Table):
@@ -162,6 +94,7 @@ class _Data(_Table):
     device: Compiled | None = None
     amount: Compiled | None = None
     amount_minor: Compiled | None = None
+    minus_minor: Compiled | None = None
     currency: Compiled | None = None
     rating: Compiled | None = None
     sentiment: Compiled | None = None
@@ -173,7 +106,14 @@ class _Data(_Table):
             raise ValueError("give amount or amount_minor, not both")
         if (self.amount or self.amount_minor) and not self.currency:
             raise ValueError("an amount needs a currency")
+        if self.minus_minor and not self.amount_minor:
+            raise ValueError("minus_minor is subtracted from amount_minor: give that too")
         return self
+
+
+class _TakenBack(_Table):
+    when: Compiled
+    by: Compiled | None = None
 
 
 class _Event(_Table):
@@ -181,19 +121,68 @@ class _Event(_Table):
     below_zero: Type | None = None
     when: Compiled
     each: Compiled | None = None
-    unless: dict[Reason, Compiled] = {}
+    unless: dict[Name, Compiled] = {}
     id: Compiled
     time: Compiled
+    taken_back: _TakenBack | None = None
     handles: _Handles
     data: _Data = _Data()
     properties: dict[Word, Compiled] = {}
 
+    @model_validator(mode="after")
+    def _reversed(self) -> Self:
+        if self.taken_back and self.type not in REVERSED:
+            raise ValueError(f"taken_back: nothing takes {self.type} back; known are {', '.join(REVERSED)}")
+        return self
+
 
 class _File(_Table):
     version: Literal[1]
+    account: Compiled | None = None
     body: _Body = _Body()
-    signature: _Signature
+    challenge: Annotated[list[_Challenge], Field(max_length=4)] = []
+    signature: SignatureTable
+    items: Annotated[list[_Items], Field(max_length=8)] = []
+    let: Annotated[dict[Name, Compiled], Field(max_length=16)] = {}
+    passed: Annotated[dict[Name, Compiled], Field(max_length=32)] = {}
+    minor_digits: dict[Literal[tuple(sorted(CURRENCIES))], Annotated[int, Field(ge=0, le=4)]] = {}  # type: ignore[valid-type]
     event: Annotated[list[_Event], Field(min_length=1, max_length=64)]
+
+    @model_validator(mode="after")
+    def _parts(self) -> Self:
+        if self.items and any(event.each for event in self.event):
+            raise ValueError("an event has `each`, or the mapping has [[items]], not both")
+        taken = _GIVEN.union(*(each.each for each in self.items))
+        if names := sorted(taken & set(self.let)):
+            raise ValueError(f"let.{names[0]}: the name has a meaning already")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A request by which a provider asks whether the address is ours: what it has, the token that proves it, what is answered."""
+
+    method: str
+    signed: bool
+    when: Expression | None
+    token: Expression | None
+    answer: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookItems:
+    """Where the items of a delivery are: lists in lists by name, from the outermost to `item`."""
+
+    when: Expression | None
+    each: tuple[tuple[str, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """When an item takes an event back, and what it has in common with it where it does not say when that happened."""
+
+    when: Expression
+    by: Expression | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +202,7 @@ class WebhookEvent:
     unless: Mapping[str, Expression]
     id: Expression
     time: Expression
+    taken_back: TakenBack | None
     handles: Mapping[str, tuple[Expression, ...]]
     data: Mapping[str, Expression]
     properties: Mapping[str, Expression]
@@ -220,16 +210,36 @@ class WebhookEvent:
 
 @dataclass(frozen=True, slots=True)
 class WebhookMapping:
-    """The mapping of one provider's webhook: the form field with its JSON ("" for none), its signature, its events."""
+    """The mapping of one provider's webhook.
+
+    Attributes
+    ----------
+    form_field
+        The field of a form that has the JSON, "" for none.
+    account
+        Which of the provider's accounts an item is of.
+    items
+        Where the items are; none where the delivery is one.
+    let, passed
+        Names for what is found in an item; reasons to pass it over.
+    minor_digits
+        Decimals of currencies whose minor unit the provider has otherwise than ISO 4217.
+    """
 
     name: str
     form_field: str
-    scheme: str
+    signature: SignatureForm
     events: tuple[WebhookEvent, ...]
+    account: Expression | None = None
+    challenges: tuple[Challenge, ...] = ()
+    items: tuple[WebhookItems, ...] = ()
+    let: Mapping[str, Expression] = field(default_factory=dict)
+    passed: Mapping[str, Expression] = field(default_factory=dict)
+    minor_digits: Mapping[str, int] = field(default_factory=dict)
 
 
 def parse_webhook(text: str, *, name: str) -> WebhookMapping:
-    """Read a mapping file, TOML as `deploy/docs/guide/adapters.md` documents it; `name` is the webhook's, as in its address.
+    """Read a mapping file, TOML as `deploy/docs/guide/webhooks.md` documents it; `name` is the webhook's, as in its address.
 
     Raises
     ------
@@ -237,11 +247,24 @@ def parse_webhook(text: str, *, name: str) -> WebhookMapping:
         Not TOML, or a key is missing, unknown, out of range or no JMESPath; every such key is named.
     """
     file = parsed(_File, text, name=name, mistake=WebhookError)
-    events = tuple(_to_event(event) for event in file.event)
-    return WebhookMapping(name, file.body.form_field or "", file.signature.scheme, events)
+    return WebhookMapping(
+        name,
+        file.body.form_field or "",
+        file.signature.form(),
+        tuple(map(_to_event, file.event)),
+        file.account,
+        tuple(
+            Challenge(each.method, each.signed, each.when, each.token, each.answer) for each in file.challenge
+        ),
+        tuple(WebhookItems(each.when, tuple(each.each.items())) for each in file.items),
+        file.let,
+        file.passed,
+        file.minor_digits,
+    )
 
 
 def _to_event(event: _Event) -> WebhookEvent:
+    back = event.taken_back
     return WebhookEvent(
         event.type,
         event.below_zero or "",
@@ -250,6 +273,7 @@ def _to_event(event: _Event) -> WebhookEvent:
         event.unless,
         event.id,
         event.time,
+        TakenBack(back.when, back.by) if back else None,
         {kind: tuple(values) for kind, values in event.handles if values},
         {name: value for name, value in event.data if value},
         event.properties,

@@ -81,7 +81,7 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_WEBHOOK_NAME_SECRET": "what the provider of webhook NAME (in capitals, _ for -) signs with; several, with "
     "spaces between, while it is changed",
     "JOURNEY_WEBHOOK_NAME_SECRET_FILE": "the same from a file",
-    "JOURNEY_WEBHOOK_NAME_URL": "address of webhook NAME as its provider knows it, where that is signed too (Square)",
+    "JOURNEY_WEBHOOK_NAME_URL": "address of webhook NAME as its provider knows it, where that is signed too (Square, HubSpot, Mandrill)",
     "JOURNEY_LOG": "text (default) or json: how workers and the gateway log",
     "JOURNEY_HANDLE_KEY": "64 hex digits: the key that handles are hashed with; else the file handle.key is made. After journey "
     "keys rotate, its successors too, with spaces between",

@@ -9,8 +9,8 @@ from journey.channel import verb_of
 from journey.evidence import LATEST_US, TOLERANCE
 from journey.model import Model, Rule, StagePolicy
 from journey.stage import STAGES, Stage
+from schemas.reversals import REVERSED
 from streams.clock import from_us, to_us
-from streams.collector.adapters.activities import REVERSED
 from streams.handles.links import customer_of
 from streams.store.clickhouse import ClickHouse
 

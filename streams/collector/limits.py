@@ -29,7 +29,7 @@ __all__ = [
     "Limit",
 ]
 
-MAX_BODY_BYTES = 512_000
+MAX_BODY_BYTES = 1_000_000
 MAX_ITEMS = 5_000
 HEAD_BYTES = 32_768
 HEAD_S = 10.0

@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeVar
 
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
@@ -17,6 +17,7 @@ from streams.clock import Clock, system_clock
 from streams.collector import cloudevents_http
 from streams.collector.adapters import (
     Adapter,
+    Challenged,
     Item,
     KeyedByBody,
     Malformed,
@@ -47,6 +48,7 @@ from streams.http.problems import Problem
 __all__ = ["CORS", "Policy", "RequestHandler"]
 
 _JSON = "application/json"
+Made = TypeVar("Made")
 _KEYS_S = 60  # after which keys that cannot be read may have been brought back
 CORS = {"vary": "Origin", "access-control-expose-headers": "Retry-After"}
 
@@ -131,6 +133,10 @@ class RequestHandler:
         request = replace(request, grant_source=key.source)
         if isinstance(adapter, Replies):
             return _replied(adapter.reply(request))
+        if isinstance(adapter, Challenged):
+            challenged = await self._beside.run(request, self._judged, adapter.challenge, request)
+            if challenged is not None:
+                return _replied(challenged)
         items = await self._beside.run(request, self._read, request, adapter)
         events = [item for item in items if not item.passed_over]
         results = with_passed_over(items, await self._settled(key, request, events))
@@ -184,17 +190,21 @@ class RequestHandler:
     def _read(self, request: Request, adapter: Adapter | None) -> Sequence[Item]:
         if adapter is None:
             return self._items(request, cloudevents_http.items)
-        try:
-            adapter.verify(request)
-        except Unverified as error:
-            raise Problem("unverified", str(error)) from None
+        self._judged(adapter.verify, request)
         return self._items(request, adapter.translate)
 
-    def _items(self, request: Request, read: Any) -> Sequence[Item]:
+    @staticmethod
+    def _judged(judge: Callable[[Request], Made], request: Request) -> Made:
+        """Return what an adapter says of a request, its refusal as a problem."""
         try:
-            items: Sequence[Item] = read(request)
+            return judge(request)
+        except Unverified as error:
+            raise Problem("unverified", str(error)) from None
         except Malformed as error:
             raise Problem("malformed", error.detail, pointer=error.pointer) from None
+
+    def _items(self, request: Request, read: Callable[[Request], Sequence[Item]]) -> Sequence[Item]:
+        items = self._judged(read, request)
         if len(items) > MAX_ITEMS:
             raise Problem("too_large", f"{len(items):,} items, at most {MAX_ITEMS:,}: send smaller batches")
         return items

@@ -8,7 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Adapter", "Item", "KeyedByBody", "Malformed", "Replies", "Request", "Settles", "Unverified"]
+__all__ = [
+    "Adapter",
+    "Challenged",
+    "Item",
+    "KeyedByBody",
+    "Malformed",
+    "Replies",
+    "Request",
+    "Settles",
+    "Unverified",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +115,11 @@ class Replies(Protocol):
 
     def reply(self, request: Request) -> tuple[int, bytes, str]:
         """Return status, body and content type; asked once the write key is known to be one."""
+
+
+@runtime_checkable
+class Challenged(Protocol):
+    """An adapter whose senders ask, before they send, whether the address is ours."""
+
+    def challenge(self, request: Request) -> tuple[int, bytes, str] | None:
+        """Return status, body and content type, None where a request asks no such thing; raise Unverified or Malformed."""

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from schemas.event import MAX_NAME
+from schemas.reversals import REVERSED
 from schemas.segment import snake
 from streams.collector.adapters import Item, Request
 from streams.collector.adapters.activity_pages import COLLECTIONS, activities_in, type_of
@@ -18,7 +19,7 @@ from streams.collector.adapters.lines import event_line, made_id, masked
 from streams.collector.adapters.times import moment, rfc3339
 from streams.collector.adapters.tolerant import Unusable, UnusableValue
 
-__all__ = ["REVERSED", "TYPES", "Activities"]
+__all__ = ["TYPES", "Activities"]
 
 TYPES = {
     "Accept": "social.accept",
@@ -32,18 +33,6 @@ TYPES = {
     "Announce": "social.share",
     "Read": "social.impression",
     "View": "social.impression",
-}
-# What takes back what; the default model gives each the weights of what it reverses, with the sign turned.
-REVERSED = {
-    "community.join": "community.leave",
-    "social.comment": "social.uncomment",
-    "social.follow": "social.unfollow",
-    "social.impression": "social.unimpression",
-    "social.like": "social.unlike",
-    "social.review": "social.unreview",
-    "social.share": "social.unshare",
-    "social.user_content": "social.withdrawn_content",
-    "store.check_in": "store.undo_check_in",
 }
 _PEOPLE = {"Person", "Profile"}
 _THINGS = {

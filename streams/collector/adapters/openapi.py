@@ -43,7 +43,7 @@ def adapter_paths() -> dict[str, Any]:
         "/v1/batch": {"post": _segment("batch", "Take a batch of calls of Segment's API", batch)},
         SegmentSettings.routes[0]: {"get": _settings()},
         Activities.routes[0]: {"post": _activities()},
-        Webhooks.routes[0]: {"post": _webhook()},
+        Webhooks.routes[0]: {"get": _challenge(), "post": _webhook()},
     }
 
 
@@ -77,6 +77,17 @@ def _webhook() -> dict[str, Any]:
     named = _named("Whose mapping: a bundled one, or one of your own", sorted(bundled()))
     about = _operation("webhook", "Take a delivery of a provider, signed by it", said)
     return about | named | _body("application/json", _DELIVERY)
+
+
+def _challenge() -> dict[str, Any]:
+    said = {
+        "200": {"description": "The challenge", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    }
+    named = _named("Of a provider that asks", ["facebook", "instagram", "whatsapp"])
+    return (
+        _operation("webhook_challenge", "Answer a provider that asks whether the address is ours", said)
+        | named
+    )
 
 
 def _operation(name: str, summary: str, said: dict[str, Any]) -> dict[str, Any]:

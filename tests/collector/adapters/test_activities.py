@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from journey.evidence import Touches, weigh
 from schemas.apath import default_model
+from schemas.reversals import REVERSED
 from streams.collector.adapters import Malformed
-from streams.collector.adapters.activities import REVERSED, TYPES, Activities
+from streams.collector.adapters.activities import TYPES, Activities
 from tests.collector.adapters.edge import events, reason, request
 from tests.collector.adapters.values import objects
 
