@@ -3,7 +3,9 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
+from schemas.webhook import WebhookMapping
 from streams.collector.adapters import Item, Request
 from streams.edge import Edge, Refused
 
@@ -25,6 +27,12 @@ def request(
 ) -> Request:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Request(path, "POST", headers or {}, query or {}, data, source, received_us)
+
+
+def encoded(mapping: WebhookMapping, body: Any) -> bytes:
+    """Return a body as its provider sends it: as JSON, or in a field of a form."""
+    said = json.dumps(body)
+    return urlencode({mapping.form_field: said}).encode() if mapping.form_field else said.encode()
 
 
 def branded(line: bytes) -> bytes:

@@ -15,7 +15,7 @@ from tests.collector.adapters import payloads
 from tests.collector.adapters.edge import reason, request
 from tests.collector.adapters.test_activities import DOINGS, activity
 from tests.collector.adapters.test_segment import IDENTIFY, ORDER
-from tests.collector.adapters.test_webhooks import PAID
+from tests.collector.adapters.test_webhooks import ORDERED, PAID, POSTED
 
 __all__ = ["press"]
 
@@ -45,7 +45,7 @@ _BODIES: list[tuple[Adapter, str, Any]] = [
     *(
         (_WEBHOOKS, f"/v1/webhooks/{name.partition('_')[0].lower()}", body)
         for name, body in vars(payloads).items()
-        if name.isupper() and isinstance(body, dict) and not name.startswith("_")
+        if name.partition("_")[0].lower() in bundled() and name.isupper()
     ),
 ]  # fmt: skip
 
@@ -57,7 +57,7 @@ def press(count: int, seed: int) -> dict[str, int]:
         adapter, path, body = random.choice(_BODIES)
         data = _cut(json.dumps(_damaged(body, random)).encode(), random)
         try:
-            items = adapter.translate(request(path, data, headers=PAID))
+            items = adapter.translate(request(path, data, headers=PAID | ORDERED | POSTED))
         except Malformed:
             found["malformed"] += 1
             continue

@@ -1,5 +1,8 @@
 """Deliveries as the providers' documentation shows them, shortened; people's names and addresses are made up."""
 
+from tests.collector.adapters.payloads_social import *  # noqa: F403 - one name for all
+from tests.collector.adapters.payloads_trade import *  # noqa: F403
+
 ZENDESK_TICKET = {
     "type": "zen:event-type:ticket.created", "account_id": 22129848, "id": "cbe4028c-7239-495d-b020-f22348516046",
     "time": "2026-10-17T11:59:58.000Z", "zendesk_event_version": "2022-11-06", "subject": "zen:ticket:5158",

@@ -1,7 +1,6 @@
 """No value of a body is in what is said about it, wherever it stands; nor in what is kept, but for handles."""
 
 import json
-from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -14,14 +13,15 @@ from streams.collector.adapters.activities import Activities
 from streams.collector.adapters.segment import Segment
 from streams.collector.adapters.webhook import Webhooks
 from streams.edge import Edge
-from tests.collector.adapters.edge import KEY, RECEIVED_US, branded, request
+from tests.collector.adapters.edge import KEY, RECEIVED_US, branded, encoded, request
 from tests.collector.adapters.test_activities import ACTIVITY, DOINGS
 from tests.collector.adapters.test_segment import CALL, ORDER
-from tests.collector.adapters.test_webhooks import DELIVERY, PAID
+from tests.collector.adapters.test_webhooks import DELIVERY, ORDERED, PAID, POSTED
 
 PLANTED = "zelda.secret@example.com"
 SEGMENT, ACTIVITIES, WEBHOOKS = Segment(default_mapping()), Activities(), Webhooks(bundled(), {})
-NAMES = sorted(bundled())
+MAPPINGS = bundled()
+NAMES = sorted(MAPPINGS)
 # Ids are the sender's, and kept as they are; these are what ids are made of.
 IDS = {"id", "@id", "messageId", "event_id", "code", "ticket", "rating", "time", "created_at", "refund_ids"}
 
@@ -53,9 +53,9 @@ def said(adapter, asked):
 
 def check(adapter, path, body, random):
     body = planted(body, lambda: random.random() < 0.3)
-    form = path.endswith("lightspeed")
-    data = urlencode({"payload": json.dumps(body)}).encode() if form else json.dumps(body).encode()
-    assert "zelda" not in said(adapter, request(path, data, headers=PAID))
+    name = path.rpartition("/")[2]
+    data = encoded(MAPPINGS[name], body) if name in MAPPINGS else json.dumps(body).encode()
+    assert "zelda" not in said(adapter, request(path, data, headers=PAID | ORDERED | POSTED))
 
 
 @settings(max_examples=100)
