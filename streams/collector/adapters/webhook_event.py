@@ -13,7 +13,7 @@ from schemas.reversals import REVERSED
 from schemas.webhook import Expression, WebhookEvent, WebhookMapping
 from streams.collector.adapters import Item, Malformed, Request
 from streams.collector.adapters.amounts import UnreadAmount, amount, money
-from streams.collector.adapters.fields import number, text
+from streams.collector.adapters.fields import number, presented_key, text
 from streams.collector.adapters.lines import event_line
 from streams.collector.adapters.originals import Originals
 from streams.collector.adapters.times import moment, rfc3339
@@ -103,8 +103,9 @@ def _key(delivery: Delivery, by: Expression, scope: Scope, brand: str) -> bytes:
     common = text(by.search(scope), 0)
     if not common:
         raise ValueError("what `taken_back.by` names is absent")
-    names = (delivery.mapping.name, delivery.request.grant_source, brand, common)
-    return sha256("\0".join(names).encode()).digest()
+    # The write key too: what one brand's key sent is nothing of another's.
+    names = (delivery.mapping.name, presented_key(delivery.request), brand, common)
+    return sha256("\0".join(names).encode("utf-8", "surrogatepass")).digest()
 
 
 def _made(

@@ -1,6 +1,7 @@
 """Takes a delivery of a webhook apart into its items, and finds out of which of the provider's accounts each is."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from schemas.webhook import Expression, WebhookItems, WebhookMapping
@@ -95,6 +96,12 @@ def brand_of(mapping: WebhookMapping, scope: Mapping[str, Any]) -> tuple[str, st
         raise Malformed(
             "", f"?{_ACCOUNTS}=: deliveries of {mapping.name} do not say of which account they are"
         )
-    brands = dict(one.strip().partition(":")[::2] for one in named.split(",") if one.strip())
+    brands = _brands(named)
     own = text(mapping.account.search(scope), 0)
     return ("", brands[own]) if own in brands else (_OTHER_ACCOUNT, "")
+
+
+@lru_cache(64)
+def _brands(named: str) -> Mapping[str, str]:
+    """Return the brand of each account that an address names, "" for that of the write key."""
+    return dict(one.strip().partition(":")[::2] for one in named.split(",") if one.strip())

@@ -85,3 +85,16 @@ HUBSPOT_EVENTS = [
     hubspot("contact.propertyChange", propertyName="hs_email_optout", propertyValue="true"),
     hubspot("contact.propertyChange", propertyName="firstname", propertyValue="Ann"), hubspot("deal.creation"),
 ]  # fmt: skip
+
+
+def freshdesk(journey, **more):
+    return {
+        "journey": journey,
+        "ticket": "5158",
+        "email": "ann.lee@example.com",
+        "phone": "+33639987750",
+    } | more
+
+
+FRESHDESK_TICKET = freshdesk("ticket")
+FRESHDESK_CSAT = freshdesk("csat", rating="5")

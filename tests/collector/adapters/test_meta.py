@@ -174,6 +174,19 @@ def test_what_is_not_remembered_is_not_taken_back_and_counted():
     ]
 
 
+def test_what_one_key_sent_another_does_not_take_back():
+    """Two brands have the same page, each with a key of its own: one's removal is none of the other's."""
+    adapter = Webhooks(MAPPINGS, {})
+    assert told("facebook", facebook(reaction()), query={"writeKey": "lumiere"}, adapter=adapter) == [
+        "social.like"
+    ]
+    removal = facebook(reaction("remove", 1792238390))
+    assert told("facebook", removal, query={"writeKey": "nova"}, adapter=adapter) == ["unknown_original"]
+    brands = {"writeKey": "lumiere", "accounts": f"{PAGE}:nova"}
+    assert told("facebook", removal, query=brands, adapter=adapter) == ["unknown_original"]
+    assert told("facebook", removal, query={"writeKey": "lumiere"}, adapter=adapter) == ["social.unlike"]
+
+
 def test_liked_again_after_a_removal_is_a_like_of_its_own():
     again = reaction(at=1792238395)
     body = facebook(reaction(), reaction("remove", 1792238390), again, reaction("remove", 1792238390))

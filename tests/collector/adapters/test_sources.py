@@ -65,6 +65,8 @@ def only(name, body, headers=None):
         ("slack", payloads.SLACK_REACTION, {}, "social.like", {"user": "slack:U0BEA"}, "2026-10-17T11:58:30.000100Z"),
         ("slack", payloads.SLACK_JOIN, {}, "community.join", {"user": "slack:U0CLEO", "email": "cleo@example.com"}, "2026-10-17T11:58:20Z"),
         ("trustpilot", payloads.TRUSTPILOT_REVIEW, {}, "social.review", {"user": "trustpilot:53bffc3900006400017e5db8"}, "2026-10-17T11:34:44Z"),
+        ("freshdesk", payloads.FRESHDESK_TICKET, {}, "support.ticket", {"email": EMAIL, "phone": PHONE}, "2026-10-17T12:00:00Z"),
+        ("freshdesk", payloads.FRESHDESK_CSAT, {}, "support.csat", {"email": EMAIL, "phone": PHONE}, "2026-10-17T12:00:00Z"),
         ("typeform", typeform(NPS), {}, "web.nps", {"user": "u-104"}, "2026-10-17T11:52:10Z"),
         ("typeform", typeform(STARS), {}, "support.csat", {"user": "u-104"}, "2026-10-17T11:52:10Z"),
     ],
@@ -134,7 +136,7 @@ NOBODY = {"customer": None, "billing_details": {"email": None}}
         ("slack", slack(type="app_mention", user="U", ts="1792238300.1", channel="C"), {}, "no_event"), ("slack", {"type": "app_rate_limited"}, {}, "no_event"),
         ("trustpilot", trustpilot("service-review-updated", id="1", stars=1), {}, "edit"), ("trustpilot", trustpilot("service-review-created", id="1"), {}, "anonymous"),
         ("trustpilot", {"events": []}, {}, "no_event"), ("typeform", typeform(), {}, "no_event"), ("typeform", typeform(NPS, hidden={}), {}, "anonymous"),
-        ("typeform", typeform(STARS, steps=10), {}, "scale"),
+        ("typeform", typeform(STARS, steps=10), {}, "scale"), ("freshdesk", {"journey": "ticket", "ticket": "1", "email": ""}, {}, "anonymous"),
     ],
 )  # fmt: skip
 def test_what_is_no_event_of_a_customer_is_passed_over_for_a_reason(name, body, headers, why):
@@ -213,6 +215,21 @@ def test_a_survey_is_a_promoter_or_a_satisfied_customer_and_its_words_are_nobody
         4,
     )
     assert nps["data"]["handles"] == {"user": "u-104", "email": EMAIL}
+
+
+@pytest.mark.parametrize(
+    ("ref", "kinds"),
+    [
+        ("NPS-1", ["web.nps"]),
+        ("nps", ["web.nps"]),
+        ("how", ["no_event"]),
+        (7, ["no_event"]),
+        (None, ["no_event"]),
+    ],
+)
+def test_an_opinion_scale_is_a_score_of_promoters_where_its_reference_says_so(ref, kinds):
+    asked = NPS | {"field": {"id": "f1", "type": "opinion_scale", "ref": ref}}
+    assert told("typeform", typeform(asked)) == kinds
 
 
 @pytest.mark.parametrize(
