@@ -118,6 +118,38 @@ def test_a_form_that_is_none_is_not_believed():
         check("mandrill", {"x-mandrill-signature": "AAAA"}, b"\xff")
 
 
+_SENDGRID = {
+    "email": "hello@world.com", "event": "dropped", "reason": "Bounced Address", "sg_event_id": "ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA",
+    "sg_message_id": "LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0",
+    "smtp-id": "<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>", "timestamp": 1600112492,
+}  # fmt: skip
+_SLACK = (
+    "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA"
+    "&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F"
+    "96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "headers", "secret", "at_s"),
+    [
+        ("facebook", "Hello, World!", {"x-hub-signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
+         "It's a Secret to Everybody", 0),
+        ("slack", _SLACK, {"x-slack-signature": "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503", "x-slack-request-timestamp": "1531420618"},
+         "8f742231b10e8888abcd99yyyzzz85a5", 1531420620),
+        ("sendgrid", json.dumps([_SENDGRID], sort_keys=True, separators=(",", ":")) + "\r\n", {
+            "x-twilio-email-event-webhook-signature":
+                "MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=",
+            "x-twilio-email-event-webhook-timestamp": "1600112502"},
+         "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==", 1600112510),
+    ],
+)  # fmt: skip
+def test_the_vectors_that_providers_publish_hold(name, body, headers, secret, at_s):
+    check(name, headers, body.encode(), secrets=(secret,), received_us=at_s * 1_000_000)
+    with pytest.raises(Unverified):
+        check(name, headers, body.encode() + b" ", secrets=(secret,), received_us=at_s * 1_000_000)
+
+
 OWN = """
 version = 1
 [signature]
