@@ -39,7 +39,7 @@ from streams.collector.limits import (
     REQUESTS,
 )
 from streams.collector.rates import Rates
-from streams.collector.results import Result, Status, body_of, rendered, results_of, with_passed_over
+from streams.collector.results import Result, Status, body_of, drop, rendered, results_of, with_passed_over
 from streams.collector.write_keys import Keyring, WriteKey
 from streams.edge import Refused
 from streams.http.cross_site import page_of
@@ -139,7 +139,12 @@ class RequestHandler:
                 return _replied(challenged)
         items = await self._beside.run(request, self._read, request, adapter)
         events = [item for item in items if not item.passed_over]
-        results = with_passed_over(items, await self._settled(key, request, events))
+        try:
+            results = with_passed_over(items, await self._settled(key, request, events))
+        except BaseException:
+            drop(items)
+            raise
+        drop(item for item, result in zip(items, results, strict=True) if result.status is Status.REJECTED)
         self.state.passed(Counter(reason for item in items if (reason := _passed_over(item))))
         if isinstance(adapter, Settles):
             adapter.settle(request)

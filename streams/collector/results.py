@@ -1,7 +1,7 @@
 """Renders the result of each item: accepted, duplicate, or rejected with reason and JSON pointer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
@@ -10,7 +10,7 @@ from streams.collector.adapters import Item
 from streams.collector.committer import SubmissionOutcome
 from streams.edge import Refused
 
-__all__ = ["Result", "Status", "body_of", "rendered", "results_of", "with_passed_over"]
+__all__ = ["Result", "Status", "body_of", "drop", "rendered", "results_of", "with_passed_over"]
 
 _PLAIN = (b'{"status":"accepted"}', b'{"status":"duplicate"}')
 
@@ -62,6 +62,13 @@ def with_passed_over(items: Sequence[Item], results: Sequence[Result]) -> list[R
     return [
         Result(Status.PASSED_OVER, item.passed_over) if item.passed_over else next(rest) for item in items
     ]
+
+
+def drop(items: Iterable[Item]) -> None:
+    """Tell the adapter that the log does not have these items."""
+    for item in items:
+        if item.dropped:
+            item.dropped()
 
 
 def _rejected(item: Item, why: Refused) -> Result:

@@ -4,7 +4,7 @@ An adapter judges form only. What it makes is looked at by the edge like every o
 reason what the contract does not take; so an adapter hands on what it can and leaves out what it cannot read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -46,7 +46,8 @@ class Item:
     `streams.edge.REASONS` and `detail` says more; neither ever holds a value of the body. `pointer` is the JSON
     pointer of the item in the body. `is_made` says that the adapter put the event together, so that places in the
     event are not places in the body. `left_out` says what of the item the event does not have since it could not be
-    read. `passed_over` is why the item is no event of a customer, and no fault: it is counted and not kept.
+    read. `passed_over` is why the item is no event of a customer, and no fault: it is counted and not kept. `dropped` is
+    called where the log does not have the event: what the adapter remembers of it is wrong then.
     """
 
     line: bytes | None
@@ -56,6 +57,7 @@ class Item:
     is_made: bool = False
     left_out: str = ""
     passed_over: str = ""
+    dropped: Callable[[], None] | None = None
 
 
 class Malformed(Exception):  # noqa: N818 - it is an answer, not a failure of ours

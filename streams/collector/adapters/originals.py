@@ -49,6 +49,13 @@ class Originals:
             self._keep(key, _Original(max(at, known.at) if known else at, None))
             return None
 
+    def dropped(self, key: bytes, reversal: bytes) -> None:
+        """Forget what was made, unless something else was made since: the log does not have it."""
+        with self._lock:
+            known = self._originals.get(key)
+            if known and known.reversal == reversal:
+                del self._originals[key]
+
     def _keep(self, key: bytes, original: _Original) -> None:
         self._originals[key] = original
         self._originals.move_to_end(key)

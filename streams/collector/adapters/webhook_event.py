@@ -1,8 +1,9 @@
 """Makes events of one item of a webhook's delivery, by the mapping: what happened, and what is taken back."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -82,12 +83,12 @@ def _items(event: WebhookEvent, delivery: Delivery, scope: Scope, brand: str) ->
         kind = event.type
         if event.below_zero and _is_below_zero(event, fields, scope):
             kind, fields["amount"] = event.below_zero, abs(fields.get("amount") or 0) or None
-        made = _made(event, kind, delivery, scope, fields | {"brand": brand or None})
+        lines, dropped = _made(event, kind, delivery, scope, fields | {"brand": brand or None})
     except ValueError as error:
         yield Item(None, "", "bad_value", f"{event.type}: {error}")
         return
     said = f"{event.type}: {left_out}" if left_out else ""
-    yield from (Item(line, "", is_made=True, left_out=said) for line in made)
+    yield from (Item(line, "", is_made=True, left_out=said, dropped=dropped) for line in lines)
 
 
 def _removal(event: WebhookEvent, by: Expression, delivery: Delivery, scope: Scope, brand: str) -> Item:
@@ -110,21 +111,23 @@ def _key(delivery: Delivery, by: Expression, scope: Scope, brand: str) -> bytes:
 
 def _made(
     event: WebhookEvent, kind: str, delivery: Delivery, scope: Scope, fields: Mapping[str, Any]
-) -> list[bytes]:
-    """Return the lines of an event: its own, that of what takes it back, or both where the removal came first."""
+) -> tuple[list[bytes], Callable[[], None] | None]:
+    """Return the lines of an event, and what to do where the log does not have it.
+
+    They are its own, that of what takes it back, or both where the removal came first.
+    """
     back = event.taken_back
-    if back is None:
-        return [_line(event, kind, delivery, scope, fields)]
-    if back.by is None:
-        if holds(back.when.search(scope)):
-            return [_line(event, kind, delivery, scope, fields, is_taken_back=True)]
-        return [_line(event, kind, delivery, scope, fields)]
+    if back is None or back.by is None:
+        is_taken_back = back is not None and holds(back.when.search(scope))
+        return [_line(event, kind, delivery, scope, fields, is_taken_back=is_taken_back)], None
     line = _line(event, kind, delivery, scope, fields)
-    reversal = _line(event, kind, delivery, scope, fields, is_taken_back=True)
     at = moment(event.time.search(scope))
-    if at and delivery.originals.made(_key(delivery, back.by, scope, fields["brand"] or ""), at, reversal):
-        return [line, reversal]
-    return [line]
+    if at is None:
+        return [line], None
+    reversal = _line(event, kind, delivery, scope, fields, is_taken_back=True)
+    key = _key(delivery, back.by, scope, fields["brand"] or "")
+    lines = [line, reversal] if delivery.originals.made(key, at, reversal) else [line]
+    return lines, partial(delivery.originals.dropped, key, reversal)
 
 
 def _line(  # noqa: PLR0913 - of one item

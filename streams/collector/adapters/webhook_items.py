@@ -97,11 +97,12 @@ def brand_of(mapping: WebhookMapping, scope: Mapping[str, Any]) -> tuple[str, st
             "", f"?{_ACCOUNTS}=: deliveries of {mapping.name} do not say of which account they are"
         )
     brands = _brands(named)
-    own = text(mapping.account.search(scope), 0)
+    own = text(mapping.account.search(scope), 0) or ""
     return ("", brands[own]) if own in brands else (_OTHER_ACCOUNT, "")
 
 
 @lru_cache(64)
 def _brands(named: str) -> Mapping[str, str]:
     """Return the brand of each account that an address names, "" for that of the write key."""
-    return dict(one.strip().partition(":")[::2] for one in named.split(",") if one.strip())
+    pairs = (one.strip().partition(":")[::2] for one in named.split(","))
+    return {account: brand for account, brand in pairs if account}

@@ -105,6 +105,18 @@ def test_an_account_of_another_brand_is_not_taken(served):
     assert taken.statuses == ["accepted"] * 3, "the same page, of another key, is another brand's"
 
 
+def test_what_was_refused_is_not_taken_back_later(served):
+    """The key is not for nova: neither the like nor what takes it back is its."""
+    like, removal = (
+        facebook(reaction(verb, at, who={"id": "24601000000009"}))
+        for verb, at in (("add", 1792238300), ("remove", 1792238390))
+    )
+    query = f"&accounts={PAGE}:nova"
+    assert deliver(served, "facebook", like, query=query).statuses == ["rejected"]
+    found = deliver(served, "facebook", removal, query=query)
+    assert (found.statuses, found.json["items"][0]["reason"]) == (["passed_over"], "unknown_original")
+
+
 def test_providers_are_answered_before_they_send(served):
     collector, keys = served
     key = keys["lumiere"]

@@ -233,6 +233,12 @@ def test_no_removal_ever_takes_back_more_than_there_was(acts, cuts):
             assert made[own.removesuffix(":undo"), who]["time"] == event["time"]
 
 
+def test_an_item_without_an_account_is_of_none_that_is_named():
+    body = facebook(comment())
+    del body["entry"][0]["id"]
+    assert told("facebook", body, query={"accounts": f":nova,{PAGE}"}) == ["other_account"]
+
+
 def test_originals_are_bounded_and_the_oldest_are_forgotten():
     originals = Originals(remembered=2)
     for number in range(3):
@@ -241,11 +247,26 @@ def test_originals_are_bounded_and_the_oldest_are_forgotten():
     assert [originals.removed(b"%d" % number, later) for number in (1, 2, 0)] == [b"undo 1", b"undo 2", None]
 
 
+def test_what_the_log_does_not_have_is_not_taken_back():
+    adapter = Webhooks(MAPPINGS, {})
+    (item,) = translated("facebook", facebook(reaction()), adapter=adapter)
+    item.dropped()
+    assert told("facebook", facebook(reaction("remove", 1792238390)), adapter=adapter) == ["unknown_original"]
+    again = translated("facebook", facebook(reaction()), adapter=adapter)
+    assert [json.loads(one.line)["type"] for one in again] == ["social.like", "social.unlike"], (
+        "it is sent again"
+    )
+    newer = translated("facebook", facebook(reaction(at=1792238395)), adapter=adapter)
+    again[0].dropped()
+    assert [one.passed_over for one in newer] == [""]
+    assert told("facebook", facebook(reaction("remove", 1792238396)), adapter=adapter) == ["social.unlike"]
+
+
 @pytest.mark.parametrize(
     ("accounts", "said", "brand"),
     [
         (PAGE, "social.comment", None), (f"{PAGE}:nova", "social.comment", "nova"), (f" 5:lumiere , {PAGE}:nova", "social.comment", "nova"),
-        ("5:lumiere", "other_account", None), (f"{PAGE}0", "other_account", None), (",", "other_account", None),
+        ("5:lumiere", "other_account", None), (":nova", "other_account", None), (f"{PAGE}0", "other_account", None), (",", "other_account", None),
     ],
 )  # fmt: skip
 def test_the_address_may_name_pages_and_their_brands(accounts, said, brand):
