@@ -86,6 +86,7 @@ INSTAGRAM_MESSAGES = {"object": "instagram", "entry": [{"id": _IG, "time": 17922
      "message": {"mid": "aWdfZAG2", "attachments": [{"type": "story_mention", "payload": {"url": "https://cdn.example/s"}}]}},
     {"sender": {"id": "99001000000001"}, "recipient": {"id": _IG}, "timestamp": 1792238392123, "message": {"mid": "aWdfZAG1", "is_deleted": True}},
     {"sender": {"id": "99001000000001"}, "recipient": {"id": _IG}, "timestamp": 1792238393123, "reaction": {"mid": "aWdfZAG1", "action": "react"}},
+    {"sender": {"id": "99001000000001"}, "recipient": {"id": _IG}, "timestamp": 1792238394123, "message_edit": {"mid": "aWdfZAG1", "num_edit": 1}},
 ]}]}  # fmt: skip
 
 WHATSAPP_MESSAGE = {"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [

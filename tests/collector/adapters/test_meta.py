@@ -92,12 +92,8 @@ def test_each_item_of_a_batch_is_told_of():
         "own",
         "receipt",
     ]
-    assert told("instagram", payloads.INSTAGRAM_MESSAGES) == [
-        "support.message",
-        "social.share",
-        "deleted",
-        "reaction",
-    ]
+    said = ["support.message", "social.share", "deleted", "reaction", "edit"]
+    assert told("instagram", payloads.INSTAGRAM_MESSAGES) == said
     assert told("whatsapp", payloads.WHATSAPP_MESSAGE) == ["support.message", "receipt", "no_event"]
     both = {
         "object": "page",
