@@ -29,7 +29,7 @@ def form(view: View, scope: Scope, brands: Sequence[Brand]) -> Markup:
         labelled("field-until", "To", _day("until", f"{last:%Y-%m-%d}")),
         (
             _group(name, list(fields), scope)
-            for name, fields in groupby(view.fields, lambda field: field.group)
+            for name, fields in groupby(view.all_fields, lambda field: field.group)
         ),
         tag("button", "Show"),
         method="get",
@@ -59,6 +59,10 @@ def _periods(view: View, scope: Scope, brand: Brand) -> Markup:
 
 def _group(name: str, fields: Sequence[Field], scope: Scope) -> Markup:
     inputs = together([_input(field, scope.own[field.name]) for field in fields])
+    if all(field.name.startswith("met_") for field in fields):
+        made = tag("fieldset", tag("legend", name), inputs)
+        is_open = any(scope.own[field.name] for field in fields)
+        return tag("details", tag("summary", "Filter"), made, class_="filter", open=is_open)
     return tag("fieldset", tag("legend", name), inputs) if name else inputs
 
 
@@ -85,7 +89,9 @@ def _input(field: Field, value: str) -> Markup:
             step="any",
         )
         return labelled(ident, field.label, made)
-    return labelled(ident, field.label, tag("input", type="text", name=name, id=ident, value=value))
+    known = f"known-{field.known}" if field.known else None
+    made = tag("input", type="text", name=name, id=ident, value=value, list=known, autocomplete="off")
+    return labelled(ident, field.label, made)
 
 
 def labelled(ident: str, label: str, control: Markup) -> Markup:

@@ -5,6 +5,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from streams.analysis.brands import Brand
+from streams.page import filters
 from streams.page.answer import Answered
 from streams.page.form import form
 from streams.page.markup import Markup, tag, together
@@ -32,6 +33,7 @@ def top(view: View, views: Sequence[View], scope: Scope, brands: Sequence[Brand]
             tag("p", view.lead, class_="lead"),
             form(view, scope, brands),
             _expired(scope, brands),
+            filters.note(view.name, scope),
             tag("p", said, class_="said", role="status") if said else None,
         ]
     )
@@ -131,8 +133,10 @@ def _section(made: Panel, body: Markup, ways: Markup | None) -> Markup:
     return tag(
         "section",
         tag("h2", made.title, id=f"title-{made.name}"),
-        tag("p", made.counts, class_="counts"),
         body,
+        tag("details", tag("summary", "How this is counted"), tag("p", made.counts), class_="counted")
+        if made.counts
+        else None,
         ways,
         id=f"panel-{made.name}",
         class_="panel" if made.wide else "panel half",

@@ -18,12 +18,12 @@ from streams.analysis.brands import Brand, brands, version
 from streams.clock import Clock, from_us
 from streams.http.cross_site import Door
 from streams.http.guard import SAFE, Guard
-from streams.page import render
+from streams.page import filters, render
 from streams.page.answer import MOST_LINES, answer, as_csv, query_of
 from streams.page.gzip_stream import PACKED, packed, takes_packed
 from streams.page.live import Live
 from streams.page.posted import posted
-from streams.page.scope import Scope, ScopeError, has_brand, read
+from streams.page.scope import FILTERED, Scope, ScopeError, has_brand
 from streams.page.search import Finder, Search
 from streams.page.static_files import StaticFiles
 from streams.page.view import Action, Panel, View
@@ -38,6 +38,7 @@ _OLDEST_S = 30.0  # of a figure while the tables stay as they are: customers lap
 _STALE_S = (
     120.0  # of a view that is opened: shown at once while the page, being live, asks for the present one
 )
+_NAMES_S = 600.0  # of the names that a form offers
 _MOST_QUERY = 8_000  # of a URL's query: two names at their longest have half of it
 _HTML = "text/html; charset=utf-8"
 _FAILURES = (QueryError, StoreError, OverloadedError, StuckError, ScopeError)
@@ -134,7 +135,7 @@ class Page:
         known = (await self._reader.kept("brands", want, brands)).answer
         if stale_s and not has_brand(known, query.get("brand", "")):
             raise ScopeError("brand: unknown")
-        return read(query, known, view.fields, want.now), known, want
+        return view.read(query, known, want.now), known, want
 
     async def _want(self, stale_s: float) -> Want:
         current = await self.live.version(stale_s)
@@ -165,7 +166,23 @@ class Page:
         oldest = min(made, key=lambda kept: kept.at)
         yield render.as_of(oldest.at, oldest.version) + "</div>"
         if whole:
+            yield await self._names(view, scope, want)
             yield render.bottom()
+
+    async def _names(self, view: View, scope: Scope, want: Want) -> str:
+        """Return the names that the form offers, as of some minutes ago: they follow what nobody waits for."""
+        if view.name not in FILTERED:
+            return ""
+        want = replace(want, oldest_s=_NAMES_S, stale_s=_NAMES_S)
+        with suppress(*_FAILURES):
+            return filters.lists(
+                (
+                    await self._reader.kept(
+                        ("names", scope.brand), want, partial(filters.names_of, scope.brand)
+                    )
+                ).answer
+            )
+        return ""
 
     async def _panel(self, view: View, panel: Panel, scope: Scope, want: Want) -> CachedAnswer[str]:
         """Return a panel, asked and drawn on a thread of the reader."""
@@ -189,7 +206,7 @@ class Page:
         known = self._reader.warm("brands", want, brands).answer
         listed = [view for view in self._views.values() if view.listed]
         for view in listed if self.live.watched else [self._first]:
-            scope = read({}, known, view.fields, now)
+            scope = view.read({}, known, now)
             for panel in view.panels(scope):
                 seen = panel.seen(scope)
                 self._reader.warm(_key(view, panel, seen), want, partial(_made, view, panel, seen))

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from schemas.event import MAX_NAME
 from streams.analysis.brands import Brand
 
-__all__ = ["Field", "Scope", "ScopeError", "has_brand", "presets", "read"]
+__all__ = ["FILTERED", "Field", "Scope", "ScopeError", "has_brand", "presets", "read"]
 
 _LONGEST_NUMBER = 40
 _DATE = re.compile(r"(19|20|21|22)\d\d-\d\d-\d\d", re.ASCII)  # what ClickHouse's times reach
@@ -17,6 +17,8 @@ _DAY = timedelta(days=1)
 _YEAR = 366  # days
 # A view opens with so much where the URL names no period: one event of long ago does not flatten every chart.
 _AT_FIRST = _YEAR * _DAY
+FILTERED = frozenset({"flow", "customers", "lapses"})
+"""Views that can be restricted to customers with a certain touch: the parameters that begin with met_."""
 _PRESETS = {"7 days": 7, "30 days": 30, "90 days": 90, "1 year": _YEAR}
 
 
@@ -42,6 +44,8 @@ class Field:
         That a text must match in full.
     group
         Heading under which the form has it, with those beside it of the same group.
+    known
+        Kind of name (place, product, …) of which the form offers those that there are; "" for none.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Field:
     high: float = 1e9
     pattern: str = r".*"
     group: str = ""
+    known: str = ""
 
     def checked(self, value: str) -> str:
         """Return the value. Raises ScopeError."""
@@ -85,8 +90,12 @@ class Scope:
         The period: from the start of a day (UTC) to the end of one, at most now; until is not in it.
     now
         When it was asked.
+    brands
+        The names of all that may be seen.
     reaches_end
         Whether the period reaches the brand's last touch.
+    is_first
+        Whether the brand has nothing before the period.
     own
         The view's own parameters: every field has its value or default.
     given
@@ -97,7 +106,9 @@ class Scope:
     since: datetime
     until: datetime
     now: datetime
+    brands: tuple[str, ...] = ()
     reaches_end: bool = True
+    is_first: bool = False
     own: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
 
@@ -107,18 +118,30 @@ class Scope:
         return {"brand": self.brand, "since": self.since, "until": self.until, "now": self.now}
 
     @property
+    def last_day(self) -> datetime:
+        """An instant of the period's last day."""
+        return self.until - timedelta(microseconds=1)
+
+    @property
+    def before(self) -> datetime:
+        """The start of the equally long period before."""
+        return self.since - (self.until - self.since)
+
+    @property
     def at(self) -> datetime:
         """The instant that is asked about: now, where the period reaches the end of the data."""
         return self.now if self.reaches_end else self.until
 
     def address(self, view: str, **own: str) -> str:
-        """Return the URL of a view of the same brand and period, with its own parameters."""
+        """Return the URL of a view of the same brand, period and restriction, with its own parameters."""
         kept = {key: self.given[key] for key in ("brand", "since", "until") if key in self.given}
-        return f"/view/{quote(view)}?{urlencode({'brand': self.brand} | kept | own)}"
+        if view in FILTERED:
+            kept |= {key: value for key, value in self.given.items() if key.startswith("met_") and value}
+        return f"/view/{quote(view)}?{urlencode({'brand': self.brand} | kept | {key: value for key, value in own.items() if value})}"
 
     def only(self, names: Collection[str]) -> "Scope":
         """Return the same brand and period with these of the view's own parameters, and no others."""
-        kept = {"brand", "since", "until", *names}
+        kept = {"brand", "since", "until", *names, *(name for name in self.own if name.startswith("met_"))}
         return replace(
             self,
             own={name: value for name, value in self.own.items() if name in kept},
@@ -126,8 +149,19 @@ class Scope:
         )
 
 
-def read(query: Mapping[str, str], brands: Sequence[Brand], fields: Sequence[Field], now: datetime) -> Scope:
+def read(
+    query: Mapping[str, str],
+    brands: Sequence[Brand],
+    fields: Sequence[Field],
+    now: datetime,
+    opens: timedelta = _AT_FIRST,
+) -> Scope:
     """Return what a URL asks for; without brand, the one that is first; without period, its last year, to now.
+
+    Parameters
+    ----------
+    opens
+        How much is shown where the URL names no period.
 
     Raises
     ------
@@ -143,7 +177,7 @@ def read(query: Mapping[str, str], brands: Sequence[Brand], fields: Sequence[Fie
     brand = _brand(query.get("brand", ""), brands, now)
     last = _date("until", query.get("until", ""))
     until = min(last + _DAY, now) if last else _end(brand, now)
-    since = _date("since", query.get("since", "")) or max(_day(brand.first), _first_day(until, _AT_FIRST))
+    since = _date("since", query.get("since", "")) or max(_day(brand.first), _first_day(until, opens))
     if since >= until:
         raise ScopeError("since: must be before until, and in the past")
     own = {each.name: each.checked(query.get(each.name) or each.default) for each in fields}
@@ -152,9 +186,11 @@ def read(query: Mapping[str, str], brands: Sequence[Brand], fields: Sequence[Fie
         since=since,
         until=until,
         now=now,
+        brands=tuple(each.name for each in brands),
+        is_first=since <= _day(brand.first),
         reaches_end=until >= min(_day(brand.last) + _DAY, now),
         own=own,
-        given=dict(query),
+        given={name: value for name, value in query.items() if value},
     )
 
 

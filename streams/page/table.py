@@ -9,7 +9,7 @@ from streams.page.view import Column, Panel, Row
 
 __all__ = ["table"]
 
-_RIGHT = {"number", "score", "share", "duration", "money", "plain"}
+_RIGHT = {"number", "score", "share", "duration", "money", "plain", "change"}
 
 
 def table(panel: Panel, scope: Scope, rows: Sequence[Row]) -> Markup:

@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.clock import duration
 
-__all__ = ["for_people", "for_programs"]
+__all__ = ["change", "for_people", "for_programs"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NOTHING = "–"
@@ -22,6 +22,16 @@ def for_people(value: Any, kind: str = "text") -> str:
     if value is None or value == "":
         return NOTHING
     return _FORMS.get(kind, _plain)(value)
+
+
+def change(value: float) -> str:
+    """Return a difference with its sign.
+
+    >>> change(1234), change(-3), change(0)
+    ('+1,234', '\u22123', '±0')
+    """
+    said = _number(abs(value))
+    return f"+{said}" if value > 0 else f"\u2212{said}" if value < 0 else "±0"
 
 
 def _number(value: float) -> str:
@@ -46,6 +56,7 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "number": _number,
     "score": lambda value: f"{value:.3f}",
     "share": lambda value: f"{100 * value:.1f} %",
+    "change": change,
     "duration": duration,
     "customer": lambda value: f"#{value:016x}",
 }

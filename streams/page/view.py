@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from streams.analysis.brands import Brand
+from streams.page.filters import FILTERS
 from streams.page.markup import Markup
-from streams.page.scope import Field, Scope
+from streams.page.scope import FILTERED, Field, Scope, read
 from streams.store.clickhouse import ClickHouse
 
 __all__ = ["Action", "Column", "Panel", "Row", "View", "folded"]
@@ -31,7 +34,7 @@ class Column:
     name
         In the query's answer.
     kind
-        text, number (grouped thousands), plain (a number as it is), score (three decimals), share (0 to 1, as percent), time, duration (seconds),
+        text, number (grouped thousands), change (a number with its sign), plain (a number as it is), score (three decimals), share (0 to 1, as percent), time, duration (seconds),
         customer (a link to the journey), money (a map of currency to amount).
     """
 
@@ -143,6 +146,8 @@ class View:
         What a POST to /view/NAME/ACTION does; guarded, then back to the view.
     listed
         Whether the navigation names it.
+    opens
+        How much is shown where the URL names no period.
     """
 
     name: str
@@ -152,6 +157,16 @@ class View:
     fields: Sequence[Field] = ()
     actions: Mapping[str, Action] | None = None
     listed: bool = True
+    opens: timedelta = timedelta(days=366)
+
+    def read(self, query: Mapping[str, str], brands: Sequence[Brand], now: datetime) -> Scope:
+        """Return what a URL asks of the view. Raises ScopeError."""
+        return read(query, brands, self.all_fields, now, self.opens)
+
+    @property
+    def all_fields(self) -> Sequence[Field]:
+        """The view's own parameters, and those that restrict it where it can be."""
+        return (*self.fields, *FILTERS) if self.name in FILTERED else self.fields
 
 
 def folded(rows: Sequence[Row], most: int, sums: Sequence[str], label: str) -> list[Row]:

@@ -84,7 +84,7 @@ def test_the_population_is_that_of_journey_stages(world):
     }
     shown = sections(page(world, "/view/flow?brand=lumiere"))["population"]
     for stage in STAGE_NAMES:
-        assert f"{stage.title()}: {told[stage]:,} customers" in shown
+        assert f'<span class="name">{stage.title()}</span><strong>{told[stage]:,}</strong>' in shown
 
 
 def test_each_instant_of_the_flow_is_journeys_at_that_instant(world):
@@ -147,9 +147,9 @@ def test_a_page_is_whole_without_scripts_and_a_fragment_is_its_panels(world):
     whole = page(world, "/")
     assert whole.startswith("<!doctype html>")
     assert whole.endswith("</html>")
-    assert set(sections(whole)) == {"population", "moves"}
+    assert set(sections(whole)) == {"population", "period", "moves", "moved"}
     assert "<h1>" not in page(world, "/?fragment=1")
-    assert set(sections(page(world, "/?fragment=1"))) == {"population", "moves"}
+    assert set(sections(page(world, "/?fragment=1"))) == {"population", "period", "moves", "moved"}
     assert not re.search(r"<script(?! type=\"module\" src=\"/static/)|\son\w+=|\sstyle=", whole)
 
 

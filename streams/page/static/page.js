@@ -19,5 +19,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.textContent = "Copied";
   });
 }
+// A field that is empty is left out of the address.
+document.querySelector("form.scope")?.addEventListener("formdata", event => {
+  for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
+});
 if (document.getElementById("panels")) follow(offer);
 document.documentElement.dataset.ready = "";

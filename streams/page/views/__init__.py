@@ -3,6 +3,7 @@
 from streams.page.view import View
 from streams.page.views import (
     channels,
+    compare,
     content,
     customers,
     flow,
@@ -23,6 +24,7 @@ VIEWS: tuple[View, ...] = (
     flow.VIEW,
     journey.VIEW,
     lapses.VIEW,
+    compare.VIEW,
     channels.VIEW,
     word_of_mouth.VIEW,
     spikes.VIEW,

@@ -3,22 +3,24 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from streams.page.filters import matching
 from streams.page.scope import Field, Scope, ScopeError
 from streams.page.view import Panel, View
-from streams.page.views.paths import CUSTOMERS, PATHS, named
+from streams.page.views.moved import BY, who_moved
+from streams.page.views.paths import CUSTOMERS, named, paths
 
 __all__ = ["VIEW"]
 
 _NOW = """
 SELECT customer, stage, lapses_at, touches, revenue, first_seen, last_seen
-FROM standings WHERE brand = {brand:String} AND position = {position:UInt8}
+FROM standings WHERE brand = {{brand:String}} AND ({{position:Int8}} < 0 OR position = {{position:Int8}}){matching}
 ORDER BY last_seen DESC, customer
 """
 # Joined with where they stand now.
-_LIST = f"""
+_LIST = """
 SELECT p.customer AS customer, s.stage AS stage, s.lapses_at AS lapses_at, s.touches AS touches, s.revenue AS revenue,
     s.first_seen AS first_seen, s.last_seen AS last_seen
-FROM (SELECT customer FROM ({PATHS}) WHERE path = {{states:Array(Int8)}}) AS p
+FROM (SELECT customer FROM ({paths}) WHERE path = {{states:Array(Int8)}}) AS p
 INNER JOIN (SELECT * FROM standings WHERE brand = {{brand:String}}) AS s ON s.customer = p.customer
 ORDER BY s.last_seen DESC, p.customer
 """
@@ -43,6 +45,8 @@ def _parameters(scope: Scope) -> dict[str, object]:
 
 
 def _panels(scope: Scope) -> Sequence[Panel]:
+    if scope.own["moved"]:
+        return (who_moved(scope),)
     if not scope.own["at"]:
         return (_now(scope),)
     asked = _parameters(scope)
@@ -55,7 +59,7 @@ def _panels(scope: Scope) -> Sequence[Panel]:
             name="list",
             title=f"Customers: {', then '.join(said)}",
             counts="Customers, each once; stage, touches and revenue are those of now and of all time.",
-            sql=_LIST,
+            sql=_LIST.format(paths=paths(scope)),
             parameters=_parameters,
             columns=CUSTOMERS,
             empty="Nobody did: figures move on while events come in. Go back for the present ones.",
@@ -64,15 +68,15 @@ def _panels(scope: Scope) -> Sequence[Panel]:
 
 
 def _now(scope: Scope) -> Panel:
-    position = max(int(scope.own["stage"] or 0), 0)
+    position = max(int(scope.own["stage"]), 0) if scope.own["stage"] else -1
     return Panel(
         name="list",
-        title=f"Customers: {named(position)} now",
+        title=f"Customers: {named(position)} now" if position >= 0 else "Customers",
         counts="Customers, each once, at the stage that is theirs now; touches and revenue are those of all time.",
-        sql=_NOW,
+        sql=_NOW.format(matching=matching(scope)),
         parameters=lambda _: {"position": position},
         columns=CUSTOMERS,
-        empty="Nobody stands there now.",
+        empty="Nobody is there now.",
     )
 
 
@@ -84,6 +88,9 @@ VIEW = View(
         Field(name="at", label="At", kind="hidden", pattern=_INSTANT),
         Field(name="stage", label="Stage", kind="hidden", pattern=_STATE),
         Field(name="later", label="Later", kind="hidden", pattern=_INSTANT),
+        Field(name="moved", label="Moved", kind="hidden", pattern="|up|down"),
+        Field(name="by", label="By", kind="hidden", pattern="|" + "|".join(BY)),
+        Field(name="what", label="What", kind="hidden"),
         Field(name="to", label="Then", kind="hidden", pattern=_STATE),
     ),
     panels=_panels,

@@ -1,7 +1,7 @@
 """Shows the A-Path as a flow: customers by stage at several instants, and how many move up, down, come and lapse."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from journey.stage import Stage
@@ -9,17 +9,20 @@ from streams.page.charts.flow import NEW, Move, Node, flow
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.view import Column, Panel, Row, View
-from streams.page.views.now import POPULATION
-from streams.page.views.paths import PATHS, instants, named
+from streams.page.views.links import customers_of
+from streams.page.views.moved import moved
+from streams.page.views.now import population
+from streams.page.views.paths import instants, named, paths
+from streams.page.views.period import period
 
 __all__ = ["VIEW"]
 
-_MOVES = f"""
+_MOVES = """
 SELECT step, here, there, count() AS customers,
     sum(customers) OVER (PARTITION BY step, here) AS of_source, sum(customers) OVER (PARTITION BY step) AS of_all
 FROM
 (
-    SELECT arrayJoin(range(1, length(path))) AS step, path[step] AS here, path[step + 1] AS there FROM ({PATHS})
+    SELECT arrayJoin(range(1, length(path))) AS step, path[step] AS here, path[step + 1] AS there FROM ({paths})
 )
 WHERE there >= 0
 GROUP BY step, here, there
@@ -50,19 +53,6 @@ def _with_names(rows: Sequence[Row], scope: Scope) -> list[Row]:
 
 def _link(row: Row, scope: Scope) -> str:
     return customers_of(scope, row["since"], row["here"], row["until"], row["there"])
-
-
-def customers_of(
-    scope: Scope, at: datetime, state: int, later: datetime | None = None, later_state: int | None = None
-) -> str:
-    """Return the address of the customers who stood at a stage at an instant, and at another later."""
-    more = {"later": instant(later), "to": str(later_state)} if later and later_state is not None else {}
-    return scope.address("customers", at=instant(at), stage=str(state), **more)
-
-
-def instant(at: datetime) -> str:
-    """Return an instant in the form of addresses."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
 def _label(at: datetime, scope: Scope) -> str:
@@ -112,41 +102,44 @@ def _tell(rows: Sequence[Row], columns: Sequence[str], step: int) -> str:
     )
 
 
-MOVES = Panel(
-    name="moves",
-    title="From stage to stage",
-    counts=(
-        "Customers, each once an instant, at the stage that the model in force gives them from what was known by then. "
-        "A ribbon is who stood at its left end and stands at its right; lapses are grey. Who never had a stage is "
-        "counted in the table and not drawn."
-    ),
-    sql=_MOVES,
-    parameters=lambda scope: {"instants": instants(scope, _steps(scope))},
-    derive=_with_names,
-    draw=_draw,
-    link=_link,
-    columns=(
-        Column("from_stage", "From"),
-        Column("to_stage", "To"),
-        Column("since", "At (UTC)"),
-        Column("until", "And at"),
-        Column("customers", "Customers", "number"),
-        Column("share", "Of those at From", "share"),
-        Column("share_of_all", "Of all", "share"),
-    ),
-    empty="No customer of this brand has a touch in this period. journey load FILE.ndjson brings events.",
-)
+def _moves(scope: Scope) -> Panel:
+    return Panel(
+        name="moves",
+        title="From stage to stage",
+        counts=(
+            "Customers, each once an instant, at the stage that the model in force gives them from what was known by then. "
+            "A ribbon is who stood at its left end and stands at its right; lapses are grey. Who never had a stage is "
+            "counted in the table and not drawn."
+        ),
+        sql=_MOVES.format(paths=paths(scope)),
+        parameters=lambda scope: {"instants": instants(scope, _steps(scope))},
+        derive=_with_names,
+        draw=_draw,
+        link=_link,
+        columns=(
+            Column("from_stage", "From"),
+            Column("to_stage", "To"),
+            Column("since", "At (UTC)"),
+            Column("until", "And at"),
+            Column("customers", "Customers", "number"),
+            Column("share", "Of those at From", "share"),
+            Column("share_of_all", "Of all", "share"),
+        ),
+        empty="No customer of this brand has a touch in this period. journey load FILE.ndjson brings events.",
+    )
+
 
 VIEW = View(
     name="flow",
     title="A-Path",
-    lead="How customers move between attention, attraction, affinity, audience and advocacy. Choose a ribbon or a "
-    "bar to see exactly those customers.",
+    lead="How many customers are at each stage, how that changed, and what moved them. Choose a figure, a ribbon or a bar to see "
+    "exactly those customers.",
     fields=(
         Field(
             name="steps", label="Steps", kind="choice", default="4",
             choices=[(str(n), str(n)) for n in (1, 2, 3, 4, 5, 6, 8)],
         ),
     ),
-    panels=lambda _: (POPULATION, MOVES),
+    panels=lambda scope: (population(scope), period(scope), _moves(scope), moved(scope)),
+    opens=timedelta(days=30),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from journey.stage import STAGE_NAMES
+from streams.page.filters import matching
 from streams.page.scope import Field, Scope
 from streams.page.view import Column, Panel, Row, View
 
@@ -13,7 +14,7 @@ __all__ = ["VIEW"]
 _MOST_DAYS = 366
 _SOON = """
 FROM standings
-WHERE brand = {brand:String} AND lapses_at >= {now:DateTime64(6, 'UTC')} AND lapses_at < {end:DateTime64(6, 'UTC')}
+WHERE brand = {brand:String} AND lapses_at >= {now:DateTime64(6, 'UTC')} AND lapses_at < {end:DateTime64(6, 'UTC')}/*matching*/
 """
 _BY_STAGE = f"""
 SELECT stage, position, count() AS customers, min(lapses_at) AS first_at, sumMap(revenue) AS revenue
@@ -25,6 +26,10 @@ SELECT customer, stage, lapses_at, last_seen, touches, revenue
 {_SOON} AND (stage = {{stage:String}} OR {{stage:String}} = '')
 ORDER BY lapses_at, customer
 """
+
+
+def _sql(query: str, scope: Scope) -> str:
+    return query.replace("/*matching*/", matching(scope))
 
 
 def _end(scope: Scope) -> datetime:
@@ -47,7 +52,7 @@ def _panels(scope: Scope) -> Sequence[Panel]:
         title=f"Customers who fall from {stage or 'their stage'} by {until}",
         counts="Counts customers, each once, whose evidence for the stage they are at will have faded below its threshold by then if"
         " they do nothing; the first to fall is first. The CSV has all of them.",
-        sql=_LIST,
+        sql=_sql(_LIST, scope),
         parameters=_parameters,
         columns=(
             Column("customer", "Customer", "customer"),
@@ -59,25 +64,27 @@ def _panels(scope: Scope) -> Sequence[Panel]:
         ),
         empty="Nobody falls from a stage in that time.",
     )
-    return _STAGES, listed
+    return _stages(scope), listed
 
 
-_STAGES = Panel(
-    name="stages",
-    title="By stage",
-    counts="Counts the same customers by the stage that they are at now. Revenue is all that they have brought.",
-    sql=_BY_STAGE,
-    parameters=_parameters,
-    columns=(
-        Column("stage", "Stage now"),
-        Column("customers", "Customers", "number"),
-        Column("first_at", "First falls (UTC)"),
-        Column("revenue", "Revenue", "money"),
-    ),
-    reads=("days",),
-    link=_link,
-    empty="Nobody falls from a stage in that time.",
-)
+def _stages(scope: Scope) -> Panel:
+    return Panel(
+        name="stages",
+        title="By stage",
+        counts="Counts the same customers by the stage that they are at now. Revenue is all that they have brought.",
+        sql=_sql(_BY_STAGE, scope),
+        parameters=_parameters,
+        columns=(
+            Column("stage", "Stage now"),
+            Column("customers", "Customers", "number"),
+            Column("first_at", "First falls (UTC)"),
+            Column("revenue", "Revenue", "money"),
+        ),
+        reads=("days",),
+        link=_link,
+        empty="Nobody falls from a stage in that time.",
+    )
+
 
 VIEW = View(
     name="lapses",

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 
 from streams.page.charts.flow import NEW
+from streams.page.filters import matching
 from streams.page.scope import Scope
 from streams.page.view import Column
 
-__all__ = ["CUSTOMERS", "PATHS", "instants", "named"]
+__all__ = ["CUSTOMERS", "instants", "named", "paths"]
 
 CUSTOMERS = (
     Column("customer", "Customer", "customer"),
@@ -20,7 +21,7 @@ CUSTOMERS = (
 
 # `path` is a customer's stage at each of `instants`, -1 before its first touch. Scores are summed up to each instant by the
 # model in force, as journeys_at does, for all of them in one pass.
-PATHS = """
+_PATHS = """
     WITH
         {instants:Array(DateTime64(6, 'UTC'))} AS instants,
         (SELECT model FROM model_in_force) AS model_now,
@@ -51,11 +52,18 @@ PATHS = """
             FROM evidence
             WHERE model = model_now AND brand = {brand:String} AND first_seen <= instants[-1]
         ) AS e
-        INNER JOIN customers AS c ON c.handle = e.handle
+        INNER JOIN customers AS c ON c.handle = e.handle/*matching*/
         GROUP BY customer, position
     )
     GROUP BY customer
 """
+
+
+def paths(scope: Scope) -> str:
+    """Return the query for the customers to whom the scope is restricted."""
+    return _PATHS.replace("/*matching*/", matching(scope, "c.customer", "WHERE").replace("\n", "\n        "))
+
+
 _NAMES = ("without a stage", "Attention", "Attraction", "Affinity", "Audience", "Advocacy")
 _DAY = timedelta(days=1)
 
