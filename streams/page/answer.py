@@ -3,42 +3,74 @@
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from streams.clock import aware
+from streams.page.described import Described, described
 from streams.page.scope import Scope
 from streams.page.values import for_programs
-from streams.page.view import Panel, Row
+from streams.page.view import MOST_ROWS, Panel, Row
 from streams.store.clickhouse import ClickHouse
 from streams.store.sql import written
 
-__all__ = ["Answered", "answer", "as_csv", "query_of"]
+__all__ = ["Answered", "all_rows", "answer", "as_csv", "query_of"]
 
 MOST_LINES = 1_000_000  # of a download
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The rows of a panel, with what Python adds to them; `more` says that there are others."""
+    """The rows of a panel, with what Python adds to them.
+
+    Attributes
+    ----------
+    more
+        Whether there are others after them.
+    count
+        How many there are in all; None where they are all here.
+    people
+        The customers that rows name, as people know them.
+    """
 
     rows: Sequence[Row]
     more: bool = False
+    count: int | None = None
+    people: Mapping[int, Described] = field(default_factory=dict)
 
 
-def answer(store: ClickHouse, panel: Panel, scope: Scope, most: int | None = None) -> Answered:
-    """Ask a panel's query, for at most so many rows, else the panel's. Raises QueryError, StoreError, ScopeError."""
-    most = most or panel.most
-    found = store.rows(panel.sql, _parameters(panel, scope), {"limit": most + 1})
-    rows = [{name: _json_value(value) for name, value in row.items()} for row in found[:most]]
-    return Answered(panel.derive(rows, scope), len(found) > most)
+def answer(store: ClickHouse, panel: Panel, scope: Scope) -> Answered:
+    """Ask a panel's query: for the page of a list, else for all that is computed from it. Raises QueryError, StoreError, ScopeError."""
+    page = panel.page(scope)
+    found = _asked(store, panel, scope, panel.most, page * panel.most)
+    rows, more = found[: panel.most], len(found) > panel.most
+    count = None
+    if panel.is_list and (more or page):
+        counted = f"SELECT count() FROM ({panel.sql})"
+        count = int(store.query(counted, _parameters(panel, scope))[0][0])
+    shown = panel.derive(rows, scope)
+    names = [column.name for column in panel.columns if column.kind == "customer"]
+    ids = {row[name] for row in shown[:MOST_ROWS] for name in names if row[name] is not None}
+    return Answered(shown, more, count, described(store, scope, ids))
+
+
+def all_rows(store: ClickHouse, panel: Panel, scope: Scope, most: int = MOST_LINES) -> Answered:
+    """Ask a panel's query for all of its rows, at most so many, to be downloaded. Raises as `answer`."""
+    found = _asked(store, panel, scope, most, 0)
+    return Answered(panel.derive(found[:most], scope), len(found) > most)
+
+
+def _asked(store: ClickHouse, panel: Panel, scope: Scope, most: int, offset: int) -> list[Row]:
+    settings = {"limit": most + 1} | ({"offset": offset} if offset else {})
+    found = store.rows(panel.ordered(scope), _parameters(panel, scope), settings)
+    return [{name: _json_value(value) for name, value in row.items()} for row in found]
 
 
 def query_of(panel: Panel, scope: Scope) -> str:
     """Return the query as it can be copied and run."""
-    return written(panel.sql, _parameters(panel, scope))
+    return written(panel.ordered(scope), _parameters(panel, scope))
 
 
 def _parameters(panel: Panel, scope: Scope) -> dict[str, Any]:

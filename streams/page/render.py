@@ -1,6 +1,7 @@
 """Renders a view as HTML: the shell, which is sent first, and its panels, which follow as their queries answer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from streams.page.form import form
 from streams.page.markup import Markup, tag, together
 from streams.page.scope import Scope
 from streams.page.search import field as search_field
-from streams.page.table import table
+from streams.page.table import pages, table
 from streams.page.view import MOST_COUNTED, MOST_ROWS, Panel, View
 
 __all__ = ["as_of", "bottom", "failed", "message", "panel", "query_page", "top"]
@@ -97,26 +98,31 @@ def _navigation(shown: View, views: Sequence[View], scope: Scope) -> Markup:
 
 def panel(view: View, made: Panel, scope: Scope, found: Answered) -> Markup:
     """Return a panel with figure, table and ways out; where there is no row, it says what to do."""
-    if not found.rows:
+    if not found.rows and not found.count:
         return _section(made, tag("p", made.empty, class_="empty"), _ways(view, made, scope, png=False))
-    made = made.with_columns(found.rows)
+    if not made.columns:
+        made = replace(made.with_columns(found.rows), sorts=False)
     figure = made.draw(found.rows, scope) if made.draw else None
-    behind = table(made, scope, found.rows[:MOST_ROWS])
+    behind = table(made, scope, found.rows[:MOST_ROWS], found.people, view.name)
+    if figure is None:
+        listed = pages(made, scope, len(found.rows), found.count, view.name) if found.count else None
+        return _section(
+            made, together([_part(made, found), listed, behind]), _ways(view, made, scope, png=False)
+        )
     limit = f"There are more than {MOST_ROWS:,} rows; these are the first, the CSV has all."
-    note = tag("p", limit, class_="note") if found.more or len(found.rows) > MOST_ROWS else None
-    part = (
+    note = tag("p", limit, class_="note") if len(found.rows) > MOST_ROWS else None
+    drawn = tag("figure", figure, class_="drawing")
+    below = tag("details", tag("summary", "Table"), note, behind, class_="behind")
+    ways = _ways(view, made, scope, png=made.picture)
+    return _section(made, together([_part(made, found), drawn, below]), ways)
+
+
+def _part(made: Panel, found: Answered) -> Markup | None:
+    """Return that a figure is that of a part of the rows; None where it is not."""
+    said = (
         f"This counts {MOST_COUNTED:,} rows alone; there are more: choose a shorter period, or take the CSV."
     )
-    shown = together(
-        [
-            tag("p", part, class_="note", role="status") if found.more and made.most > MOST_ROWS else None,
-            tag("figure", figure, class_="drawing") if figure else None,
-            tag("details", tag("summary", "Table"), note, behind, class_="behind")
-            if figure
-            else together([note, behind]),
-        ]
-    )
-    return _section(made, shown, _ways(view, made, scope, png=figure is not None and made.picture))
+    return tag("p", said, class_="note", role="status") if found.more and not made.is_list else None
 
 
 def as_of(at: datetime, version: str) -> Markup:

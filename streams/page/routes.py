@@ -19,7 +19,7 @@ from streams.clock import Clock, from_us
 from streams.http.cross_site import Door
 from streams.http.guard import SAFE, Guard
 from streams.page import filters, render
-from streams.page.answer import MOST_LINES, answer, as_csv, query_of
+from streams.page.answer import MOST_LINES, all_rows, answer, as_csv, query_of
 from streams.page.gzip_stream import PACKED, packed, takes_packed
 from streams.page.live import Live
 from streams.page.posted import posted
@@ -215,7 +215,7 @@ class Page:
         return await self._download(request, self._lines)
 
     async def _lines(self, view: View, panel: Panel, scope: Scope) -> Response:
-        found = await self._reader.run(partial(answer, panel=panel, scope=scope, most=MOST_LINES))
+        found = await self._reader.run(partial(all_rows, panel=panel, scope=scope))
         if found.more:
             raise ScopeError(f"there are more than {MOST_LINES:,} rows: choose a shorter period")
         name = f"{view.name}-{panel.name}.csv"

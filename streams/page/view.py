@@ -9,7 +9,7 @@ from typing import Any
 from streams.analysis.brands import Brand
 from streams.page.filters import FILTERS
 from streams.page.markup import Markup
-from streams.page.scope import FILTERED, Field, Scope, read
+from streams.page.scope import FILTERED, Field, Scope, ScopeError, read
 from streams.store.clickhouse import ClickHouse
 
 __all__ = ["Action", "Column", "Panel", "Row", "View", "folded"]
@@ -17,6 +17,7 @@ __all__ = ["Action", "Column", "Panel", "Row", "View", "folded"]
 Row = dict[str, Any]
 Draw = Callable[[Sequence[Row], Scope], Markup]
 
+PAGE = 100  # rows of a list that are shown at once
 MOST_ROWS = 500  # of a table; it says when there are more
 MOST_COUNTED = 50_000  # rows that a figure is computed and drawn from; it says when there are more
 
@@ -75,6 +76,8 @@ class Panel:
     reads
         The view's fields that the query, the drawing or the links name; None for all. The panel sees no others, and what
         was drawn of it is kept while others change.
+    sorts
+        Whether the headings of a list sort it.
     fresh_s
         Seconds after which it is asked again although the tables did not change: it shows something else too.
     """
@@ -92,12 +95,41 @@ class Panel:
     link: Callable[[Row, Scope], str | None] = lambda _, __: None
     wide: bool = True
     reads: Sequence[str] | None = None
+    sorts: bool = True
     fresh_s: float | None = None
 
     @property
     def most(self) -> int:
         """How many rows are asked for: of what is computed from them, all that there can be; else what is listed."""
-        return MOST_ROWS if self.draw is None and self.derive is _as_they_are else MOST_COUNTED
+        return PAGE if self.is_list else MOST_COUNTED
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the rows are the query's own, and nothing else is computed from them: they are shown page by page."""
+        return self.draw is None and self.derive is _as_they_are
+
+    def page(self, scope: Scope) -> int:
+        """Return which page of the list the URL asks for, from 0."""
+        name, _, number = scope.own.get("page", "").partition(".")
+        return int(number) - 1 if self.is_list and name == self.name else 0
+
+    def sorted_by(self, scope: Scope) -> tuple[str, bool] | None:
+        """Return the column by which the URL sorts the list, and whether the highest is first; None for the query's own order."""
+        name, _, column = scope.own.get("sort", "").partition(".")
+        if not (self.is_list and name == self.name):
+            return None
+        if column.removeprefix("-") not in {each.name for each in self.columns}:
+            raise ScopeError("sort: there is no such column")
+        return column.removeprefix("-"), column.startswith("-")
+
+    def ordered(self, scope: Scope) -> str:
+        """Return the query in the order that the URL asks for. Raises ScopeError."""
+        if (asked := self.sorted_by(scope)) is None:
+            return self.sql
+        column, falls = asked
+        kind = next(each.kind for each in self.columns if each.name == column)
+        by = f"arraySum(mapValues({column}))" if kind == "money" else column
+        return f"SELECT * FROM\n({self.sql})\nORDER BY {by}{' DESC' if falls else ''} NULLS LAST, {self.columns[0].name}"
 
     def with_columns(self, rows: Sequence[Row]) -> "Panel":
         """Return the panel with the columns of its answer, where it names none itself."""
@@ -107,7 +139,10 @@ class Panel:
 
     def seen(self, scope: Scope) -> Scope:
         """Return what of the scope the panel sees."""
-        return scope if self.reads is None else scope.only(self.reads)
+        mine = {name for name in ("sort", "page") if scope.own.get(name, "").startswith(f"{self.name}.")}
+        return scope.only(
+            mine | set(scope.own if self.reads is None else self.reads) - ({"sort", "page"} - mine)
+        )
 
 
 def _column(name: str, rows: Sequence[Row]) -> Column:
@@ -123,6 +158,10 @@ def _column(name: str, rows: Sequence[Row]) -> Column:
     return Column(name, name.replace("_", " ").capitalize(), kind)
 
 
+_OF_LISTS = (
+    Field(name="sort", label="Sort", kind="hidden", pattern=r"|[a-z-]+\.-?\w+"),
+    Field(name="page", label="Page", kind="hidden", pattern=r"|[a-z-]+\.[1-9]\d{0,6}"),
+)
 Action = Callable[[ClickHouse, Mapping[str, str], str, int], str]
 """Takes a store that can be written to, the form, who asks and the time; returns what was done, in words.
 
@@ -166,7 +205,7 @@ class View:
     @property
     def all_fields(self) -> Sequence[Field]:
         """The view's own parameters, and those that restrict it where it can be."""
-        return (*self.fields, *FILTERS) if self.name in FILTERED else self.fields
+        return (*self.fields, *(FILTERS if self.name in FILTERED else ()), *_OF_LISTS)
 
 
 def folded(rows: Sequence[Row], most: int, sums: Sequence[str], label: str) -> list[Row]:

@@ -15,6 +15,7 @@ from streams.page.scope import Field, Scope
 from streams.page.values import for_people
 from streams.page.view import Column, Panel, Row, View
 from streams.page.views.paths import CUSTOMERS, named
+from streams.page.views.who import WHO
 
 __all__ = ["VIEW"]
 
@@ -136,7 +137,7 @@ def _score(stage: Stage, rows: Sequence[Row], at: datetime) -> Score:
 
 def _panels(scope: Scope) -> Sequence[Panel]:
     if scope.own["customer"]:
-        return LINE, WHY
+        return WHO, LINE, WHY
     return (AMONG,) if scope.own["among"] else (BUSIEST,)
 
 

@@ -77,6 +77,7 @@ VIEW = View(
             sql=_listed(),
             columns=(Column("question", "Question"), Column("part", "Part of a strategy")),
             reads=(),
+            sorts=False,
             link=_link,
         ),
     ),
