@@ -27,6 +27,7 @@ from streams.page.scope import FILTERED, Scope, ScopeError, has_brand
 from streams.page.search import Finder, Search
 from streams.page.static_files import StaticFiles
 from streams.page.view import Action, Panel, View
+from streams.page.viewer import EVERYBODY
 from streams.store.clickhouse import ClickHouse, QueryError
 from streams.store.connections import CachedAnswer, ConnectionPool, OverloadedError, StuckError, Want
 from streams.store.port import StoreError
@@ -303,7 +304,7 @@ def _made(view: View, panel: Panel, scope: Scope, store: ClickHouse) -> str:
 
 
 def _act(action: Action, form: Mapping[str, str], now_us: int, store: ClickHouse) -> str:
-    return action(store, form, "page", now_us)
+    return action(store, form, EVERYBODY, now_us)
 
 
 def _why(error: Exception) -> str:

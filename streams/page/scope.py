@@ -14,6 +14,7 @@ __all__ = ["FILTERED", "Field", "Scope", "ScopeError", "has_brand", "presets", "
 _LONGEST_NUMBER = 40
 _DATE = re.compile(r"(19|20|21|22)\d\d-\d\d-\d\d", re.ASCII)  # what ClickHouse's times reach
 _DAY = timedelta(days=1)
+_LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 _YEAR = 366  # days
 # A view opens with so much where the URL names no period: one event of long ago does not flatten every chart.
 _AT_FIRST = _YEAR * _DAY
@@ -94,8 +95,8 @@ class Scope:
         The names of all that may be seen.
     reaches_end
         Whether the period reaches the brand's last touch.
-    is_first
-        Whether the brand has nothing before the period.
+    first
+        The brand's first day.
     own
         The view's own parameters: every field has its value or default.
     given
@@ -108,7 +109,7 @@ class Scope:
     now: datetime
     brands: tuple[str, ...] = ()
     reaches_end: bool = True
-    is_first: bool = False
+    first: datetime = _LONG_AGO
     own: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
 
@@ -116,6 +117,11 @@ class Scope:
     def parameters(self) -> dict[str, object]:
         """What every query may name: brand, since, until, now."""
         return {"brand": self.brand, "since": self.since, "until": self.until, "now": self.now}
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the brand has nothing before the period."""
+        return self.since <= self.first
 
     @property
     def last_day(self) -> datetime:
@@ -187,7 +193,7 @@ def read(
         until=until,
         now=now,
         brands=tuple(each.name for each in brands),
-        is_first=since <= _day(brand.first),
+        first=_day(brand.first),
         reaches_end=until >= min(_day(brand.last) + _DAY, now),
         own=own,
         given={name: value for name, value in query.items() if value},

@@ -10,6 +10,7 @@ from streams.analysis.brands import Brand
 from streams.page.filters import FILTERS
 from streams.page.markup import Markup
 from streams.page.scope import FILTERED, Field, Scope, ScopeError, read
+from streams.page.viewer import Viewer
 from streams.store.clickhouse import ClickHouse
 
 __all__ = ["Action", "Column", "Panel", "Row", "View", "folded"]
@@ -162,8 +163,8 @@ _OF_LISTS = (
     Field(name="sort", label="Sort", kind="hidden", pattern=r"|[a-z-]+\.-?\w+"),
     Field(name="page", label="Page", kind="hidden", pattern=r"|[a-z-]+\.[1-9]\d{0,6}"),
 )
-Action = Callable[[ClickHouse, Mapping[str, str], str, int], str]
-"""Takes a store that can be written to, the form, who asks and the time; returns what was done, in words.
+Action = Callable[[ClickHouse, Mapping[str, str], Viewer, int], str]
+"""Takes a store that can be written to, the form, who asks and the time in microseconds; returns what was done, in words.
 
 It raises ValueError with what is wrong, in words.
 """

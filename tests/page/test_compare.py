@@ -5,7 +5,7 @@ import html
 import io
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -125,6 +125,31 @@ def test_two_of_a_kind_have_the_figures_of_sql(world, kind):
     if kind == "place":
         for side, name in zip(("first", "second"), names, strict=True):
             assert len(lines(world, "customers", "list", met_place=name)) == float(told["Customers"][side])
+
+
+def test_a_target_goes_on_as_it_changed_in_the_last_weeks(world):
+    for channel in ("", "store"):
+        world.embedded.store.raw(
+            f"INSERT INTO targets (brand, stage, channel, due, customers) VALUES ('lumiere', 'attraction', '{channel}', today() + 14, 5000)",
+            "Null",
+        )
+    (now,) = world.rows("SELECT now64(6, 'UTC') AS at")
+    then = now["at"].replace(tzinfo=UTC) - timedelta(days=28)
+    held = {customer for customer, stage in stages_at(world, then).items() if stage >= 2}
+    met = {row["customer"] for row in world.rows(
+        "SELECT DISTINCT customer FROM touchpoints WHERE brand = 'lumiere' AND channel = 'store' AND time < {at:DateTime64(6)}", at=then
+    )}  # fmt: skip
+    told = {row["channel"]: row for row in lines(world, "targets", "progress")}
+    assert held & met < held
+    for channel, before in (("", held), ("store", held & met)):
+        row = told[channel]
+        assert int(row["before"]) == len(before) > int(row["actual"]), "nobody came since, and some lapsed"
+        actual = int(row["actual"])
+        assert int(row["forecast"]) == max(
+            0, round(actual + (actual - len(before)) / 28 * int(row["days_left"]))
+        )
+    body = world.ask("/view/targets?brand=lumiere").body.decode()
+    assert re.search(r"On the course of the last 28 days [\d,]+ by \d+ \w+ \d{4}: [\d,]+ short", body)
 
 
 def test_a_brand_that_is_not_there_is_not_compared(world):

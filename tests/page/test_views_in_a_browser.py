@@ -83,11 +83,45 @@ def test_an_alert_is_seen_and_taken_on(opened, world):
     page.click("#panel-series a.event")
     page.wait_for_selector("#panel-behind")
     assert len(page.query_selector_all("#panel-behind tbody tr")) == MADE
-    page.click("text=Acknowledge")
-    page.wait_for_selector("text=Taken on by page")
-    assert [mark.mark for mark in ledger.marks()] == ["ack"]
+    page.fill("#panel-alerts [name=by]", "Ada")
+    page.press("#panel-alerts [name=by]", "Enter")
+    page.wait_for_selector("text=Taken on by Ada")
+    assert [(mark.mark, mark.by) for mark in ledger.marks()] == [("ack", "Ada")]
     assert page.query_selector("#panel-behind"), "the address still holds the view"
     assert not page.query_selector("#panel-alerts button:not(.ways button)")
+
+
+def test_a_silence_is_set_shown_and_ended_by_the_name_that_was_given_before(opened, world):
+    ledger = Ledger(world.embedded.store, world.embedded.store.insert)
+    page = opened(f"/view/spikes?{SPAN}", viewport={"width": 390, "height": 800})
+    page.fill("#silence-value", "popcorn")
+    page.select_option("#silence-which", "against")
+    page.fill("#by-silence", "Ada")
+    page.press("#by-silence", "Enter")
+    page.wait_for_selector(".said")
+    assert page.inner_text(".said").startswith("Silenced for 4 hours: attacks about popcorn.")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    [lasting] = [mark for mark in ledger.marks() if mark.mark == "silence"]
+    assert (lasting.brand, lasting.direction, lasting.value, lasting.by) == ("lumiere", "against", "popcorn", "Ada")  # fmt: skip
+    assert "by Ada" in page.inner_text("#silence-ended option")
+    assert page.input_value("#by-ended") == "Ada", "the browser remembers the name"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.click("text=End silence")
+    page.wait_for_selector("text=Ended: silence of attacks about popcorn.")
+    [ended] = [mark for mark in ledger.marks() if mark.mark == "silence"]
+    assert ended.until_us < lasting.until_us
+    assert ended.by == "Ada, ended by Ada"
+    wrong = world.post(
+        "/view/spikes/end-silence", {"brand": "lumiere", "silence": "against/popcorn", "by": "A"}
+    )
+    assert (wrong.status, "perhaps it has ended already" in wrong.body.decode()) == (400, True)
+    for form in (
+        {"hours": "5", "by": "A"},
+        {"hours": "4", "by": ""},
+        {"hours": "4", "by": "A", "brand": "nope"},
+    ):
+        answer = world.post("/view/spikes/silence", {"brand": "lumiere", "which": "", "value": ""} | form)
+        assert answer.status == 400, form
 
 
 def rating(number):

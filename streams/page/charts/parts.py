@@ -8,7 +8,7 @@ from streams.page.markup import Child, Markup, tag
 
 __all__ = ["Part", "Sides", "Way", "opposed", "parts"]
 
-_WIDTH, _LINE, _BAR = 480, 44, 12  # px, of parts: half a page, so that they can be read on a phone
+_WIDTH, _LINE, _BAR, _NOTE = 480, 44, 12, 18  # px, of parts: half a page, so that they can be read on a phone
 _WIDE, _ROW, _THICK, _BELOW = 760, 34, 14, 16.5  # px, of pairs
 _MIDDLE, _FIGURE = 190, 56
 _MOST, _MOST_MIDDLE = 34, 26  # characters of a label
@@ -16,7 +16,7 @@ _MOST, _MOST_MIDDLE = 34, 26  # characters of a label
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a whole, in one unit; `said` is the label beside it, `says` its name for screen readers.
+    """A part of a whole, in one unit; `said` is the label beside it, `note` the one below, `says` its name for screen readers.
 
     Several that are folded into one have no bar: beside it, no other would be seen.
     """
@@ -29,6 +29,7 @@ class Part:
     href: str | None = None
     class_: str = "accent"
     several: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,12 @@ class Sides:
 def parts(name: str, title: str, rows: Sequence[Part], *, goals: bool = False) -> Markup:
     """Return the rows on one scale; with `goals`, each on its own, and the whole is a goal that may be passed."""
     most = max((max(row.whole, row.part) for row in rows if not row.several), default=0) or 1.0
+    line = _LINE + (_NOTE if any(row.note for row in rows) else 0)
     drawn = []
     for n, row in enumerate(rows):
         scale = _WIDTH / ((max(row.whole, row.part) or 1.0) if goals else most)
-        drawn.append(_part(row, n * _LINE, scale, goals=goals))
-    return figure(name, title, "; ".join(row.says for row in rows), (_WIDTH, len(rows) * _LINE + 4), drawn)
+        drawn.append(_part(row, n * line, scale, goals=goals))
+    return figure(name, title, "; ".join(row.says for row in rows), (_WIDTH, len(rows) * line + 4), drawn)
 
 
 def _part(row: Part, top: float, scale: float, *, goals: bool) -> Markup:
@@ -73,6 +75,7 @@ def _part(row: Part, top: float, scale: float, *, goals: bool) -> Markup:
         text(0, top + 15, _short(row.label, _MOST), "quiet" if row.several else "label", hidden=True),
         text(_WIDTH, top + 15, row.said, "quiet", "end", hidden=True),
         None if row.several else bar,
+        text(0, top + _LINE + 5, row.note, "quiet", hidden=True) if row.note else None,
         href=row.href,
     )
 

@@ -7,7 +7,15 @@ import { offerPictures } from "/static/picture.js";
 import { offerTips } from "/static/tips.js";
 import { offerScrubbing } from "/static/tree.js";
 
-const offer = root => { offerPictures(root); offerArrows(root); };
+// A name that was given with a change is remembered by this browser alone.
+const offerName = root => {
+  for (const field of root.querySelectorAll("[data-me]")) if (!field.value) field.value = localStorage.getItem("name") ?? "";
+};
+document.addEventListener("submit", event => {
+  const name = event.target.querySelector?.("[data-me]")?.value;
+  if (name) localStorage.setItem("name", name);
+});
+const offer = root => { offerPictures(root); offerArrows(root); offerName(root); };
 askAhead();
 offerTips();
 offerScrubbing();

@@ -9,6 +9,8 @@ from streams.page.markup import Child, Markup, tag
 from streams.page.scope import Scope
 from streams.page.values import for_people
 from streams.page.view import MOST_ROWS, Column, Panel, Row
+from streams.page.viewer import Viewer
+from streams.page.views.silences import name_field
 from streams.store.clickhouse import ClickHouse
 
 __all__ = ["ALERTS", "acknowledge", "behind", "shown_alert"]
@@ -43,9 +45,9 @@ def shown_alert(alert: str, scope: Scope) -> str:
     return scope.address("spikes", alert=alert)
 
 
-def acknowledge(store: ClickHouse, form: Mapping[str, str], by: str, now_us: int) -> str:
+def acknowledge(store: ClickHouse, form: Mapping[str, str], viewer: Viewer, now_us: int) -> str:
     """Acknowledge an alert, as `journey alerts ack` does; the watcher notifies receivers at its next look."""
-    actions.ack(Ledger(store, store.insert), form.get("alert", ""), by, now_us)
+    actions.ack(Ledger(store, store.insert), form.get("alert", ""), viewer.named(form), now_us)
     return "The alert is taken on: receivers are told at the watcher's next look."
 
 
@@ -89,9 +91,11 @@ def _taking_on(row: Row, scope: Scope) -> Child:
         "form",
         tag("input", type="hidden", name="alert", value=row["alert"]),
         tag("input", type="hidden", name="back", value=urlencode({"brand": scope.brand, **scope.given})),
+        name_field(row["alert"]),
         tag("button", "Acknowledge", aria_label=f"Acknowledge: {_headline(row)}"),
         method="post",
         action="/view/spikes/acknowledge",
+        class_="target",
     )
 
 

@@ -14,6 +14,7 @@ from streams.page.form import labelled
 from streams.page.markup import Markup, tag
 from streams.page.scope import Scope
 from streams.page.view import Column, Panel, Row
+from streams.page.viewer import Viewer
 from streams.store.clickhouse import ClickHouse
 
 __all__ = ["END", "NEW", "TargetError", "end_target", "set_target"]
@@ -28,7 +29,7 @@ class TargetError(ValueError):
     """An error of a target that cannot be set, or ended; the message says what can."""
 
 
-def set_target(store: ClickHouse, form: Mapping[str, str], _by: str, now_us: int) -> str:
+def set_target(store: ClickHouse, form: Mapping[str, str], _: Viewer, now_us: int) -> str:
     """Set a target, or change the one of the same brand, stage, channel and day."""
     brand, stage, channel = form.get("brand", ""), form.get("stage", ""), form.get("channel", "")
     if brand not in {one.name for one in brands(store)}:
@@ -45,7 +46,7 @@ def set_target(store: ClickHouse, form: Mapping[str, str], _by: str, now_us: int
     return f"Set: {customers:,} customers at {_words(stage, channel, due)}."
 
 
-def end_target(store: ClickHouse, form: Mapping[str, str], _by: str, now_us: int) -> str:
+def end_target(store: ClickHouse, form: Mapping[str, str], _: Viewer, now_us: int) -> str:
     """End a target: a row of 0 customers, which says when; what was aimed at stays in the rows before."""
     brand, said = form.get("brand", ""), form.get("target", "")
     there = store.query(

@@ -7,7 +7,7 @@ from streams.page.filters import matching
 from streams.page.scope import Scope
 from streams.page.view import Column
 
-__all__ = ["CUSTOMERS", "instants", "named", "paths"]
+__all__ = ["CUSTOMERS", "PATHS", "instants", "named", "paths"]
 
 CUSTOMERS = (
     Column("customer", "Customer", "customer"),
@@ -21,7 +21,7 @@ CUSTOMERS = (
 
 # `path` is a customer's stage at each of `instants`, -1 before its first touch. Scores are summed up to each instant by the
 # model in force, as journeys_at does, for all of them in one pass.
-_PATHS = """
+PATHS = """
     WITH
         {instants:Array(DateTime64(6, 'UTC'))} AS instants,
         (SELECT model FROM model_in_force) AS model_now,
@@ -61,7 +61,7 @@ _PATHS = """
 
 def paths(scope: Scope) -> str:
     """Return the query for the customers to whom the scope is restricted."""
-    return _PATHS.replace("/*matching*/", matching(scope, "c.customer", "WHERE").replace("\n", "\n        "))
+    return PATHS.replace("/*matching*/", matching(scope, "c.customer", "WHERE").replace("\n", "\n        "))
 
 
 _NAMES = ("without a stage", "Attention", "Attraction", "Affinity", "Audience", "Advocacy")

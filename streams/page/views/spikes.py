@@ -14,6 +14,8 @@ from streams.page.scope import Field, Scope
 from streams.page.values import for_people
 from streams.page.view import Column, Panel, Row, View
 from streams.page.views.alerts import ALERTS, acknowledge, behind, shown_alert
+from streams.page.views.silences import NEW as NEW_SILENCE
+from streams.page.views.silences import SILENCES, end_silence, set_silence
 
 __all__ = ["VIEW"]
 
@@ -42,7 +44,8 @@ GROUP BY direction
 
 
 def _panels(scope: Scope) -> Sequence[Panel]:
-    return (_SERIES, behind(scope), ALERTS) if scope.own["alert"] else (_SERIES, ALERTS)
+    shown = (_SERIES, behind(scope)) if scope.own["alert"] else (_SERIES,)
+    return (*shown, ALERTS, NEW_SILENCE, SILENCES)
 
 
 def _steps(scope: Scope) -> Steps:
@@ -123,7 +126,7 @@ def _caption(strip: Strip) -> str:
 
 _SERIES = Panel(
     name="series",
-    title="Heard and expected",
+    title="How many people speak, and how many usually do",
     counts="Counts different customers by the evidence they give for Advocacy or against it; whoever was heard in the hour"
     " before is not counted again. Dashed is what the detector expected, the band what it takes for ordinary, a dot where it"
     " sees a spike begin; it learns from the eight days before, and says nothing in its first. Scales differ.",
@@ -151,5 +154,5 @@ VIEW = View(
     lead="When many different people recommend or attack the brand at once. One person who posts fifty times is one person.",
     panels=_panels,
     fields=(Field(name="alert", label="Alert", kind="hidden", pattern=r"[0-9a-f]{0,64}"),),
-    actions={"acknowledge": acknowledge},
+    actions={"acknowledge": acknowledge, "silence": set_silence, "end-silence": end_silence},
 )

@@ -9,6 +9,7 @@ from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people
 from streams.page.view import MOST_ROWS, Column, Panel, Row, View
+from streams.page.views.forecast import FORECAST, course, earlier, span_days
 from streams.page.views.new_target import END, NEW, end_target, set_target
 
 __all__ = ["VIEW"]
@@ -27,22 +28,29 @@ def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
     lines = []
     for row in rows[:MOST_ROWS]:
         share = for_people(row["progress"], "share")
-        days = row["days_left"]
-        left = (
-            f"{days:,} days left"
-            if days > 1
-            else "due tomorrow"
-            if days == 1
-            else "due today"
-            if not days
-            else "over"
-        )
-        left = f"reached, {left}" if row["progress"] >= 1 else left
+        left = f"reached, {_left(row)}" if row["progress"] >= 1 else _left(row)
         said = f"{row['actual']:,} of {row['target']:,} · {left}"
+        note = course(row, span_days(scope))
         says = f"{_named(row)} by {row['due']}: {row['actual']:,} of {row['target']:,} customers, {share}, {left}"
         stage = f"stage-{STAGE_NAMES.index(row['stage']) + 1}"
-        lines.append(Part(_named(row), row["target"], row["actual"], said, says, _address(row, scope), stage))
+        part = Part(
+            _named(row), row["target"], row["actual"], said, f"{says}. {note}".rstrip(". "), _address(row, scope), stage, note=note
+        )  # fmt: skip
+        lines.append(part)
     return parts("progress", "Progress against targets", lines, goals=True)
+
+
+def _left(row: Row) -> str:
+    days = row["days_left"]
+    return (
+        f"{days:,} days left"
+        if days > 1
+        else "due tomorrow"
+        if days == 1
+        else "over"
+        if days
+        else "due today"
+    )
 
 
 def _named(row: Row) -> str:
@@ -54,14 +62,11 @@ def _progress() -> Panel:
     return Panel(
         name="progress",
         title="Progress",
-        counts="Counts customers who stand at the stage or a higher one now, whatever the period, with at least one touch on"
-        " the target's channel, if it has one. The line is the target, and each bar has its own scale.",
-        sql="""
-SELECT stage, channel, due, target, actual, progress, days_left, note, set_at
-FROM target_progress
-WHERE brand = {brand:String}
-ORDER BY due, stage, channel
-""",
+        counts="Counts customers who are at the stage or a higher one now, whatever the period, with at least one touch on"
+        " the target's channel, if it has one. The line is the target, and each bar has its own scale. The course goes on as the"
+        " count changed in the last 28 days, or since the brand's first day: it is no forecast for a brand of less than a week.",
+        sql=FORECAST,
+        parameters=earlier,
         columns=(
             Column("stage", "Stage"),
             Column("channel", "Channel"),
@@ -69,6 +74,8 @@ ORDER BY due, stage, channel
             Column("target", "Target", "number"),
             Column("actual", "Now", "number"),
             Column("progress", "Progress", "share"),
+            Column("before", "Before", "number"),
+            Column("forecast", "On this course", "number"),
             Column("days_left", "Days left", "number"),
             Column("note", "Why"),
             Column("set_at", "Set", "time"),
@@ -86,7 +93,7 @@ def _standing(scope: Scope) -> Panel:
     return Panel(
         name="standing",
         title=f"Customers at {stage} or above{f', met on {channel}' if channel else ''}",
-        counts="Counts customers who stand there now: those of the target that was chosen.",
+        counts="Counts customers who are there now: those of the target that was chosen.",
         sql="""
 SELECT customer, stage AS stands_at, lapses_at, touches, revenue, last_seen
 FROM standings
@@ -105,7 +112,7 @@ ORDER BY position DESC, lapses_at, customer
         ),
         wide=False,
         parameters=lambda _: {"least": STAGE_NAMES.index(stage) + 1},
-        empty="Nobody stands there now.",
+        empty="Nobody is there now.",
     )
 
 
