@@ -15,7 +15,7 @@ from streams.page.search import field as search_field
 from streams.page.table import pages, table
 from streams.page.view import MOST_COUNTED, MOST_ROWS, Panel, View
 
-__all__ = ["as_of", "bottom", "failed", "message", "panel", "query_page", "top"]
+__all__ = ["as_of", "bottom", "failed", "message", "panel", "plain", "query_page", "top"]
 
 _HEAD = Markup(
     '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -185,6 +185,11 @@ def query_page(view: View, made: Panel, scope: Scope, sql: str) -> Markup:
             bottom(),
         ]
     )
+
+
+def plain(title: str, inner: Markup) -> Markup:
+    """Return a page without navigation around what is given."""
+    return together([_shell(title, None), inner, bottom()])
 
 
 def message(title: str, text: str, links: Mapping[str, str]) -> Markup:

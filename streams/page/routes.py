@@ -16,10 +16,12 @@ from starlette.routing import BaseRoute, Route
 
 from streams.analysis.brands import Brand, brands, version
 from streams.clock import Clock, from_us
+from streams.handles.match import Hasher
 from streams.http.cross_site import Door
 from streams.http.guard import SAFE, Guard
 from streams.page import filters, render
 from streams.page.answer import MOST_LINES, all_rows, answer, as_csv, query_of
+from streams.page.audience import Audience
 from streams.page.gzip_stream import PACKED, packed, takes_packed
 from streams.page.live import Live
 from streams.page.posted import posted
@@ -59,6 +61,8 @@ class Page:
         What the search field asks.
     writer
         One connection for what people change; None where nothing may be changed.
+    hasher
+        Hashes the values of one's own list; None where none can be matched.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - of one page
@@ -71,6 +75,7 @@ class Page:
         find: Finder,
         *,
         writer: ConnectionPool | None = None,
+        hasher: Hasher | None = None,
     ) -> None:
         self._reader, self._watcher, self._writer = reader, watcher, writer
         self._guard, self._clock = guard, clock
@@ -79,6 +84,7 @@ class Page:
         self._static = StaticFiles()
         self._said: OrderedDict[str, str] = OrderedDict()
         self._search = Search(find, reader, guard, self._keep)
+        self._audience = Audience(hasher, reader, guard, clock, lambda _, __: True)
         self.live = Live(watcher)
 
     def end(self) -> None:
@@ -98,6 +104,7 @@ class Page:
             Route("/view/{view}/{panel}.sql", self._sql),
             Route("/view/{view}/{action}", self._acted, methods=["POST"]),
             Route("/find", self._searched, methods=["POST"]),
+            Route("/audience", self._matched, methods=["POST"]),
             Route("/static/{name}", self._file),
             Route("/events", self._events),
         ]
@@ -266,6 +273,12 @@ class Page:
     async def _searched(self, request: Request) -> Response:
         try:
             return await self._search.answer(request)
+        except _FAILURES as error:
+            return self._failure(error)
+
+    async def _matched(self, request: Request) -> Response:
+        try:
+            return await self._audience.answer(request)
         except _FAILURES as error:
             return self._failure(error)
 

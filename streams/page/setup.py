@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from streams.clock import Clock, system_clock
+from streams.handles.match import Hasher
 from streams.http.guard import Guard, is_ours
 from streams.kafka.errors import BrokerError
 from streams.log.lag import of_log
@@ -33,8 +34,10 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def opened_page(settings: Settings, find: Finder, *, clock: Clock = system_clock) -> Iterator[Page | None]:
-    """Open the page, whose search field asks `find`; None where everybody who reaches the port could see it: then a token must be set."""
+def opened_page(
+    settings: Settings, find: Finder, *, hasher: Hasher | None = None, clock: Clock = system_clock
+) -> Iterator[Page | None]:
+    """Open the page, whose search field asks `find`, and whose lists are hashed by `hasher`; None where everybody who reaches the port could see it: then a token must be set."""
     if not (settings.page_token or is_ours(settings.collector)):
         yield None
         return
@@ -43,7 +46,9 @@ def opened_page(settings: Settings, find: Finder, *, clock: Clock = system_clock
     writer = ConnectionPool(opener(settings, None), threads=1)
     guard = Guard(settings.page_token, secure=not is_ours(settings.collector))
     standings = _standings(settings)
-    page = Page(reader, watcher, _views(settings, standings), guard, clock, find, writer=writer)
+    page = Page(
+        reader, watcher, _views(settings, standings), guard, clock, find, writer=writer, hasher=hasher
+    )
     over = threading.Event()
     warming = threading.Thread(target=_keep_warm, args=(page, over), name="page-warm")
     warming.start()

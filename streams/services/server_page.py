@@ -6,6 +6,7 @@ from functools import partial
 from streams.alerts.access import opened_routes
 from streams.collector.server import serve_routes
 from streams.handles.find import Found, find
+from streams.handles.match import hashes
 from streams.page.setup import opened_page
 from streams.page.telemetry import PageTelemetry
 from streams.server.server import Server
@@ -25,7 +26,10 @@ def show(settings: Settings, say: Callable[[str], None]) -> None:
         The page can be reached from other machines and has no token; or another setting cannot be used.
     """
     open_server(settings).close()
-    with opened_page(settings, partial(_find, settings)) as page, opened_routes(settings) as alerts:
+    with (
+        opened_page(settings, partial(_find, settings), hasher=partial(_hashes, settings)) as page,
+        opened_routes(settings) as alerts,
+    ):
         if page is None:
             raise SettingsError(
                 "JOURNEY_PAGE_TOKEN: must be set where the page can be reached from other machines, directly or through proxies"
@@ -42,3 +46,9 @@ def _find(settings: Settings, store: ClickHouse, text: str, brand: str) -> Seque
     """Find customers with the key, rules and model that the server has now."""
     with Server(settings) as shell:
         return find(shell, store, text, brand)
+
+
+def _hashes(settings: Settings, kind: str, values: Sequence[str], brand: str) -> list[tuple[int, ...]]:
+    """Hash values with the key, rules and model that the server has now."""
+    with Server(settings) as shell:
+        return hashes(shell, kind, values, brand)

@@ -13,6 +13,7 @@ from streams.collector.write_key_stores import KeyFile
 from streams.edge import Edge
 from streams.embedded.embedded import Embedded
 from streams.handles.find import find
+from streams.handles.match import hashes
 from streams.inputs.demo import DemoTraffic
 from streams.log.sink import FileSink
 from streams.page.routes import Page
@@ -68,7 +69,7 @@ def up(settings: Settings, say: Say, *, demo: bool) -> None:
         )
         with (
             control_served(pump, embedded, packers.use) as control,
-            opened_page(settings, partial(find, embedded)) as page,
+            opened_page(settings, partial(find, embedded), hasher=partial(hashes, embedded)) as page,
             opened_routes(settings) as alerts,
             queries_served(settings) as url,
             _living(parts, packers, demo=demo),

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from streams.embedded.embedded import Embedded
 from streams.handles.find import find
+from streams.handles.match import hashes
 from streams.inputs.files import frames
 from streams.page.setup import opened_page
 from streams.settings import Settings
@@ -61,7 +62,10 @@ class World:
 def evening(folder: Path) -> Iterator[World]:
     """Serve the page over the evening."""
     settings = Settings(with_evening(folder / "data", JOURNEY_HANDLE_KEY=KEY.hex()), handle_key=KEY)
-    with Embedded(settings) as embedded, opened_page(settings, partial(find, embedded)) as page:
+    with (
+        Embedded(settings) as embedded,
+        opened_page(settings, partial(find, embedded), hasher=partial(hashes, embedded)) as page,
+    ):
         assert page is not None
         with serving(Starlette(routes=page.routes), page.live.end) as port:
             yield World(embedded, port)

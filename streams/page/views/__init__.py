@@ -2,6 +2,7 @@
 
 from streams.page.view import View
 from streams.page.views import (
+    audience,
     channels,
     compare,
     content,
@@ -24,6 +25,7 @@ VIEWS: tuple[View, ...] = (
     flow.VIEW,
     journey.VIEW,
     lapses.VIEW,
+    audience.VIEW,
     compare.VIEW,
     channels.VIEW,
     word_of_mouth.VIEW,
