@@ -72,7 +72,7 @@ def _day(name: str, value: str) -> Markup:
 
 def _input(field: Field, value: str) -> Markup:
     name, ident = field.name, f"field-{field.name}"
-    if field.kind == "hidden":
+    if field.kind == "hidden" or field.elsewhere:
         return tag("input", type="hidden", name=name, value=value) if value else Markup()
     if field.kind == "choice":
         options = (tag("option", label, value=key, selected=key == value) for key, label in field.choices)

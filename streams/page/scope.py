@@ -45,6 +45,8 @@ class Field:
         That a text must match in full.
     group
         Heading under which the form has it, with those beside it of the same group.
+    elsewhere
+        Whether a panel has the input; the form only keeps the value.
     known
         Kind of name (place, product, …) of which the form offers those that there are; "" for none.
     """
@@ -59,6 +61,7 @@ class Field:
     pattern: str = r".*"
     group: str = ""
     known: str = ""
+    elsewhere: bool = False
 
     def checked(self, value: str) -> str:
         """Return the value. Raises ScopeError."""

@@ -13,11 +13,13 @@ from streams.handles.match import Hasher
 from streams.http.guard import Guard, is_ours
 from streams.kafka.errors import BrokerError
 from streams.log.lag import of_log
+from streams.page.activation import Activate, Activation
 from streams.page.routes import Page
 from streams.page.search import Finder
 from streams.page.view import View
 from streams.page.views import ANSWERS, VIEWS
 from streams.page.views.health import over_directory, over_server
+from streams.page.views.model import model
 from streams.settings import Settings
 from streams.store.clickhouse import QueryError
 from streams.store.connections import ConnectionPool, OverloadedError, StuckError, opener
@@ -35,9 +37,14 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def opened_page(
-    settings: Settings, find: Finder, *, hasher: Hasher | None = None, clock: Clock = system_clock
+    settings: Settings,
+    find: Finder,
+    *,
+    hasher: Hasher | None = None,
+    activate: Activate | None = None,
+    clock: Clock = system_clock,
 ) -> Iterator[Page | None]:
-    """Open the page, whose search field asks `find`, and whose lists are hashed by `hasher`; None where everybody who reaches the port could see it: then a token must be set."""
+    """Open the page, whose search field asks `find`, whose lists are hashed by `hasher`, and whose models are activated by `activate`; None where everybody who reaches the port could see it: then a token must be set."""
     if not (settings.page_token or is_ours(settings.collector)):
         yield None
         return
@@ -47,7 +54,14 @@ def opened_page(
     guard = Guard(settings.page_token, secure=not is_ours(settings.collector))
     standings = _standings(settings)
     page = Page(
-        reader, watcher, _views(settings, standings), guard, clock, find, writer=writer, hasher=hasher
+        reader,
+        watcher,
+        _views(settings, standings, Activation(activate)),
+        guard,
+        clock,
+        find,
+        writer=writer,
+        hasher=hasher,
     )
     over = threading.Event()
     warming = threading.Thread(target=_keep_warm, args=(page, over), name="page-warm")
@@ -76,13 +90,14 @@ def _standings(settings: Settings) -> "LagReader | None":
     return LagReader(settings.kafka)
 
 
-def _views(settings: Settings, standings: "LagReader | None") -> Sequence[View]:
+def _views(settings: Settings, standings: "LagReader | None", activation: Activation) -> Sequence[View]:
     """Return the views, with the lag of the writers of these tables."""
     if settings.store:
         health = over_server(standings.ask if standings else None)
     else:
         health = over_directory(partial(of_log, settings.data / "log.sqlite"))
-    return [*(health if view.name == health.name else view for view in VIEWS), *ANSWERS]
+    made = {each.name: each for each in (health, model(activation))}
+    return [*(made.get(view.name, view) for view in VIEWS), *ANSWERS]
 
 
 def _keep_warm(page: Page, over: threading.Event) -> None:

@@ -371,6 +371,28 @@ class Control:
                 raise ClosedError
         return task.result()
 
+    def activate(self, toml: str, who: str) -> None:
+        """Have a model activated, as `journey model apply` does; return when it is in force. `who` asks, in words.
+
+        Raises
+        ------
+        UserError
+            Other work is going on, or this process ends: the model before stays active.
+        """
+
+        def check() -> None:
+            if self._stopping.is_set():
+                raise UserError("this process ends: the model before stays active")
+
+        head = {"toml": toml, "name": "the changed model"}
+        with ExitStack() as over, self._long.turn(who):
+            asked = Asked(head, self._use, lambda _: None, check, self._engine.degraded, who, over.callback)
+            if self._long.can_do("apply", asked):
+                self._long.done("apply", asked, FINISHED)
+                return
+            with self._snapshots.held():
+                self._engine.submit(begun("apply", asked)).result()
+
     def status(self) -> Head:
         """Return what runs, and since when."""
         with self._lock:

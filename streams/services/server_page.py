@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from schemas.apath import parse_model
 from streams.alerts.access import opened_routes
 from streams.collector.server import serve_routes
 from streams.handles.find import Found, find
@@ -27,7 +28,12 @@ def show(settings: Settings, say: Callable[[str], None]) -> None:
     """
     open_server(settings).close()
     with (
-        opened_page(settings, partial(_find, settings), hasher=partial(_hashes, settings)) as page,
+        opened_page(
+            settings,
+            partial(_find, settings),
+            hasher=partial(_hashes, settings),
+            activate=partial(_activate, settings),
+        ) as page,
         opened_routes(settings) as alerts,
     ):
         if page is None:
@@ -52,3 +58,11 @@ def _hashes(settings: Settings, kind: str, values: Sequence[str], brand: str) ->
     """Hash values with the key, rules and model that the server has now."""
     with Server(settings) as shell:
         return hashes(shell, kind, values, brand)
+
+
+def _activate(settings: Settings, toml: str) -> None:
+    """Have the workers activate a model, as the command does."""
+    from streams.server.change_model import change_model  # noqa: PLC0415 - needs Kafka's client
+
+    with Server(settings) as shell:
+        change_model(shell, parse_model(toml, name="the model of the page"), toml, lambda *_: None)

@@ -69,7 +69,12 @@ def up(settings: Settings, say: Say, *, demo: bool) -> None:
         )
         with (
             control_served(pump, embedded, packers.use) as control,
-            opened_page(settings, partial(find, embedded), hasher=partial(hashes, embedded)) as page,
+            opened_page(
+                settings,
+                partial(find, embedded),
+                hasher=partial(hashes, embedded),
+                activate=partial(control.activate, who="the page"),
+            ) as page,
             opened_routes(settings) as alerts,
             queries_served(settings) as url,
             _living(parts, packers, demo=demo),

@@ -135,8 +135,10 @@ def test_what_if_by_the_form_is_what_journey_whatif_says(opened, world):
     page = opened(f"/view/model?{SPAN}")
     page.fill("#field-threshold_advocacy", "0.9")
     page.fill("#field-half_life_audience", "20")
-    page.click("form.scope button")
+    assert page.input_value("#field-half_life_advocacy") == "60", "the form has the values in force"
+    page.click("form.tried button")
     page.wait_for_url("**threshold_advocacy=0.9**")
+    assert "half_life_advocacy" not in page.url, "what stays as it is is not in the address"
     page.wait_for_selector("html[data-ready]", state="attached")
     page.click("#panel-moves summary")
     told = [

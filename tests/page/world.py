@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection
@@ -13,12 +13,17 @@ from urllib.parse import urlencode
 import uvicorn
 from starlette.applications import Starlette
 
+from schemas.apath import parse_model
+from streams.apath import in_force
+from streams.apath.weigh_sql import evidence_parameters, evidence_sql
+from streams.embedded.change_model import begin
 from streams.embedded.embedded import Embedded
 from streams.handles.find import find
 from streams.handles.match import hashes
 from streams.inputs.files import frames
 from streams.page.setup import opened_page
 from streams.settings import Settings
+from streams.store.clickhouse import ClickHouse
 from tests.collector.server import KEY, Answer
 from tests.fixtures.directories import with_evening
 
@@ -64,7 +69,12 @@ def evening(folder: Path) -> Iterator[World]:
     settings = Settings(with_evening(folder / "data", JOURNEY_HANDLE_KEY=KEY.hex()), handle_key=KEY)
     with (
         Embedded(settings) as embedded,
-        opened_page(settings, partial(find, embedded), hasher=partial(hashes, embedded)) as page,
+        opened_page(
+            settings,
+            partial(find, embedded),
+            hasher=partial(hashes, embedded),
+            activate=partial(activated, embedded),
+        ) as page,
     ):
         assert page is not None
         with serving(Starlette(routes=page.routes), page.live.end) as port:
@@ -87,3 +97,12 @@ def serving(application: Starlette, ending: Any) -> Iterator[int]:
         ending()
         thread.join(20)
         assert not thread.is_alive(), "streams of events end with the server"
+
+
+def activated(embedded: Embedded, toml: str) -> None:
+    """Activate a model on a connection of its own: the directory is another thread's."""
+    model = parse_model(toml)
+    with closing(ClickHouse(f"chdb://{(embedded.settings.data / 'clickhouse').resolve()}")) as store:
+        begin(store, model)
+        store.client.command(evidence_sql(), parameters=evidence_parameters(model))
+        in_force.activate(store.client, model, toml, embedded.clock())

@@ -27,9 +27,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.textContent = "Copied";
   });
 }
-// A field that is empty is left out of the address.
-document.querySelector("form.scope")?.addEventListener("formdata", event => {
-  for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
-});
+// A field that is empty, or as it is now, is left out of the address.
+document.addEventListener("formdata", event => {
+  if (event.target.method !== "get") return;
+  for (const [name, value] of [...event.formData])
+    if (!value || event.target.elements[name]?.dataset?.now === value) event.formData.delete(name);
+}, true);
 if (document.getElementById("panels")) follow(offer);
 document.documentElement.dataset.ready = "";

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from journey.stage import STAGES, Stage
+from streams.page.activation import Activation
 from streams.page.charts.flow import Move, Node, flow
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope, ScopeError
 from streams.page.values import for_people
 from streams.page.view import Column, Panel, Row, View
+from streams.page.views.model_edit import EDIT, HISTORY, RULES, activate_panel, activation_action
 from streams.page.views.paths import named
 
-__all__ = ["VIEW"]
+__all__ = ["VIEW", "model"]
 
 _IN_FORCE = "(SELECT model FROM model_in_force)"
 # Every customer with the stage now and the stage then. 0 among half-lives (days) and thresholds is that of the model in
@@ -73,19 +75,17 @@ _FACTORS = rf"|{_TYPE}=\d+(\.\d+)?(, ?{_TYPE}=\d+(\.\d+)?)*"
 _CHANGES = (
     *(
         Field(
-            name=f"threshold_{stage.label}", label=named(stage), kind="number", low=1e-6,
-            group="Thresholds: scores that make the stage",
+            name=f"threshold_{stage.label}", label=named(stage), kind="number", low=1e-6, elsewhere=True,
         )
         for stage in reversed(STAGES)
     ),
     *(
         Field(
-            name=f"half_life_{stage.label}", label=named(stage), kind="number", low=0.01, high=36_500,
-            group="Half-lives of evidence, in days",
+            name=f"half_life_{stage.label}", label=named(stage), kind="number", low=0.01, high=36_500, elsewhere=True,
         )
         for stage in reversed(STAGES)
     ),
-    Field(name="weights", label="Types as the model names them, such as *.share=0.5, *.purchase=2", pattern=_FACTORS, group="Weights, times"),
+    Field(name="weights", label="Weights, times", pattern=_FACTORS, elsewhere=True),
 )  # fmt: skip
 
 
@@ -178,8 +178,10 @@ MOVES = Panel(
 
 
 def _panels(scope: Scope) -> Sequence[Panel]:
+    if not any(scope.own[field.name] for field in _CHANGES):
+        return EDIT, RULES, HISTORY
     if not scope.own["was"]:
-        return (MOVES,)
+        return EDIT, activate_panel(), MOVES, RULES, HISTORY
     was, becomes = int(scope.own["was"]), int(scope.own["becomes"] or -1)
     then = "" if becomes < 0 else f", and {named(becomes)} then"
     who = Panel(
@@ -197,18 +199,24 @@ def _panels(scope: Scope) -> Sequence[Panel]:
         ),
         empty="Nobody does.",
     )
-    return MOVES, who
+    return EDIT, activate_panel(), MOVES, who
 
 
-VIEW = View(
-    name="model",
-    title="What if",
-    lead="Who would stand where under another A-Path model, on all of history; nothing is changed. Leave empty what is to "
-    "stay as it is. journey whatif tries any model file, journey model apply puts one in force.",
-    fields=(
-        *_CHANGES,
-        Field(name="was", label="Now", kind="hidden", pattern="|[0-5]"),
-        Field(name="becomes", label="Then", kind="hidden", pattern="|[0-5]"),
-    ),
-    panels=_panels,
-)  # fmt: skip
+def model(activation: Activation) -> View:
+    """Return the view, whose models are activated so."""
+    return View(
+        name="model",
+        title="Model",
+        lead="What decides who is at which stage. Change a value to see who would move, on all of history; nothing is changed until"
+        " you activate it.",
+        fields=(
+            *_CHANGES,
+            Field(name="was", label="Now", kind="hidden", pattern="|[0-5]"),
+            Field(name="becomes", label="Then", kind="hidden", pattern="|[0-5]"),
+        ),
+        panels=_panels,
+        actions={"activate": activation_action(activation)},
+    )
+
+
+VIEW = model(Activation(None))
