@@ -1,5 +1,6 @@
 """Defines the HTTP routes of the page; each asks the guard first, and runs its queries in the connection pool."""
 
+import asyncio
 import logging
 import secrets
 from collections import OrderedDict
@@ -16,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from streams.analysis.brands import Brand, brands, version
 from streams.clock import Clock, from_us
+from streams.collector.write_keys import KeysLostError
 from streams.handles.match import Hasher
 from streams.http.cross_site import Door
 from streams.http.guard import SAFE, Guard
@@ -24,6 +26,9 @@ from streams.page.answer import MOST_LINES, all_rows, answer, as_csv, query_of
 from streams.page.audience import Audience
 from streams.page.gzip_stream import PACKED, packed, takes_packed
 from streams.page.live import Live
+from streams.page.markup import Markup
+from streams.page.model_marks import model_marks
+from streams.page.new_key import OpenKeys, new_key, snippets
 from streams.page.posted import posted
 from streams.page.scope import FILTERED, Scope, ScopeError, has_brand
 from streams.page.search import Finder, Search
@@ -61,6 +66,8 @@ class Page:
         What the search field asks.
     writer
         One connection for what people change; None where nothing may be changed.
+    keys
+        Opens the write keys; None where the page makes none.
     hasher
         Hashes the values of one's own list; None where none can be matched.
     """
@@ -76,9 +83,10 @@ class Page:
         *,
         writer: ConnectionPool | None = None,
         hasher: Hasher | None = None,
+        keys: OpenKeys | None = None,
     ) -> None:
         self._reader, self._watcher, self._writer = reader, watcher, writer
-        self._guard, self._clock = guard, clock
+        self._guard, self._clock, self._keys = guard, clock, keys
         self._views = {view.name: view for view in views}
         self._first = views[0]
         self._static = StaticFiles()
@@ -100,6 +108,7 @@ class Page:
         return [
             Route("/", self._shown),
             Route("/view/{view}", self._shown),
+            Route("/view/connect", self._connected, methods=["POST"]),
             Route("/view/{view}/{panel}.csv", self._csv),
             Route("/view/{view}/{panel}.sql", self._sql),
             Route("/view/{view}/{action}", self._acted, methods=["POST"]),
@@ -116,14 +125,34 @@ class Page:
         if view is None:
             return _message("There is no such view", "", 404)
         try:
-            scope, known, want = await self._scope(request, view)
-            panels = view.panels(scope)
+            return await self._viewed(request, view)
         except _FAILURES as error:
             return self._failure(error)
-        parts = self._parts(request, view, scope, known, want, panels)
+
+    async def _viewed(self, request: Request, view: View, said: Markup | None = None) -> Response:
+        """Return a view; one that opens where there is no brand yet is the one by which events come in."""
+        scope, known, want = await self._scope(request, view)
+        if not known and "view" not in request.path_params and "connect" in self._views:
+            view = self._views["connect"]
+            scope, known, want = await self._scope(request, view)
+        parts = self._parts(request, view, scope, known, want, view.panels(scope), said)
         if takes_packed(request):
             return StreamingResponse(packed(parts), media_type=_HTML, headers=SAFE | PACKED)
         return StreamingResponse(parts, media_type=_HTML, headers=SAFE)
+
+    async def _connected(self, request: Request) -> Response:
+        """Make a write key, and show it this once with what sends a first event."""
+        if (refused := self._guard.refused_change(request)) is not None:
+            return refused
+        if self._keys is None:
+            return _message("There is nothing to change here", "", 404)
+        try:
+            form, now_us = await posted(request), self._clock()
+            secret = await asyncio.to_thread(new_key, self._keys, form, now_us)
+            url = str(request.base_url).rstrip("/")
+            return await self._viewed(request, self._views["connect"], snippets(secret, form, url, now_us))
+        except (ValueError, KeysLostError, *_FAILURES) as error:
+            return self._failure(error)
 
     async def _scope(self, request: Request, view: View) -> tuple[Scope, list[Brand], Want]:
         if len(request.url.query) > _MOST_QUERY:
@@ -143,7 +172,8 @@ class Page:
         known = (await self._reader.kept("brands", want, brands)).answer
         if stale_s and not has_brand(known, query.get("brand", "")):
             raise ScopeError("brand: unknown")
-        return view.read(query, known, want.now), known, want
+        models = (await self._reader.kept("models", want, model_marks)).answer
+        return replace(view.read(query, known, want.now), models=models), known, want
 
     async def _want(self, stale_s: float) -> Want:
         current = await self.live.version(stale_s)
@@ -160,12 +190,14 @@ class Page:
         known: Sequence[Brand],
         want: Want,
         panels: Sequence[Panel],
+        shown: Markup | None = None,
     ) -> AsyncIterator[str]:
         """Yield the shell at once, then each panel; only panels, where a live page asks for a fragment."""
         whole = "fragment" not in request.query_params
         if whole:
             said = self._said.pop(request.query_params.get("said", ""), "")
             yield render.top(view, list(self._views.values()), scope, known, said)
+            yield shown or ""
         yield '<div id="panels" class="panels">'
         made: list[CachedAnswer[str]] = []
         for panel in panels:
@@ -212,9 +244,10 @@ class Page:
         found = self._reader.warm("version", Want("", now), version).answer
         want = Want(found, now)
         known = self._reader.warm("brands", want, brands).answer
+        models = self._reader.warm("models", want, model_marks).answer
         listed = [view for view in self._views.values() if view.listed]
         for view in listed if self.live.watched else [self._first]:
-            scope = view.read({}, known, now)
+            scope = replace(view.read({}, known, now), models=models)
             for panel in view.panels(scope):
                 seen = panel.seen(scope)
                 self._reader.warm(_key(view, panel, seen), want, partial(_made, view, panel, seen))
@@ -322,7 +355,7 @@ def _act(action: Action, form: Mapping[str, str], now_us: int, store: ClickHouse
 
 def _why(error: Exception) -> str:
     """Return the message of a failure for people: their own mistakes in full, the store's without internals."""
-    if isinstance(error, ValueError | OverloadedError):
+    if isinstance(error, ValueError | OverloadedError | KeysLostError):
         return f"{error}."
     _log.warning("the page could not ask the store: %s", error)
     if isinstance(error, StuckError) or (isinstance(error, QueryError) and "TIMEOUT_EXCEEDED" in str(error)):

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from schemas.event import MAX_NAME
 from streams.analysis.brands import Brand
+from streams.page.model_marks import ModelMark
 
 __all__ = ["FILTERED", "Field", "Scope", "ScopeError", "has_brand", "presets", "read"]
 
@@ -100,6 +101,8 @@ class Scope:
         Whether the period reaches the brand's last touch.
     first
         The brand's first day.
+    models
+        When models came into force in place of others.
     own
         The view's own parameters: every field has its value or default.
     given
@@ -113,6 +116,7 @@ class Scope:
     brands: tuple[str, ...] = ()
     reaches_end: bool = True
     first: datetime = _LONG_AGO
+    models: tuple[ModelMark, ...] = ()
     own: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
 
@@ -125,6 +129,11 @@ class Scope:
     def is_first(self) -> bool:
         """Whether the brand has nothing before the period."""
         return self.since <= self.first
+
+    @property
+    def marked(self) -> list[tuple[datetime, str]]:
+        """The moments that charts over time mark, and what each says."""
+        return [(each.at, each.said) for each in self.models]
 
     @property
     def last_day(self) -> datetime:

@@ -14,10 +14,12 @@ from streams.http.guard import Guard, is_ours
 from streams.kafka.errors import BrokerError
 from streams.log.lag import of_log
 from streams.page.activation import Activate, Activation
+from streams.page.new_key import OpenKeys
 from streams.page.routes import Page
 from streams.page.search import Finder
 from streams.page.view import View
 from streams.page.views import ANSWERS, VIEWS
+from streams.page.views.connect import connect
 from streams.page.views.health import over_directory, over_server
 from streams.page.views.model import model
 from streams.settings import Settings
@@ -36,15 +38,16 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def opened_page(
+def opened_page(  # noqa: PLR0913 - keywords
     settings: Settings,
     find: Finder,
     *,
     hasher: Hasher | None = None,
     activate: Activate | None = None,
+    keys: OpenKeys | None = None,
     clock: Clock = system_clock,
 ) -> Iterator[Page | None]:
-    """Open the page, whose search field asks `find`, whose lists are hashed by `hasher`, and whose models are activated by `activate`; None where everybody who reaches the port could see it: then a token must be set."""
+    """Open the page, whose search field asks `find`, whose lists are hashed by `hasher`, whose models are activated by `activate`, which makes write keys in `keys`; None where everybody who reaches the port could see it: then a token must be set."""
     if not (settings.page_token or is_ours(settings.collector)):
         yield None
         return
@@ -56,12 +59,13 @@ def opened_page(
     page = Page(
         reader,
         watcher,
-        _views(settings, standings, Activation(activate)),
+        _views(settings, standings, Activation(activate), makes_keys=keys is not None),
         guard,
         clock,
         find,
         writer=writer,
         hasher=hasher,
+        keys=keys,
     )
     over = threading.Event()
     warming = threading.Thread(target=_keep_warm, args=(page, over), name="page-warm")
@@ -90,13 +94,15 @@ def _standings(settings: Settings) -> "LagReader | None":
     return LagReader(settings.kafka)
 
 
-def _views(settings: Settings, standings: "LagReader | None", activation: Activation) -> Sequence[View]:
+def _views(
+    settings: Settings, standings: "LagReader | None", activation: Activation, *, makes_keys: bool
+) -> Sequence[View]:
     """Return the views, with the lag of the writers of these tables."""
     if settings.store:
         health = over_server(standings.ask if standings else None)
     else:
         health = over_directory(partial(of_log, settings.data / "log.sqlite"))
-    made = {each.name: each for each in (health, model(activation))}
+    made = {each.name: each for each in (health, model(activation), connect(makes_keys=makes_keys))}
     return [*(made.get(view.name, view) for view in VIEWS), *ANSWERS]
 
 

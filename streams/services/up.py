@@ -74,6 +74,7 @@ def up(settings: Settings, say: Say, *, demo: bool) -> None:
                 partial(find, embedded),
                 hasher=partial(hashes, embedded),
                 activate=partial(control.activate, who="the page"),
+                keys=lambda: KeyFile(settings.data),
             ) as page,
             opened_routes(settings) as alerts,
             queries_served(settings) as url,

@@ -101,3 +101,21 @@ def test_in_a_browser_a_value_is_changed_tried_and_activated_by_keyboard(opened,
         "SELECT count() AS n FROM standings WHERE brand = 'lumiere' AND position = 5 AND scores[5] < 1.5"
     )
     assert row["n"] == 0, "everybody is weighed by it"
+
+
+def test_charts_over_time_mark_where_the_model_changed(opened, world):
+    store = world.embedded.store
+    store.raw(
+        "INSERT INTO models (model, name, toml, channels, revenue, activated_at, sequence) SELECT model, 'marked', toml, channels, revenue,"
+        " '2026-10-17 12:00:00', sequence + 1 FROM models ORDER BY sequence DESC LIMIT 1", "Null",
+    )  # fmt: skip
+    for view, panel in (("flow", "moves"), ("spikes", "series")):
+        shown = opened(f"/view/{view}?brand=lumiere&since=2026-10-17&until=2026-10-17")
+        mark = shown.wait_for_selector(f"#panel-{panel} .model-change", state="attached")
+        said = (
+            "Model marked came into force on 17 Oct 2026 12:00 UTC; all figures are by the model in force now"
+        )
+        assert mark.get_attribute("aria-label") == said
+        line = mark.query_selector("line").bounding_box()
+        figure = shown.query_selector(f"#panel-{panel} svg.figure").bounding_box()
+        assert figure["x"] < line["x"] < figure["x"] + figure["width"]

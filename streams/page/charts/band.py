@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from streams.page.charts.moments import moments
 from streams.page.charts.svg import Scale, TimeScale, axis, figure, mark, path, text, ticks
 from streams.page.markup import Child, Markup, tag
 
@@ -55,8 +56,9 @@ def band(  # noqa: PLR0913 - keywords
     *,
     span: tuple[datetime, datetime],
     width: timedelta,
+    marked: Sequence[tuple[datetime, str]] = (),
 ) -> Markup:
-    """Return the strips, the first above, each on its own scale of counts; `width` is that of a bucket."""
+    """Return the strips, the first above, each on its own scale of counts; `width` is that of a bucket, `marked` are moments."""
     across = TimeScale(*span, _LEFT, _WIDTH - _RIGHT)
     foot = _TOP + len(strips) * (_HEIGHT + _GAP) - _GAP
     drawn = []
@@ -65,7 +67,10 @@ def band(  # noqa: PLR0913 - keywords
         most = ticks(max((max(p.count, p.high or 0) for p in strip.points), default=1), 3)[-1]
         drawn.append(_strip(strip, across, Scale(0, most, at, at - _HEIGHT), width))
     time = axis(across, foot, most=8, reach=foot - _TOP)
-    return figure(name, title, description, (_WIDTH, foot + _FOOT), time, drawn)
+    places = [(across(at), said) for at, said in marked if span[0] <= at <= span[1]]
+    return figure(
+        name, title, description, (_WIDTH, foot + _FOOT), time, drawn, moments(places, _TOP - 12, foot)
+    )
 
 
 def _strip(strip: Strip, across: TimeScale, up: Scale, width: timedelta) -> Markup:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from streams.page.charts.moments import moments
 from streams.page.charts.svg import Scale, TimeScale, axis, figure, mark
 from streams.page.markup import Markup, tag
 
@@ -23,10 +24,15 @@ class Part:
     said: str
 
 
-def columns(
-    name: str, title: str, description: str, parts: Sequence[Part], period: tuple[datetime, datetime]
+def columns(  # noqa: PLR0913, PLR0917 - of one chart
+    name: str,
+    title: str,
+    description: str,
+    parts: Sequence[Part],
+    period: tuple[datetime, datetime],
+    marked: Sequence[tuple[datetime, str]] = (),
 ) -> Markup:
-    """Return the figure over the whole period; there is at least one part, and they may leave gaps."""
+    """Return the figure over the whole period; there is at least one part, and they may leave gaps. `marked` are moments."""
     scale = TimeScale(*period, _LEFT, _WIDTH - _RIGHT)
     up = Scale(0, max(part.good + part.bad for part in parts) or 1, _HEIGHT - _FOOT, 12)
     marks = []
@@ -39,4 +45,5 @@ def columns(
     return figure(
         name, title, description, (_WIDTH, _HEIGHT),
         axis(up, _LEFT, most=4, vertical=True, reach=_WIDTH - _RIGHT - _LEFT), marks, axis(scale, _HEIGHT - _FOOT + 2, most=8),
+        moments([(scale(at), said) for at, said in marked if period[0] <= at <= period[1]], 0, _HEIGHT - _FOOT),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from journey.stage import STAGES, Stage
+from streams.page.charts.moments import moments
 from streams.page.charts.svg import figure, mark, text
 from streams.page.markup import Markup, tag
 
@@ -59,6 +60,7 @@ def flow(  # noqa: PLR0913 - keywords
     tell: Callable[[Move], str],
     move_href: Callable[[Move], str | None],
     node_href: Callable[[Node], str | None],
+    marked: Sequence[tuple[float, str]] = (),
 ) -> Markup:
     """Return the figure.
 
@@ -70,6 +72,8 @@ def flow(  # noqa: PLR0913 - keywords
         What a state is called.
     tell
         What a ribbon says.
+    marked
+        Moments: between which columns, 0 being the first, and what each says.
     """
     ribbons = [move for move in moves if move.drawn]
     nodes = _nodes(ribbons, len(columns))
@@ -84,6 +88,7 @@ def flow(  # noqa: PLR0913 - keywords
         [_bar(node, boxes, columns, names, node_href) for node in nodes.values()],
         _left(nodes, boxes),
         _legend(nodes, boxes, len(columns) - 1, names),
+        moments([(_LEFT + place * (_WIDTH - _LEFT - _RIGHT - _BAR) / max(len(columns) - 1, 1), said) for place, said in marked], 22, _HEIGHT - 4),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from journey.channel import CHANNELS
+from streams.page.charts.moments import moments
 from streams.page.charts.svg import TimeScale, axis, figure, mark, text
 from streams.page.markup import Markup, tag
 
@@ -53,8 +54,9 @@ def line(  # noqa: PLR0913, PLR0917 - what stands on it
     spans: Sequence[Span],
     links: Sequence[Link],
     period: tuple[datetime, datetime],
+    marked: Sequence[tuple[datetime, str]] = (),
 ) -> Markup:
-    """Return the figure; what is outside the period is left out."""
+    """Return the figure; what is outside the period is left out. `marked` are moments, and what each says."""
     scale = TimeScale(*period, _LEFT, _WIDTH - _RIGHT)
     since, until = period
     height = _BAND + _BAND_HEIGHT + 64
@@ -66,6 +68,9 @@ def line(  # noqa: PLR0913, PLR0917 - what stands on it
         [_band(span, scale, period) for span in spans if span.until > since and span.since < until],
         [_link(link, scale) for link in links if since <= link.at <= until],
         _dots([touch for touch in touches if since <= touch.at <= until], scale),
+        moments(
+            [(scale(at), said) for at, said in marked if since <= at <= until], _LINKS, _BAND + _BAND_HEIGHT
+        ),
         axis(scale, _BAND + _BAND_HEIGHT + 4, most=10),
         _legend(sorted({touch.channel for touch in touches}, key=CHANNELS.index), height - 8),
     )

@@ -5,6 +5,7 @@ from streams.page.views import (
     audience,
     channels,
     compare,
+    connect,
     content,
     customers,
     flow,
@@ -36,6 +37,7 @@ VIEWS: tuple[View, ...] = (
     questions.VIEW,
     model.VIEW,
     health.VIEW,
+    connect.VIEW,
     customers.VIEW,
 )
 ANSWERS = questions.ANSWERS

@@ -75,7 +75,14 @@ def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
         tell=lambda move: _ribbon(moves[move], columns),
         move_href=lambda move: _link(moves[move], scope),
         node_href=lambda node: _node(node, at, scope),
+        marked=[(_between(when, at), said) for when, said in scope.marked if at[0] <= when <= at[-1]],
     )
+
+
+def _between(when: datetime, at: Sequence[datetime]) -> float:
+    """Return between which instants a moment is, 0 being the first of them."""
+    step = next(n for n in range(len(at) - 1) if when <= at[n + 1])
+    return step + (when - at[step]) / (at[step + 1] - at[step])
 
 
 def _node(node: Node, at: Sequence[datetime], scope: Scope) -> str | None:

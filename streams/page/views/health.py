@@ -56,7 +56,7 @@ def _arrived(rows: Sequence[Row], scope: Scope) -> Markup:
     ]  # fmt: skip
     told = f"{sum(row['received'] for row in rows):,} events received, {sum(row['refused'] for row in rows):,} of them refused"
     period = min(_from_day(scope), rows[0]["since"]), max(scope.now, parts[-1].until)
-    return columns("arrived", "Events received over time", told, parts, period)
+    return columns("arrived", "Events received over time", told, parts, period, scope.marked)
 
 
 def _refused(rows: Sequence[Row], _: Scope) -> Markup:

@@ -92,7 +92,7 @@ def _draw_line(rows: Sequence[Row], scope: Scope) -> Markup:
     now = spans[-1].name if spans else named(0)
     told = f"{len(touches):,} touches, {len(links):,} links between handles; now {now}"
     dots = [Touch(row["at"], row["channel"], row["remaining"], _touch(row)) for row in drawn]
-    drawing = line("Touches of this customer", told, dots, spans, links[-_DRAWN:], period)
+    drawing = line("Touches of this customer", told, dots, spans, links[-_DRAWN:], period, scope.marked)
     if len(touches) <= _DRAWN:
         return drawing
     return together([tag("p", f"Drawn are the latest {_DRAWN:,} of {told}.", class_="told"), drawing])

@@ -96,7 +96,9 @@ def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
     ]
     said = ". ".join(_caption(strip) for strip in strips)
     span = (min(scope.since, rows[0]["at"]), max(scope.until, rows[-1]["at"] + width))
-    return band("heard", "People heard, and expected", said, strips, span=span, width=width)
+    return band(
+        "heard", "People heard, and expected", said, strips, span=span, width=width, marked=scope.marked
+    )
 
 
 def _strip(direction: str, rows: Sequence[Row], scope: Scope) -> Strip:
