@@ -13,6 +13,7 @@ from streams.alerts.routes import UnavailableError, routes
 from streams.alerts.urls import AlertUrls
 from streams.clock import Clock, system_clock
 from streams.http.guard import Guard, is_ours
+from streams.http.page_tokens import PageTokens
 from streams.settings import Settings
 from streams.store.clickhouse import ClickHouse, QueryError
 from streams.store.connections import ConnectionPool, OverloadedError, opener
@@ -27,11 +28,12 @@ def opened_routes(settings: Settings, *, clock: Clock = system_clock) -> Iterato
 
     The viewers of the page may ask: holders of JOURNEY_PAGE_TOKEN, or this machine where no other reaches the port.
     """
-    if not (settings.page_token or is_ours(settings.collector)):
+    if not (settings.page_token or settings.page_tokens or is_ours(settings.collector)):
         yield ()
         return
     connection = ConnectionPool(opener(settings, None), threads=1, what="alerts over HTTP")
-    guard = Guard(settings.page_token, secure=not is_ours(settings.collector))
+    tokens = PageTokens(settings.page_tokens) if settings.page_tokens else None
+    guard = Guard(settings.page_token, secure=not is_ours(settings.collector), tokens=tokens)
 
     async def run(work: Callable[[Ledger], Any]) -> Any:
         try:
@@ -53,4 +55,7 @@ def _allowed(guard: Guard, request: Request) -> str | None:
     """Return the name of the client, which is its kind of access; people's names are given in the body."""
     if guard.refused(request) is not None:
         return None
-    return "http"
+    viewer = guard.viewer(request)  # alerts of all brands are for who sees all of them
+    if viewer is None or viewer.brands is not None or not (viewer.writes or request.method == "GET"):
+        return None
+    return viewer.name or "http"

@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from streams.http.cross_site import ANY_NAME, LOOPBACK, Door, why_refused
+from streams.http.page_tokens import PageTokens
+from streams.http.viewer import EVERYBODY, Viewer
 from streams.settings import CollectorSettings, is_loopback
 
 __all__ = ["SAFE", "Guard", "is_ours"]
@@ -35,51 +37,83 @@ class Guard:
     ----------
     token
         What opens the page; "" where it is open to this machine, by its names alone.
+    tokens
+        Named tokens of some brands, each of which opens the page for its brands; None for none.
     secure
         Whether browsers come over TLS: then the cookie goes over nothing else.
     """
 
-    def __init__(self, token: str = "", *, secure: bool = False) -> None:
-        self._token, self._secure = token, secure
+    def __init__(self, token: str = "", *, secure: bool = False, tokens: PageTokens | None = None) -> None:
+        self._token, self._secure, self._tokens = token, secure, tokens
         self._pass = hmac.new(token.encode(), b"journey page", hashlib.sha256).hexdigest() if token else ""
 
     def refused(self, request: Request, door: Door = Door.OWN) -> Response | None:
         """Return the answer to who may not look, None for who may."""
-        names = ANY_NAME if self._token else LOOPBACK
+        names = ANY_NAME if self._is_closed else LOOPBACK
         if why := why_refused(request.method, request.headers, door, names):
             return _said(why, 403)
-        if not self._token:
+        if not self._is_closed:
             return None
         if (given := request.query_params.get("token")) is not None and request.method == "GET":
-            return self._let_in(request, given)
-        if self._known(request):
+            rest = [(key, value) for key, value in request.query_params.multi_items() if key != "token"]
+            path = "/" + request.url.path.lstrip("/")
+            return self.let_in(given, f"{path}?{urlencode(rest)}" if rest else path)
+        if self.viewer(request) is not None:
             return None
         said = "a token is needed: open the address with ?token=… once, or send it as Authorization: Bearer …"
         return _said(said, 401, {"www-authenticate": "Bearer"})
 
     def refused_change(self, request: Request) -> Response | None:
         """Return the answer to a POST of who may not look, or that another site's page has made (CSRF)."""
-        refused = self.refused(request)
-        origin = urlsplit(request.headers.get("origin", ""))
-        if refused is None and (not origin.netloc or origin.netloc != request.headers.get("host", "")):
-            return _said("a change must come from this page", 403)
-        return refused
+        return self.refused(request) or self.foreign(request)
 
-    def _known(self, request: Request) -> bool:
+    def foreign(self, request: Request) -> Response | None:
+        """Return the answer to a POST that another site's page has made (CSRF), None for one of this page."""
+        names = ANY_NAME if self._is_closed else LOOPBACK
+        if why := why_refused(request.method, request.headers, Door.OWN, names):
+            return _said(why, 403)
+        origin = urlsplit(request.headers.get("origin", ""))
+        if not origin.netloc or origin.netloc != request.headers.get("host", ""):
+            return _said("a change must come from this page", 403)
+        return None
+
+    @property
+    def _is_closed(self) -> bool:
+        return bool(self._token) or self._tokens is not None
+
+    def viewer(self, request: Request) -> Viewer | None:
+        """Return who asks, by a token in the header or in the cookie; None for nobody who may look."""
+        if not self._is_closed:
+            return EVERYBODY
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return hmac.compare_digest(bearer.strip().encode(), self._token.encode())
-        return hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self._pass.encode())
+            return self._of_token(bearer.strip())
+        cookie = request.cookies.get(COOKIE, "")
+        if self._pass and hmac.compare_digest(cookie.encode(), self._pass.encode()):
+            return EVERYBODY
+        return self._tokens.find(cookie) if self._tokens is not None and cookie else None
 
-    def _let_in(self, request: Request, given: str) -> Response:
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
+    def _of_token(self, token: str) -> Viewer | None:
+        if self._token and hmac.compare_digest(token.encode(), self._token.encode()):
+            return EVERYBODY
+        return self._tokens.find(token) if self._tokens is not None and token else None
+
+    def let_in(self, token: str, there: str) -> Response:
+        """Return the answer to who shows a token: to the address, with a cookie; 401 where it is nobody's."""
+        viewer = self._of_token(token)
+        if viewer is None:
             return _said("the token is another one", 401)
-        rest = [(key, value) for key, value in request.query_params.multi_items() if key != "token"]
-        path = "/" + request.url.path.lstrip("/")
-        answer = RedirectResponse(f"{path}?{urlencode(rest)}" if rest else path, 303, headers=SAFE)
+        answer = RedirectResponse("/" + there.lstrip("/\\"), 303, headers=SAFE)
+        kept = self._pass if viewer is EVERYBODY else token
         answer.set_cookie(
-            COOKIE, self._pass, max_age=_A_MONTH_S, httponly=True, samesite="strict", secure=self._secure
+            COOKIE, kept, max_age=_A_MONTH_S, httponly=True, samesite="strict", secure=self._secure
         )
+        return answer
+
+    def let_out(self) -> Response:
+        """Return the answer that forgets who asked."""
+        answer = RedirectResponse("/", 303, headers=SAFE)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=self._secure)
         return answer
 
 

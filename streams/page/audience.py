@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -65,8 +65,6 @@ class Audience:
     ----------
     hasher
         Hashes in this process; None where there is no key.
-    sees
-        Whether who asks may see a brand.
     """
 
     def __init__(
@@ -75,9 +73,8 @@ class Audience:
         reader: ConnectionPool,
         guard: Guard,
         clock: Clock,
-        sees: Callable[[Request, str], bool],
     ) -> None:
-        self._hasher, self._reader, self._guard, self._clock, self._sees = hasher, reader, guard, clock, sees
+        self._hasher, self._reader, self._guard, self._clock = hasher, reader, guard, clock
 
     async def answer(self, request: Request) -> Response:
         """Return the list with what is known of each customer, as CSV or in figures."""
@@ -87,7 +84,8 @@ class Audience:
         texts = {
             name: form.get(name, b"").decode("utf-8", "replace") for name in ("brand", "kind", "column", "as")
         }
-        if not self._sees(request, texts["brand"]):
+        viewer = self._guard.viewer(request)
+        if viewer is None or not viewer.sees(texts["brand"]):
             raise ScopeError("brand: unknown")
         try:
             found = await self._matched(form.get("list", b""), texts)

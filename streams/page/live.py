@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from hashlib import blake2b
+from secrets import token_bytes
 
 from streams.analysis.brands import version
 from streams.store.clickhouse import QueryError
@@ -27,6 +29,7 @@ class Live:
 
     def __init__(self, connection: ConnectionPool) -> None:
         self._connection = connection
+        self._secret = token_bytes(16)
         self._watching = 0
         self._looked_at, self._version = 0.0, ""
         self._looking = asyncio.Lock()
@@ -51,19 +54,23 @@ class Live:
         self._watching += 1
         try:
             known, silent_s = await self.version(_LOOK_S), 0.0
-            yield _event("ready", known)
+            yield _event("ready", self.named(known))
             while not self._over:
                 await asyncio.sleep(_LOOK_S)
                 current = await self.version(_LOOK_S)
                 silent_s += _LOOK_S
                 if current != known:
                     known, silent_s = current, 0.0
-                    yield _event("changed", current)
+                    yield _event("changed", self.named(current))
                 elif silent_s >= _KEEP_ALIVE_S:
                     silent_s = 0.0
                     yield b": still here\n\n"
         finally:
             self._watching -= 1
+
+    def named(self, version: str) -> str:
+        """Return what a viewer is told of a version: that it is another one, and not the counts that it is made of."""
+        return blake2b(version.encode(), key=self._secret, digest_size=8).hexdigest()
 
     async def version(self, oldest_s: float = 0.0) -> str:
         """Return the version of the tables as it was at most `oldest_s` ago; an old one where the store is away."""

@@ -25,11 +25,13 @@ _HEAD = Markup(
 )
 
 
-def top(view: View, views: Sequence[View], scope: Scope, brands: Sequence[Brand], said: str = "") -> Markup:
-    """Return the page down to where its panels begin; nothing in it waits for their queries."""
+def top(  # noqa: PLR0913, PLR0917 - of one page
+    view: View, views: Sequence[View], scope: Scope, brands: Sequence[Brand], said: str = "", who: str = ""
+) -> Markup:
+    """Return the page down to where its panels begin; nothing in it waits for their queries. `who` is signed in by name."""
     return together(
         [
-            _shell(view.title, _navigation(view, views, scope), scope.brand),
+            _shell(view.title, _navigation(view, views, scope), scope.brand, who),
             tag("h1", view.title),
             tag("p", view.lead, class_="lead"),
             form(view, scope, brands),
@@ -57,7 +59,7 @@ def bottom() -> Markup:
     return Markup("</main></body></html>")
 
 
-def _shell(title: str, navigation: Markup | None, brand: str = "") -> Markup:
+def _shell(title: str, navigation: Markup | None, brand: str = "", who: str = "") -> Markup:
     name = f"{title} · {brand}" if brand else title
     header = tag(
         "header",
@@ -65,17 +67,24 @@ def _shell(title: str, navigation: Markup | None, brand: str = "") -> Markup:
         navigation,
         search_field(brand) if navigation else None,
         tag("p", tag("span", class_="dot"), tag("span", "not live", id="live"), class_="live", role="status"),
+        _signed_in(who) if who else None,
         class_="bar",
     )
     return together(
         [
             Markup('<!doctype html><html lang="en">'),
-            tag("head", _HEAD, tag("title", name)),
+            tag("head", _HEAD, tag("meta", name="viewer", content=who) if who else None, tag("title", name)),
             Markup("<body>"),
             tag("a", "Skip to the figures", href="#main", class_="skip"),
             header,
             Markup('<main id="main" tabindex="-1">'),
         ]
+    )
+
+
+def _signed_in(who: str) -> Markup:
+    return tag(
+        "form", tag("span", who), tag("button", "Sign out"), method="post", action="/sign-out", class_="me"
     )
 
 

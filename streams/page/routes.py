@@ -17,10 +17,10 @@ from starlette.routing import BaseRoute, Route
 
 from streams.analysis.brands import Brand, brands, version
 from streams.clock import Clock, from_us
-from streams.collector.write_keys import KeysLostError
 from streams.handles.match import Hasher
 from streams.http.cross_site import Door
 from streams.http.guard import SAFE, Guard
+from streams.http.viewer import Viewer
 from streams.page import filters, render
 from streams.page.answer import MOST_LINES, all_rows, answer, as_csv, query_of
 from streams.page.audience import Audience
@@ -30,14 +30,14 @@ from streams.page.markup import Markup
 from streams.page.model_marks import model_marks
 from streams.page.new_key import OpenKeys, new_key, snippets
 from streams.page.posted import posted
+from streams.page.replies import FAILURES, HTML, failure, html, message, why
 from streams.page.scope import FILTERED, Scope, ScopeError, has_brand
 from streams.page.search import Finder, Search
+from streams.page.sign_in import SignIn
 from streams.page.static_files import StaticFiles
 from streams.page.view import Action, Panel, View
-from streams.page.viewer import EVERYBODY
-from streams.store.clickhouse import ClickHouse, QueryError
-from streams.store.connections import CachedAnswer, ConnectionPool, OverloadedError, StuckError, Want
-from streams.store.port import StoreError
+from streams.store.clickhouse import ClickHouse
+from streams.store.connections import CachedAnswer, ConnectionPool, Want
 
 __all__ = ["Page"]
 
@@ -48,8 +48,6 @@ _STALE_S = (
 )
 _NAMES_S = 600.0  # of the names that a form offers
 _MOST_QUERY = 8_000  # of a URL's query: two names at their longest have half of it
-_HTML = "text/html; charset=utf-8"
-_FAILURES = (QueryError, StoreError, OverloadedError, StuckError, ScopeError)
 _log = logging.getLogger(__name__)
 
 
@@ -92,7 +90,8 @@ class Page:
         self._static = StaticFiles()
         self._said: OrderedDict[str, str] = OrderedDict()
         self._search = Search(find, reader, guard, self._keep)
-        self._audience = Audience(hasher, reader, guard, clock, lambda _, __: True)
+        self._audience = Audience(hasher, reader, guard, clock)
+        self._sign_in = SignIn(guard)
         self.live = Live(watcher)
 
     def end(self) -> None:
@@ -114,20 +113,22 @@ class Page:
             Route("/view/{view}/{action}", self._acted, methods=["POST"]),
             Route("/find", self._searched, methods=["POST"]),
             Route("/audience", self._matched, methods=["POST"]),
+            Route("/sign-in", self._sign_in.answer, methods=["POST"]),
+            Route("/sign-out", self._sign_in.out, methods=["POST"]),
             Route("/static/{name}", self._file),
             Route("/events", self._events),
         ]
 
     async def _shown(self, request: Request) -> Response:
         if (refused := self._guard.refused(request, Door.LINKED)) is not None:
-            return refused
+            return self._sign_in.instead(request, refused)
         view = self._views.get(request.path_params.get("view", self._first.name))
         if view is None:
-            return _message("There is no such view", "", 404)
+            return message("There is no such view", "", 404)
         try:
             return await self._viewed(request, view)
-        except _FAILURES as error:
-            return self._failure(error)
+        except FAILURES as error:
+            return failure(error)
 
     async def _viewed(self, request: Request, view: View, said: Markup | None = None) -> Response:
         """Return a view; one that opens where there is no brand yet is the one by which events come in."""
@@ -137,22 +138,23 @@ class Page:
             scope, known, want = await self._scope(request, view)
         parts = self._parts(request, view, scope, known, want, view.panels(scope), said)
         if takes_packed(request):
-            return StreamingResponse(packed(parts), media_type=_HTML, headers=SAFE | PACKED)
-        return StreamingResponse(parts, media_type=_HTML, headers=SAFE)
+            return StreamingResponse(packed(parts), media_type=HTML, headers=SAFE | PACKED)
+        return StreamingResponse(parts, media_type=HTML, headers=SAFE)
 
     async def _connected(self, request: Request) -> Response:
         """Make a write key, and show it this once with what sends a first event."""
         if (refused := self._guard.refused_change(request)) is not None:
             return refused
-        if self._keys is None:
-            return _message("There is nothing to change here", "", 404)
+        viewer = self._viewer(request)
+        if self._keys is None or viewer.brands is not None or not viewer.writes:
+            return message("There is nothing to change here", "", 404)
         try:
             form, now_us = await posted(request), self._clock()
             secret = await asyncio.to_thread(new_key, self._keys, form, now_us)
             url = str(request.base_url).rstrip("/")
             return await self._viewed(request, self._views["connect"], snippets(secret, form, url, now_us))
-        except (ValueError, KeysLostError, *_FAILURES) as error:
-            return self._failure(error)
+        except (ValueError, *FAILURES) as error:
+            return failure(error)
 
     async def _scope(self, request: Request, view: View) -> tuple[Scope, list[Brand], Want]:
         if len(request.url.query) > _MOST_QUERY:
@@ -162,18 +164,30 @@ class Page:
         opens = live is None and said is None and "panel" not in request.path_params
         if opens:  # an error may be about a brand, or a day, that is new: they are not to be waited for
             with suppress(ScopeError):
-                return await self._read(query, view, _STALE_S)
-        return await self._read(query, view, 0.0)
+                return await self._read(query, view, self._viewer(request), _STALE_S)
+        return await self._read(query, view, self._viewer(request), 0.0)
+
+    def _viewer(self, request: Request) -> Viewer:
+        """Return who asks, once the guard has let them in."""
+        if (viewer := self._guard.viewer(request)) is None:
+            raise ScopeError("sign in again")
+        return viewer
 
     async def _read(
-        self, query: Mapping[str, str], view: View, stale_s: float
+        self, query: Mapping[str, str], view: View, viewer: Viewer, stale_s: float
     ) -> tuple[Scope, list[Brand], Want]:
+        if not view.shown_to(viewer):
+            raise ScopeError("this view is of all brands together, and you see some of them")
         want = await self._want(stale_s)
-        known = (await self._reader.kept("brands", want, brands)).answer
+        found = (await self._reader.kept("brands", want, brands)).answer
+        known = [brand for brand in found if viewer.sees(brand.name)]
+        if viewer.brands is not None and not known:
+            raise ScopeError("there is nothing yet of the brands that you may see")
         if stale_s and not has_brand(known, query.get("brand", "")):
             raise ScopeError("brand: unknown")
         models = (await self._reader.kept("models", want, model_marks)).answer
-        return replace(view.read(query, known, want.now), models=models), known, want
+        scope = view.read(query, known, want.now)
+        return replace(scope, models=models, all_brands=viewer.brands is None), known, want
 
     async def _want(self, stale_s: float) -> Want:
         current = await self.live.version(stale_s)
@@ -196,7 +210,9 @@ class Page:
         whole = "fragment" not in request.query_params
         if whole:
             said = self._said.pop(request.query_params.get("said", ""), "")
-            yield render.top(view, list(self._views.values()), scope, known, said)
+            viewer = self._viewer(request)
+            listed = [each for each in self._views.values() if each.shown_to(viewer)]
+            yield render.top(view, listed, scope, known, said, viewer.name)
             yield shown or ""
         yield '<div id="panels" class="panels">'
         made: list[CachedAnswer[str]] = []
@@ -204,7 +220,7 @@ class Page:
             made.append(await self._panel(view, panel, scope, want))
             yield made[-1].answer
         oldest = min(made, key=lambda kept: kept.at)
-        yield render.as_of(oldest.at, oldest.version) + "</div>"
+        yield render.as_of(oldest.at, self.live.named(oldest.version)) + "</div>"
         if whole:
             yield await self._names(view, scope, want)
             yield render.bottom()
@@ -214,7 +230,7 @@ class Page:
         if view.name not in FILTERED:
             return ""
         want = replace(want, oldest_s=_NAMES_S, stale_s=_NAMES_S)
-        with suppress(*_FAILURES):
+        with suppress(*FAILURES):
             return filters.lists(
                 (
                     await self._reader.kept(
@@ -231,8 +247,8 @@ class Page:
         try:
             seen = panel.seen(scope)
             return await self._reader.kept(_key(view, panel, seen), want, partial(_made, view, panel, seen))
-        except _FAILURES as error:
-            return CachedAnswer(want.version, want.now, render.failed(panel, _why(error)))
+        except FAILURES as error:
+            return CachedAnswer(want.version, want.now, render.failed(panel, why(error)))
         except Exception:  # noqa: BLE001 - a figure that cannot be drawn takes none of the others with it
             _log.exception("panel %s of view %s could not be drawn", panel.name, view.name)
             failed = render.failed(panel, "This figure could not be drawn; the log says why.")
@@ -271,7 +287,7 @@ class Page:
         return await self._download(request, self._query)
 
     async def _query(self, view: View, panel: Panel, scope: Scope) -> Response:
-        return _html(render.query_page(view, panel, scope, query_of(panel, scope)))
+        return html(render.query_page(view, panel, scope, query_of(panel, scope)))
 
     async def _download(self, request: Request, make: Callable[..., object]) -> Response:
         if (refused := self._guard.refused(request)) is not None:
@@ -282,9 +298,9 @@ class Page:
             panel = next(panel for panel in view.panels(scope) if panel.name == request.path_params["panel"])
             return await make(view, panel, scope)  # type: ignore[misc,no-any-return]
         except (KeyError, StopIteration):
-            return _message("There is no such figure", "", 404)
-        except _FAILURES as error:
-            return self._failure(error)
+            return message("There is no such figure", "", 404)
+        except FAILURES as error:
+            return failure(error)
 
     async def _acted(self, request: Request) -> Response:
         if (refused := self._guard.refused_change(request)) is not None:
@@ -292,13 +308,17 @@ class Page:
         view = self._views.get(request.path_params["view"])
         action = (view.actions or {}).get(request.path_params["action"]) if view else None
         if view is None or action is None or self._writer is None:
-            return _message("There is nothing to change here", "", 404)
+            return message("There is nothing to change here", "", 404)
         try:
-            form = await posted(request)
+            form, viewer = await posted(request), self._viewer(request)
+            if not viewer.writes:
+                return message("You may look, and change nothing", "Your token is for reading.", 403)
+            if not viewer.sees(form.get("brand", "")) and "brand" in form:
+                raise ScopeError("brand: unknown")
             back = dict(parse_qsl(form.pop("back", "")))
-            said = await self._writer.run(partial(_act, action, form, self._clock()))
-        except (ValueError, *_FAILURES) as error:
-            return self._failure(error)
+            said = await self._writer.run(partial(_act, action, form, viewer, self._clock()))
+        except (ValueError, *FAILURES) as error:
+            return failure(error)
         return RedirectResponse(
             f"/view/{view.name}?{urlencode(back | {'said': self._keep(said)})}", 303, SAFE
         )
@@ -306,14 +326,14 @@ class Page:
     async def _searched(self, request: Request) -> Response:
         try:
             return await self._search.answer(request)
-        except _FAILURES as error:
-            return self._failure(error)
+        except FAILURES as error:
+            return failure(error)
 
     async def _matched(self, request: Request) -> Response:
         try:
             return await self._audience.answer(request)
-        except _FAILURES as error:
-            return self._failure(error)
+        except FAILURES as error:
+            return failure(error)
 
     def _keep(self, said: str) -> str:
         """Keep the result of an action for the page that is shown next; return the name by which that page asks for it."""
@@ -325,47 +345,25 @@ class Page:
 
     async def _file(self, request: Request) -> Response:
         found = self._static.answer(request, request.path_params["name"])
-        return found or _message("There is no such file", "", 404)
+        return found or message("There is no such file", "", 404)
 
     async def _events(self, request: Request) -> Response:
         if (refused := self._guard.refused(request)) is not None:
             return refused
         if self.live.full:
-            return _message("Too many watch", "Figures are shown, and not refreshed.", 503)
+            return message("Too many watch", "Figures are shown, and not refreshed.", 503)
         headers = SAFE | {"x-accel-buffering": "no"}
         return StreamingResponse(self.live.stream(), media_type="text/event-stream", headers=headers)
-
-    @staticmethod
-    def _failure(error: Exception) -> Response:
-        return _message("This cannot be shown", _why(error), 400 if isinstance(error, ValueError) else 503)
 
 
 def _key(view: View, panel: Panel, scope: Scope) -> object:
     given = sorted((name, value) for name, value in scope.given.items() if name != "brand")
-    return view.name, panel.name, scope.brand, tuple(given)
+    return view.name, panel.name, scope.brand, None if scope.all_brands else scope.brands, tuple(given)
 
 
 def _made(view: View, panel: Panel, scope: Scope, store: ClickHouse) -> str:
     return render.panel(view, panel, scope, answer(store, panel, scope))
 
 
-def _act(action: Action, form: Mapping[str, str], now_us: int, store: ClickHouse) -> str:
-    return action(store, form, EVERYBODY, now_us)
-
-
-def _why(error: Exception) -> str:
-    """Return the message of a failure for people: their own mistakes in full, the store's without internals."""
-    if isinstance(error, ValueError | OverloadedError | KeysLostError):
-        return f"{error}."
-    _log.warning("the page could not ask the store: %s", error)
-    if isinstance(error, StuckError) or (isinstance(error, QueryError) and "TIMEOUT_EXCEEDED" in str(error)):
-        return "This takes longer than the page may: choose a shorter period."
-    return "The store does not answer this; the log says why."
-
-
-def _html(text: str, status: int = 200) -> Response:
-    return Response(text, status, media_type=_HTML, headers=SAFE)
-
-
-def _message(title: str, text: str, status: int) -> Response:
-    return _html(render.message(title, text, {"To the journeys": "/"}), status)
+def _act(action: Action, form: Mapping[str, str], viewer: Viewer, now_us: int, store: ClickHouse) -> str:
+    return action(store, form, viewer, now_us)

@@ -97,6 +97,8 @@ class Scope:
         When it was asked.
     brands
         The names of all that may be seen.
+    all_brands
+        Whether these are all that there are, for who may see what is of no single brand.
     reaches_end
         Whether the period reaches the brand's last touch.
     first
@@ -114,6 +116,7 @@ class Scope:
     until: datetime
     now: datetime
     brands: tuple[str, ...] = ()
+    all_brands: bool = True
     reaches_end: bool = True
     first: datetime = _LONG_AGO
     models: tuple[ModelMark, ...] = ()
@@ -122,8 +125,14 @@ class Scope:
 
     @property
     def parameters(self) -> dict[str, object]:
-        """What every query may name: brand, since, until, now."""
-        return {"brand": self.brand, "since": self.since, "until": self.until, "now": self.now}
+        """What every query may name: brand, since, until, now; all_brands: 1 for who may see what is of no single brand."""
+        return {
+            "all_brands": int(self.all_brands),
+            "brand": self.brand,
+            "since": self.since,
+            "until": self.until,
+            "now": self.now,
+        }
 
     @property
     def is_first(self) -> bool:

@@ -20,6 +20,7 @@ __all__ = ["MOST_FOUND", "Finder", "Search", "field"]
 Finder = Callable[[ClickHouse, str, str], Sequence[Found]]
 """Takes a store that can be read, a text and a brand; returns the customers whom the text may name. Raises UserError."""
 
+_OF_BRAND = "SELECT customer FROM standings WHERE brand = {brand:String} AND customer IN {ids:Array(UInt64)}"
 MOST_FOUND = 20  # that one text can lead to
 _LONGEST = 512
 _NOBODY = (
@@ -71,18 +72,27 @@ class Search:
         """Return where the journey is, or the customers to choose from."""
         if (refused := self._guard.refused_change(request)) is not None:
             return refused
-        form = await posted(request)
+        form, viewer = await posted(request), self._guard.viewer(request)
         brand = form.get("brand", "")
+        if viewer is None or not (viewer.sees(brand) or viewer.brands is None):
+            raise ScopeError("brand: unknown")
         try:
-            own = await self._found(form.get("who", ""), brand)
+            own = await self._found(form.get("who", ""), brand, of_brand=viewer.brands is not None)
         except UserError as error:
             own = {"said": self._keep(f"{error}.")}
         return RedirectResponse(f"/view/journey?{urlencode({'brand': brand} | own)}", 303, SAFE)
 
-    async def _found(self, text: str, brand: str) -> dict[str, str]:
+    async def _found(self, text: str, brand: str, *, of_brand: bool) -> dict[str, str]:
+        """Return the parameters that lead to whom a text names; `of_brand` where others' customers are nobody to who asks."""
         if len(text) > _LONGEST:
             raise ScopeError(f"who: at most {_LONGEST} characters")
         found = await self._reader.run(lambda store: self._find(store, text, brand))
+        if of_brand and found:
+            asked = {"brand": brand, "ids": [each.customer for each in found]}
+            theirs = await self._reader.run(
+                lambda store: {row["customer"] for row in store.rows(_OF_BRAND, asked)}
+            )
+            found = [each for each in found if each.customer in theirs]
         if len(found) == 1:
             return {"customer": f"{found[0].customer:016x}"}
         if not found:

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from streams.analysis.brands import Brand
+from streams.http.viewer import Viewer
 from streams.page.filters import FILTERS
 from streams.page.markup import Markup
 from streams.page.scope import FILTERED, Field, Scope, ScopeError, read
-from streams.page.viewer import Viewer
 from streams.store.clickhouse import ClickHouse
 
 __all__ = ["Action", "Column", "Panel", "Row", "View", "folded"]
@@ -188,6 +188,8 @@ class View:
         Whether the navigation names it.
     opens
         How much is shown where the URL names no period.
+    of_all_brands
+        Whether figures are those of all brands together: then only who may see all of them may see the view.
     """
 
     name: str
@@ -198,10 +200,15 @@ class View:
     actions: Mapping[str, Action] | None = None
     listed: bool = True
     opens: timedelta = timedelta(days=366)
+    of_all_brands: bool = False
 
     def read(self, query: Mapping[str, str], brands: Sequence[Brand], now: datetime) -> Scope:
         """Return what a URL asks of the view. Raises ScopeError."""
         return read(query, brands, self.all_fields, now, self.opens)
+
+    def shown_to(self, viewer: Viewer) -> bool:
+        """Return whether somebody may see the view."""
+        return viewer.brands is None or not self.of_all_brands
 
     @property
     def all_fields(self) -> Sequence[Field]:

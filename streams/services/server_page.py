@@ -38,7 +38,7 @@ def show(settings: Settings, say: Callable[[str], None]) -> None:
     ):
         if page is None:
             raise SettingsError(
-                "JOURNEY_PAGE_TOKEN: must be set where the page can be reached from other machines, directly or through proxies"
+                "JOURNEY_PAGE_TOKEN or JOURNEY_PAGE_TOKENS: must be set where the page can be reached from other machines, directly or through proxies"
             )
         telemetry = PageTelemetry(settings)
         telemetry.start()

@@ -123,6 +123,8 @@ class Settings:
     sql: SqlSettings = SqlSettings()
     adapters: AdapterSettings = field(default_factory=AdapterSettings)
     page_token: str = field(default="", repr=False)
+    page_tokens: Path | None = None
+    """File of the page's named tokens; None for none."""
     public_url: str = ""
     brands: str = ""
     """"separate" or "shared", "" where it is not told."""
@@ -152,6 +154,7 @@ class Settings:
             sql=_sql(collector),
             adapters=_adapters(),
             page_token=environment.token("JOURNEY_PAGE_TOKEN"),
+            page_tokens=environment.path("JOURNEY_PAGE_TOKENS"),
             public_url=environment.url("JOURNEY_PUBLIC_URL"),
             alerts=Path(alerts) if (alerts := environment.text("JOURNEY_ALERTS")) else None,
             handle_key=handle_key(),

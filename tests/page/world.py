@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -64,9 +64,10 @@ class World:
 
 
 @contextmanager
-def evening(folder: Path) -> Iterator[World]:
-    """Serve the page over the evening."""
+def evening(folder: Path, **changed: Any) -> Iterator[World]:
+    """Serve the page over the evening, with other settings where they are given."""
     settings = Settings(with_evening(folder / "data", JOURNEY_HANDLE_KEY=KEY.hex()), handle_key=KEY)
+    settings = replace(settings, **changed)
     with (
         Embedded(settings) as embedded,
         opened_page(

@@ -8,12 +8,16 @@ import { offerTips } from "/static/tips.js";
 import { offerScrubbing } from "/static/tree.js";
 
 // A name that was given with a change is remembered by this browser alone.
+const me = document.querySelector("meta[name=viewer]")?.content; // who is signed in by name needs not give it
 const offerName = root => {
-  for (const field of root.querySelectorAll("[data-me]")) if (!field.value) field.value = localStorage.getItem("name") ?? "";
+  for (const field of root.querySelectorAll("[data-me]")) {
+    if (!field.value) field.value = me ?? localStorage.getItem("name") ?? "";
+    field.closest(".field").hidden = Boolean(me);
+  }
 };
 document.addEventListener("submit", event => {
   const name = event.target.querySelector?.("[data-me]")?.value;
-  if (name) localStorage.setItem("name", name);
+  if (name && !me) localStorage.setItem("name", name);
 });
 const offer = root => { offerPictures(root); offerArrows(root); offerName(root); };
 askAhead();

@@ -5,11 +5,11 @@ from urllib.parse import urlencode
 
 from streams.alerts import actions
 from streams.alerts.ledger import Ledger
+from streams.http.viewer import Viewer
 from streams.page.markup import Child, Markup, tag
 from streams.page.scope import Scope
 from streams.page.values import for_people
 from streams.page.view import MOST_ROWS, Column, Panel, Row
-from streams.page.viewer import Viewer
 from streams.page.views.silences import name_field
 from streams.store.clickhouse import ClickHouse
 
@@ -20,7 +20,7 @@ _STANDING = """
 SELECT alert, since, last_hot, direction, kind, value, severity, state, people, expected,
     if(a.acknowledged != '', a.acknowledged, m.by) AS taken_on_by, silenced,
     arrayMap(c -> (JSONExtractString(c, 'kind'), JSONExtractString(c, 'value'), JSONExtractUInt(c, 'people')), JSONExtractArrayRaw(reason, 'carried_by')) AS carried_by
-FROM (SELECT * FROM alerts WHERE brand IN ({brand:String}, '') ORDER BY sequence DESC LIMIT 1 BY alert) AS a
+FROM (SELECT * FROM alerts WHERE (brand = {brand:String} OR (brand = '' AND {all_brands:UInt8} = 1)) ORDER BY sequence DESC LIMIT 1 BY alert) AS a
 LEFT JOIN (SELECT alert, argMax(by, set_at) AS by FROM alert_marks WHERE mark = 'ack' GROUP BY alert) AS m ON m.alert = a.alert
 WHERE last_hot >= {since:DateTime64(6, 'UTC')} AND since < {until:DateTime64(6, 'UTC')}
 ORDER BY state, since DESC, alert
@@ -47,7 +47,11 @@ def shown_alert(alert: str, scope: Scope) -> str:
 
 def acknowledge(store: ClickHouse, form: Mapping[str, str], viewer: Viewer, now_us: int) -> str:
     """Acknowledge an alert, as `journey alerts ack` does; the watcher notifies receivers at its next look."""
-    actions.ack(Ledger(store, store.insert), form.get("alert", ""), viewer.named(form), now_us)
+    ledger = Ledger(store, store.insert)
+    found = ledger.newest(form.get("alert", "")) if form.get("alert") else []
+    if not all(viewer.sees(told.change.alert.brand) for told in found):
+        raise actions.AlertError("there is no such alert")
+    actions.ack(ledger, form.get("alert", ""), viewer.named(form), now_us)
     return "The alert is taken on: receivers are told at the watcher's next look."
 
 

@@ -100,6 +100,7 @@ def connect(*, makes_keys: bool) -> View:
         name="connect",
         title="Connect",
         lead="Events come in here. Make a key, send an event, and see it arrive, or see why it was refused.",
+        of_all_brands=True,
         panels=lambda _: (_KEY, _EVENTS, _REFUSED) if makes_keys else (_EVENTS, _REFUSED),
     )
 

@@ -121,6 +121,7 @@ VIEW = View(
     name="health",
     title="Health",
     lead="Whether events arrive, and what was refused. journey dead-letters list shows the letters themselves.",
+    of_all_brands=True,
     panels=lambda _: (ARRIVED, TAKEN, REFUSED),
 )
 

@@ -7,13 +7,13 @@ from journey.stage import STAGES
 from schemas.apath import parse_model
 from streams.apath.in_force import in_force
 from streams.clock import from_us
+from streams.http.viewer import Viewer
 from streams.page.activation import Activation
 from streams.page.form import labelled
 from streams.page.markup import Markup, tag, together
 from streams.page.model_file import EditError, ModelChange, edited
 from streams.page.scope import Scope
 from streams.page.view import Action, Column, Panel, Row
-from streams.page.viewer import Viewer
 from streams.page.views.paths import named
 from streams.page.views.silences import name_field
 from streams.store.clickhouse import ClickHouse

@@ -10,11 +10,11 @@ from journey.channel import CHANNELS
 from journey.stage import STAGE_NAMES
 from streams.analysis.brands import brands
 from streams.clock import from_us
+from streams.http.viewer import Viewer
 from streams.page.form import labelled
 from streams.page.markup import Markup, tag
 from streams.page.scope import Scope
 from streams.page.view import Column, Panel, Row
-from streams.page.viewer import Viewer
 from streams.store.clickhouse import ClickHouse
 
 __all__ = ["END", "NEW", "TargetError", "end_target", "set_target"]

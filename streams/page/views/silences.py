@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 from streams.alerts import actions
 from streams.alerts.ledger import AlertMark, Ledger
+from streams.http.viewer import Viewer
 from streams.page.form import labelled
 from streams.page.markup import Markup, tag
 from streams.page.scope import Scope
 from streams.page.view import Column, Panel, Row
-from streams.page.viewer import Viewer
 from streams.store.clickhouse import ClickHouse
 
 __all__ = ["NEW", "SILENCES", "end_silence", "name_field", "set_silence"]
