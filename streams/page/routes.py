@@ -5,9 +5,6 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,23 +12,23 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from streams.analysis.brands import Brand, brands, version
-from streams.clock import Clock, from_us
+from streams.analysis.brands import Brand
+from streams.clock import Clock
 from streams.handles.match import Hasher
 from streams.http.cross_site import Door
 from streams.http.guard import SAFE, Guard
 from streams.http.viewer import Viewer
-from streams.page import filters, render
-from streams.page.answer import MOST_LINES, all_rows, answer, as_csv, query_of
+from streams.page import render
+from streams.page.answer import MOST_LINES, all_rows, as_csv, query_of
 from streams.page.audience import Audience
 from streams.page.gzip_stream import PACKED, packed, takes_packed
 from streams.page.live import Live
 from streams.page.markup import Markup
-from streams.page.model_marks import model_marks
 from streams.page.new_key import OpenKeys, new_key, snippets
 from streams.page.posted import posted
-from streams.page.replies import FAILURES, HTML, failure, html, message, why
-from streams.page.scope import FILTERED, Scope, ScopeError, has_brand
+from streams.page.reading import Reading
+from streams.page.replies import FAILURES, HTML, failure, html, message
+from streams.page.scope import Scope, ScopeError
 from streams.page.search import Finder, Search
 from streams.page.sign_in import SignIn
 from streams.page.static_files import StaticFiles
@@ -42,12 +39,6 @@ from streams.store.connections import CachedAnswer, ConnectionPool, Want
 __all__ = ["Page"]
 
 _MOST_SAID = 100
-_OLDEST_S = 30.0  # of a figure while the tables stay as they are: customers lapse without an event
-_STALE_S = (
-    120.0  # of a view that is opened: shown at once while the page, being live, asks for the present one
-)
-_NAMES_S = 600.0  # of the names that a form offers
-_MOST_QUERY = 8_000  # of a URL's query: two names at their longest have half of it
 _log = logging.getLogger(__name__)
 
 
@@ -93,6 +84,7 @@ class Page:
         self._audience = Audience(hasher, reader, guard, clock)
         self._sign_in = SignIn(guard)
         self.live = Live(watcher)
+        self._reading = Reading(reader, self.live, guard, clock)
 
     def end(self) -> None:
         """Stop answering: streams to viewers end, and requests that wait for a figure get an error."""
@@ -132,10 +124,10 @@ class Page:
 
     async def _viewed(self, request: Request, view: View, said: Markup | None = None) -> Response:
         """Return a view; one that opens where there is no brand yet is the one by which events come in."""
-        scope, known, want = await self._scope(request, view)
+        scope, known, want = await self._reading.scope(request, view)
         if not known and "view" not in request.path_params and "connect" in self._views:
             view = self._views["connect"]
-            scope, known, want = await self._scope(request, view)
+            scope, known, want = await self._reading.scope(request, view)
         parts = self._parts(request, view, scope, known, want, view.panels(scope), said)
         if takes_packed(request):
             return StreamingResponse(packed(parts), media_type=HTML, headers=SAFE | PACKED)
@@ -145,7 +137,7 @@ class Page:
         """Make a write key, and show it this once with what sends a first event."""
         if (refused := self._guard.refused_change(request)) is not None:
             return refused
-        viewer = self._viewer(request)
+        viewer = self._reading.viewer(request)
         if self._keys is None or viewer.brands is not None or not viewer.writes:
             return message("There is nothing to change here", "", 404)
         try:
@@ -155,46 +147,6 @@ class Page:
             return await self._viewed(request, self._views["connect"], snippets(secret, form, url, now_us))
         except (ValueError, *FAILURES) as error:
             return failure(error)
-
-    async def _scope(self, request: Request, view: View) -> tuple[Scope, list[Brand], Want]:
-        if len(request.url.query) > _MOST_QUERY:
-            raise ScopeError(f"the address has more than {_MOST_QUERY} characters")
-        query = dict(parse_qsl(request.url.query))
-        live, said = query.pop("fragment", None), query.pop("said", None)
-        opens = live is None and said is None and "panel" not in request.path_params
-        if opens:  # an error may be about a brand, or a day, that is new: they are not to be waited for
-            with suppress(ScopeError):
-                return await self._read(query, view, self._viewer(request), _STALE_S)
-        return await self._read(query, view, self._viewer(request), 0.0)
-
-    def _viewer(self, request: Request) -> Viewer:
-        """Return who asks, once the guard has let them in."""
-        if (viewer := self._guard.viewer(request)) is None:
-            raise ScopeError("sign in again")
-        return viewer
-
-    async def _read(
-        self, query: Mapping[str, str], view: View, viewer: Viewer, stale_s: float
-    ) -> tuple[Scope, list[Brand], Want]:
-        if not view.shown_to(viewer):
-            raise ScopeError("this view is of all brands together, and you see some of them")
-        want = await self._want(stale_s)
-        found = (await self._reader.kept("brands", want, brands)).answer
-        known = [brand for brand in found if viewer.sees(brand.name)]
-        if viewer.brands is not None and not known:
-            raise ScopeError("there is nothing yet of the brands that you may see")
-        if stale_s and not has_brand(known, query.get("brand", "")):
-            raise ScopeError("brand: unknown")
-        models = (await self._reader.kept("models", want, model_marks)).answer
-        scope = view.read(query, known, want.now)
-        return replace(scope, models=models, all_brands=viewer.brands is None), known, want
-
-    async def _want(self, stale_s: float) -> Want:
-        current = await self.live.version(stale_s)
-        return Want(current, self._now(), oldest_s=max(_OLDEST_S, stale_s), stale_s=stale_s)
-
-    def _now(self) -> datetime:
-        return from_us(self._clock()).replace(microsecond=0)
 
     async def _parts(  # noqa: PLR0913, PLR0917 - of one page
         self,
@@ -210,63 +162,24 @@ class Page:
         whole = "fragment" not in request.query_params
         if whole:
             said = self._said.pop(request.query_params.get("said", ""), "")
-            viewer = self._viewer(request)
+            viewer = self._reading.viewer(request)
             listed = [each for each in self._views.values() if each.shown_to(viewer)]
             yield render.top(view, listed, scope, known, said, viewer.name)
             yield shown or ""
         yield '<div id="panels" class="panels">'
         made: list[CachedAnswer[str]] = []
         for panel in panels:
-            made.append(await self._panel(view, panel, scope, want))
+            made.append(await self._reading.panel(view, panel, scope, want))
             yield made[-1].answer
         oldest = min(made, key=lambda kept: kept.at)
         yield render.as_of(oldest.at, self.live.named(oldest.version)) + "</div>"
         if whole:
-            yield await self._names(view, scope, want)
+            yield await self._reading.names(view, scope, want)
             yield render.bottom()
-
-    async def _names(self, view: View, scope: Scope, want: Want) -> str:
-        """Return the names that the form offers, as of some minutes ago: they follow what nobody waits for."""
-        if view.name not in FILTERED:
-            return ""
-        want = replace(want, oldest_s=_NAMES_S, stale_s=_NAMES_S)
-        with suppress(*FAILURES):
-            return filters.lists(
-                (
-                    await self._reader.kept(
-                        ("names", scope.brand), want, partial(filters.names_of, scope.brand)
-                    )
-                ).answer
-            )
-        return ""
-
-    async def _panel(self, view: View, panel: Panel, scope: Scope, want: Want) -> CachedAnswer[str]:
-        """Return a panel, asked and drawn on a thread of the reader."""
-        if panel.fresh_s is not None:
-            want = replace(want, oldest_s=min(want.oldest_s, panel.fresh_s))
-        try:
-            seen = panel.seen(scope)
-            return await self._reader.kept(_key(view, panel, seen), want, partial(_made, view, panel, seen))
-        except FAILURES as error:
-            return CachedAnswer(want.version, want.now, render.failed(panel, why(error)))
-        except Exception:  # noqa: BLE001 - a figure that cannot be drawn takes none of the others with it
-            _log.exception("panel %s of view %s could not be drawn", panel.name, view.name)
-            failed = render.failed(panel, "This figure could not be drawn; the log says why.")
-            return CachedAnswer(want.version, want.now, failed)
 
     def warm(self) -> None:
         """Draw the first view as it opens, and the others while somebody watches; for a thread of its own."""
-        now = self._now()
-        found = self._reader.warm("version", Want("", now), version).answer
-        want = Want(found, now)
-        known = self._reader.warm("brands", want, brands).answer
-        models = self._reader.warm("models", want, model_marks).answer
-        listed = [view for view in self._views.values() if view.listed]
-        for view in listed if self.live.watched else [self._first]:
-            scope = replace(view.read({}, known, now), models=models)
-            for panel in view.panels(scope):
-                seen = panel.seen(scope)
-                self._reader.warm(_key(view, panel, seen), want, partial(_made, view, panel, seen))
+        self._reading.warm(list(self._views.values()), self._first)
 
     async def _csv(self, request: Request) -> Response:
         return await self._download(request, self._lines)
@@ -294,7 +207,7 @@ class Page:
             return refused
         try:
             view = self._views[request.path_params["view"]]
-            scope, _, _ = await self._scope(request, view)
+            scope, _, _ = await self._reading.scope(request, view)
             panel = next(panel for panel in view.panels(scope) if panel.name == request.path_params["panel"])
             return await make(view, panel, scope)  # type: ignore[misc,no-any-return]
         except (KeyError, StopIteration):
@@ -310,10 +223,10 @@ class Page:
         if view is None or action is None or self._writer is None:
             return message("There is nothing to change here", "", 404)
         try:
-            form, viewer = await posted(request), self._viewer(request)
+            form, viewer = await posted(request), self._reading.viewer(request)
             if not viewer.writes:
                 return message("You may look, and change nothing", "Your token is for reading.", 403)
-            if not viewer.sees(form.get("brand", "")) and "brand" in form:
+            if not viewer.sees(form.get("brand", "")):
                 raise ScopeError("brand: unknown")
             back = dict(parse_qsl(form.pop("back", "")))
             said = await self._writer.run(partial(_act, action, form, viewer, self._clock()))
@@ -354,15 +267,6 @@ class Page:
             return message("Too many watch", "Figures are shown, and not refreshed.", 503)
         headers = SAFE | {"x-accel-buffering": "no"}
         return StreamingResponse(self.live.stream(), media_type="text/event-stream", headers=headers)
-
-
-def _key(view: View, panel: Panel, scope: Scope) -> object:
-    given = sorted((name, value) for name, value in scope.given.items() if name != "brand")
-    return view.name, panel.name, scope.brand, None if scope.all_brands else scope.brands, tuple(given)
-
-
-def _made(view: View, panel: Panel, scope: Scope, store: ClickHouse) -> str:
-    return render.panel(view, panel, scope, answer(store, panel, scope))
 
 
 def _act(action: Action, form: Mapping[str, str], viewer: Viewer, now_us: int, store: ClickHouse) -> str:

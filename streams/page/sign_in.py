@@ -8,7 +8,8 @@ from streams.page import render
 from streams.page.form import labelled
 from streams.page.markup import tag, together
 from streams.page.posted import posted
-from streams.page.replies import html
+from streams.page.replies import failure, html
+from streams.page.scope import ScopeError
 
 __all__ = ["SignIn"]
 
@@ -34,7 +35,10 @@ class SignIn:
         """Let in who shows a token."""
         if (refused := self._guard.foreign(request)) is not None:
             return refused
-        form = await posted(request)
+        try:
+            form = await posted(request)
+        except ScopeError as error:
+            return failure(error)
         there = form.get("back", "/")
         answer = self._guard.let_in(form.get("token", "").strip(), there)
         return _form(there, wrong=True) if answer.status_code == _UNAUTHORIZED else answer

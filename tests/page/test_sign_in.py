@@ -160,7 +160,9 @@ def test_what_is_of_all_brands_is_for_who_sees_all(world):
         assert f'href="/view/{view}' not in asked(world, "ada", "/")[1]
         assert asked(world, "eve", f"/view/{view}")[0] == 200
     for alert in ("bb" * 8, ledger.newest()[0].change.alert.id):
-        answer = world.post("/view/spikes/acknowledge", {"alert": alert, "by": "x"}, **bearer("ada"))
+        answer = world.post(
+            "/view/spikes/acknowledge", {"alert": alert, "by": "x", "brand": "lumiere"}, **bearer("ada")
+        )
         assert (answer.status, ledger.marks()) == (400, []), alert
     connection = HTTPConnection("127.0.0.1", world.port, timeout=20)
     connection.request("GET", "/events", headers={"Authorization": f"Bearer {TOKENS['ada'][0]}"})
@@ -224,7 +226,17 @@ def test_changes_are_of_ones_own_brands_and_by_ones_own_name(world):
         ("lumiere", "ada"),
         ("trattoria-sole", "eve"),
     }
-    model = {"threshold_advocacy": "3", "base": world.embedded.model.hash, "name": "mine", "by": "x"}
+    for path in ("/view/spikes/silence", "/view/targets/set", "/view/spikes/end-silence"):
+        assert world.post(path, {"which": "", "hours": "1", "by": "x"}, **bearer("ada")).status == 400, (
+            "of all brands"
+        )
+    model = {
+        "threshold_advocacy": "3",
+        "base": world.embedded.model.hash,
+        "name": "mine",
+        "by": "x",
+        "brand": "lumiere",
+    }
     answer = world.post("/view/model/activate", model, **bearer("ada"))
     assert (answer.status, "only who sees them all" in answer.body.decode()) == (400, True)
     key = {"name": "mine", "for_brand": "lumiere", "use": "server", "origin": ""}

@@ -94,6 +94,7 @@ def _taking_on(row: Row, scope: Scope) -> Child:
     return tag(
         "form",
         tag("input", type="hidden", name="alert", value=row["alert"]),
+        tag("input", type="hidden", name="brand", value=scope.brand),
         tag("input", type="hidden", name="back", value=urlencode({"brand": scope.brand, **scope.given})),
         name_field(row["alert"]),
         tag("button", "Acknowledge", aria_label=f"Acknowledge: {_headline(row)}"),
