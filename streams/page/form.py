@@ -1,7 +1,7 @@
 """Renders the form over a view: brand, period and the view's own parameters; it works without scripts."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC
 from itertools import groupby
 from urllib.parse import urlencode
 
@@ -21,12 +21,11 @@ def form(view: View, scope: Scope, brands: Sequence[Brand]) -> Markup:
         name="brand",
         id="field-brand",
     )
-    last = scope.until - timedelta(microseconds=1)
     shown = tag(
         "form",
         labelled("field-brand", "Brand", chosen),
-        labelled("field-since", "From", _day("since", f"{scope.since:%Y-%m-%d}")),
-        labelled("field-until", "To", _day("until", f"{last:%Y-%m-%d}")),
+        labelled("field-since", "From", _day("since", f"{scope.first_day}")),
+        labelled("field-until", "To", _day("until", f"{scope.last_day}")),
         (
             _group(name, list(fields), scope)
             for name, fields in groupby(view.all_fields, lambda field: field.group)
@@ -44,17 +43,20 @@ def form(view: View, scope: Scope, brands: Sequence[Brand]) -> Markup:
 def _periods(view: View, scope: Scope, brand: Brand) -> Markup:
     """Return links to periods that people often ask for; each ends as the brand does."""
     kept = {name: value for name, value in scope.given.items() if name not in {"brand", "since", "until"}}
-    periods = presets(brand, scope.now)
+    periods = presets(brand, scope.now, scope.zone)
     links = (
         tag(
             "a",
             label,
-            href=f"/view/{view.name}?{urlencode({'brand': brand.name, 'since': f'{since:%Y-%m-%d}'} | kept)}",
-            aria_current="true" if scope.reaches_end and scope.since == since else None,
+            href=f"/view/{view.name}?{urlencode({'brand': brand.name, 'since': f'{since}'} | kept)}",
+            aria_current="true" if scope.reaches_end and scope.first_day == since else None,
         )
         for label, since in periods.items()
     )
-    return tag("nav", links, class_="periods", aria_label="Period") if len(periods) > 1 else Markup()
+    zone = tag("span", f"days of {scope.zone}") if scope.zone is not UTC else None
+    if len(periods) > 1:
+        return tag("nav", links, zone, class_="periods", aria_label="Period")
+    return tag("p", zone, class_="periods") if zone else Markup()
 
 
 def _group(name: str, fields: Sequence[Field], scope: Scope) -> Markup:

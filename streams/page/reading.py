@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from urllib.parse import parse_qsl
 
@@ -38,8 +38,11 @@ _log = logging.getLogger(__name__)
 class Reading:
     """What routes read with: the connections for figures, whether they are current, and who may see them."""
 
-    def __init__(self, reader: ConnectionPool, live: Live, guard: Guard, clock: Clock) -> None:
+    def __init__(
+        self, reader: ConnectionPool, live: Live, guard: Guard, clock: Clock, zones: Mapping[str, tzinfo]
+    ) -> None:
         self._reader, self._live, self._guard, self._clock = reader, live, guard, clock
+        self._zones = zones
 
     async def scope(self, request: Request, view: View) -> tuple[Scope, list[Brand], Want]:
         """Return what a request asks of a view, the brands that whoever asks may see, and how fresh figures have to be.
@@ -78,7 +81,7 @@ class Reading:
         if stale_s and not has_brand(known, query.get("brand", "")):
             raise ScopeError("brand: unknown")
         models = (await self._reader.kept("models", want, model_marks)).answer
-        scope = view.read(query, known, want.now)
+        scope = view.read(query, known, want.now, self._zones)
         return replace(scope, models=models, all_brands=viewer.brands is None), known, want
 
     async def _want(self, stale_s: float) -> Want:
@@ -126,7 +129,7 @@ class Reading:
         models = self._reader.warm("models", want, model_marks).answer
         listed = [view for view in views if view.listed]
         for view in listed if self._live.watched else [first]:
-            scope = replace(view.read({}, known, now), models=models)
+            scope = replace(view.read({}, known, now, self._zones), models=models)
             for panel in view.panels(scope):
                 seen = panel.seen(scope)
                 self._reader.warm(_key(view, panel, seen), want, partial(_made, view, panel, seen))

@@ -5,7 +5,9 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import tzinfo
 from functools import partial
+from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
@@ -55,6 +57,8 @@ class Page:
         What the search field asks.
     writer
         One connection for what people change; None where nothing may be changed.
+    zones
+        Whose days a brand's are, by brand; that of "" for all others.
     keys
         Opens the write keys; None where the page makes none.
     hasher
@@ -73,6 +77,7 @@ class Page:
         writer: ConnectionPool | None = None,
         hasher: Hasher | None = None,
         keys: OpenKeys | None = None,
+        zones: Mapping[str, tzinfo] = MappingProxyType({}),
     ) -> None:
         self._reader, self._watcher, self._writer = reader, watcher, writer
         self._guard, self._clock, self._keys = guard, clock, keys
@@ -84,7 +89,7 @@ class Page:
         self._audience = Audience(hasher, reader, guard, clock)
         self._sign_in = SignIn(guard)
         self.live = Live(watcher)
-        self._reading = Reading(reader, self.live, guard, clock)
+        self._reading = Reading(reader, self.live, guard, clock, zones)
 
     def end(self) -> None:
         """Stop answering: streams to viewers end, and requests that wait for a figure get an error."""

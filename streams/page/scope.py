@@ -3,7 +3,8 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from types import MappingProxyType
 from urllib.parse import quote, urlencode
 
 from schemas.event import MAX_NAME
@@ -14,7 +15,7 @@ __all__ = ["FILTERED", "Field", "Scope", "ScopeError", "has_brand", "presets", "
 
 _LONGEST_NUMBER = 40
 _DATE = re.compile(r"(19|20|21|22)\d\d-\d\d-\d\d", re.ASCII)  # what ClickHouse's times reach
-_DAY = timedelta(days=1)
+_DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 _YEAR = 366  # days
 # A view opens with so much where the URL names no period: one event of long ago does not flatten every chart.
@@ -92,7 +93,9 @@ class Scope:
     brand
         Empty where the store has no brand yet.
     since, until
-        The period: from the start of a day (UTC) to the end of one, at most now; until is not in it.
+        The period: from the start of a day to the end of one, at most now; until is not in it. Both are in UTC.
+    zone
+        Whose days these are.
     now
         When it was asked.
     brands
@@ -115,6 +118,7 @@ class Scope:
     since: datetime
     until: datetime
     now: datetime
+    zone: tzinfo = UTC
     brands: tuple[str, ...] = ()
     all_brands: bool = True
     reaches_end: bool = True
@@ -144,10 +148,19 @@ class Scope:
         """The moments that charts over time mark, and what each says."""
         return [(each.at, each.said) for each in self.models]
 
+    def local(self, at: datetime) -> datetime:
+        """Return an instant in the brand's time zone."""
+        return at.astimezone(self.zone)
+
     @property
-    def last_day(self) -> datetime:
-        """An instant of the period's last day."""
-        return self.until - timedelta(microseconds=1)
+    def first_day(self) -> date:
+        """The period's first day."""
+        return _day_of(self.since, self.zone)
+
+    @property
+    def last_day(self) -> date:
+        """The period's last day."""
+        return _day_of(self.until - _INSTANT, self.zone)
 
     @property
     def before(self) -> datetime:
@@ -176,12 +189,13 @@ class Scope:
         )
 
 
-def read(
+def read(  # noqa: PLR0913, PLR0917 - what a URL is read with
     query: Mapping[str, str],
     brands: Sequence[Brand],
     fields: Sequence[Field],
     now: datetime,
     opens: timedelta = _AT_FIRST,
+    zones: Mapping[str, tzinfo] = MappingProxyType({}),
 ) -> Scope:
     """Return what a URL asks for; without brand, the one that is first; without period, its last year, to now.
 
@@ -189,6 +203,8 @@ def read(
     ----------
     opens
         How much is shown where the URL names no period.
+    zones
+        Whose days a brand's are, by brand; that of "" for all others, UTC without it.
 
     Raises
     ------
@@ -202,9 +218,11 @@ def read(
         if len(value) > MAX_NAME:  # whatever the contract takes for a name can be asked for
             raise ScopeError(f"{key}: at most {MAX_NAME} characters")
     brand = _brand(query.get("brand", ""), brands, now)
-    last = _date("until", query.get("until", ""))
-    until = min(last + _DAY, now) if last else _end(brand, now)
-    since = _date("since", query.get("since", "")) or max(_day(brand.first), _first_day(until, opens))
+    zone = zones.get(brand.name) or zones.get("") or UTC
+    last, first = _date("until", query.get("until", "")), _date("since", query.get("since", ""))
+    until = min(_midnight(last + _DAY, zone), now) if last else _end(brand, now, zone)
+    shortest = _midnight(_day_of(until - _INSTANT, zone) - opens + _DAY, zone)
+    since = _midnight(first, zone) if first else max(_midnight(_day_of(brand.first, zone), zone), shortest)
     if since >= until:
         raise ScopeError("since: must be before until, and in the past")
     own = {each.name: each.checked(query.get(each.name) or each.default) for each in fields}
@@ -214,8 +232,9 @@ def read(
         until=until,
         now=now,
         brands=tuple(each.name for each in brands),
-        first=_day(brand.first),
-        reaches_end=until >= min(_day(brand.last) + _DAY, now),
+        first=_midnight(_day_of(brand.first, zone), zone),
+        reaches_end=until >= min(_midnight(_day_of(brand.last, zone) + _DAY, zone), now),
+        zone=zone,
         own=own,
         given={name: value for name, value in query.items() if value},
     )
@@ -246,34 +265,34 @@ def _submitted(name: str) -> str:
     return re.sub(r"\r\n|\r|\n", "\r\n", name).replace("\0", "\ufffd")
 
 
-def _end(brand: Brand, now: datetime) -> datetime:
+def _end(brand: Brand, now: datetime, zone: tzinfo) -> datetime:
     """Return the end of a brand's life: now, so that figures end at "now", unless it fell silent a day ago."""
-    end = _day(brand.last) + _DAY
-    return now if now < end + _DAY else end
+    last = _day_of(brand.last, zone)
+    return now if now < _midnight(last + 2 * _DAY, zone) else _midnight(last + _DAY, zone)
 
 
-def presets(brand: Brand, now: datetime) -> dict[str, datetime]:
+def presets(brand: Brand, now: datetime, zone: tzinfo = UTC) -> dict[str, date]:
     """Return the first day of each period to choose from, by its label; all of them end as the brand does."""
-    first, end = _day(brand.first), _end(brand, now)
-    found = {label: _first_day(end, days * _DAY) for label, days in _PRESETS.items()}
+    first, last = _day_of(brand.first, zone), _day_of(_end(brand, now, zone) - _INSTANT, zone)
+    found = {label: last - (days - 1) * _DAY for label, days in _PRESETS.items()}
     return {label: since for label, since in found.items() if since > first} | {"all": first}
 
 
-def _first_day(until: datetime, length: timedelta) -> datetime:
-    """Return the start of the first of so many days up to an instant."""
-    return _day(until - timedelta(microseconds=1)) - length + _DAY
+def _day_of(at: datetime, zone: tzinfo) -> date:
+    return at.astimezone(zone).date()
 
 
-def _day(at: datetime) -> datetime:
-    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    """Return the start of a day as an instant in UTC; the first that ClickHouse's times reach at the earliest."""
+    return max(datetime.combine(day, time(), zone).astimezone(UTC), _LONG_AGO)
 
 
-def _date(name: str, text: str) -> datetime | None:
+def _date(name: str, text: str) -> date | None:
     if not text:
         return None
     try:
         if _DATE.fullmatch(text):
-            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+            return date.fromisoformat(text)
     except ValueError:
         pass
     raise ScopeError(f"{name}: must be a day from 1900 to 2299, such as 2026-10-17")

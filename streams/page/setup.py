@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from streams.clock import Clock, system_clock
 from streams.handles.match import Hasher
@@ -68,6 +69,7 @@ def opened_page(  # noqa: PLR0913 - keywords
         writer=writer,
         hasher=hasher,
         keys=keys,
+        zones={brand: ZoneInfo(zone) for brand, zone in settings.zones.items()},
     )
     over = threading.Event()
     warming = threading.Thread(target=_keep_warm, args=(page, over), name="page-warm")

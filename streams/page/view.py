@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -202,9 +202,11 @@ class View:
     opens: timedelta = timedelta(days=366)
     of_all_brands: bool = False
 
-    def read(self, query: Mapping[str, str], brands: Sequence[Brand], now: datetime) -> Scope:
-        """Return what a URL asks of the view. Raises ScopeError."""
-        return read(query, brands, self.all_fields, now, self.opens)
+    def read(
+        self, query: Mapping[str, str], brands: Sequence[Brand], now: datetime, zones: Mapping[str, tzinfo]
+    ) -> Scope:
+        """Return what a URL asks of the view; `zones` are those of brands. Raises ScopeError."""
+        return read(query, brands, self.all_fields, now, self.opens, zones)
 
     def shown_to(self, viewer: Viewer) -> bool:
         """Return whether somebody may see the view."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from journey.identity.rules import HandleRules
 from streams import environment
+from streams.clock import is_zone
 from streams.environment import ENVIRONMENT, SettingsError, is_loopback
 from streams.settings.handle_key import handle_key, parse_key
 
@@ -123,6 +124,8 @@ class Settings:
     sql: SqlSettings = SqlSettings()
     adapters: AdapterSettings = field(default_factory=AdapterSettings)
     page_token: str = field(default="", repr=False)
+    zones: Mapping[str, str] = field(default_factory=dict)
+    """Time zones whose days those of brands are on the page; that of "" is for all others."""
     page_tokens: Path | None = None
     """File of the page's named tokens; None for none."""
     public_url: str = ""
@@ -154,6 +157,7 @@ class Settings:
             sql=_sql(collector),
             adapters=_adapters(),
             page_token=environment.token("JOURNEY_PAGE_TOKEN"),
+            zones=_zones(environment.text("JOURNEY_ZONE")),
             page_tokens=environment.path("JOURNEY_PAGE_TOKENS"),
             public_url=environment.url("JOURNEY_PUBLIC_URL"),
             alerts=Path(alerts) if (alerts := environment.text("JOURNEY_ALERTS")) else None,
@@ -164,6 +168,23 @@ class Settings:
             id_window=environment.days("JOURNEY_ID_WINDOW_DAYS", default=7),
             fault=environment.text("JOURNEY_FAULT"),
         )
+
+
+def _zones(text: str) -> dict[str, str]:
+    """Return time zones by brand. Raises SettingsError.
+
+    >>> _zones("Europe/Paris, nova=America/New_York")
+    {'': 'Europe/Paris', 'nova': 'America/New_York'}
+    """
+    found: dict[str, str] = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        brand, equals, zone = (each.strip() for each in part.rpartition("="))
+        if not is_zone(zone) or brand in found or bool(equals) != bool(brand):
+            raise SettingsError(
+                f"JOURNEY_ZONE = {text!r}: must be such as Europe/Paris, or Europe/Paris, nova=America/New_York"
+            )
+        found[brand] = zone
+    return found
 
 
 def _data(dsn: str) -> Path:

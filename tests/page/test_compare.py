@@ -23,7 +23,7 @@ STAGES = ["none", "attention", "attraction", "affinity", "audience", "advocacy"]
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    with evening(tmp_path_factory.mktemp("compare")) as made:
+    with evening(tmp_path_factory.mktemp("compare"), zones={"trattoria-sole": "Asia/Tokyo"}) as made:
         month = simulate(customers=150, days=40, seed=3, start=datetime(2026, 9, 1, tzinfo=UTC))
         made.load([json.dumps(event).encode() for event in month])
         yield made
@@ -150,6 +150,20 @@ def test_a_target_goes_on_as_it_changed_in_the_last_weeks(world):
         )
     body = world.ask("/view/targets?brand=lumiere").body.decode()
     assert re.search(r"On the course of the last 28 days [\d,]+ by \d+ \w+ \d{4}: [\d,]+ short", body)
+
+
+def test_a_day_is_that_of_the_brands_time_zone(world):
+    (last,) = world.rows("SELECT max(time) AS at FROM touchpoints WHERE brand = 'trattoria-sole'")
+    midnight = last["at"].replace(hour=15, minute=0, second=0, microsecond=0, tzinfo=UTC)  # in Tokyo
+    assert last["at"].replace(tzinfo=UTC) > midnight, "the evening is on the next day there"
+    day = f"{midnight + timedelta(hours=9):%Y-%m-%d}"
+    span = {"since": midnight, "until": midnight + timedelta(days=1)}
+    (found,) = world.rows(f"SELECT count() AS n {TOUCHES.replace('lumiere', 'trattoria-sole')}", **span)
+    told = lines(world, "flow", "period", brand="trattoria-sole", since=day, until=day)
+    assert [float(row["now"]) for row in told if row["what"] == "touches"] == [found["n"]]
+    shown = html.unescape(world.ask("/view/flow?brand=trattoria-sole").body.decode())
+    assert "days of Asia/Tokyo" in shown
+    assert f'name="until" id="field-until" value="{day}"' in shown
 
 
 def test_a_brand_that_is_not_there_is_not_compared(world):

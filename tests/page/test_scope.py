@@ -1,6 +1,7 @@
 """The period that a view shows where the URL names none, and what it refuses."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -76,3 +77,25 @@ def test_a_period_that_is_chosen_is_that_many_days():
         scope = read({"since": f"{since:%Y-%m-%d}"}, [brand], (), at(17, 21))
         assert scope.reaches_end
         assert -((scope.since - scope.until) // timedelta(days=1)) == days
+
+
+def test_days_are_those_of_the_brands_zone_in_summer_and_winter():
+    brand = Brand("lumiere", datetime(2026, 3, 1, 5, tzinfo=UTC), datetime(2026, 11, 30, 22, 30, tzinfo=UTC))
+    zones = {"": ZoneInfo("Asia/Tokyo"), "lumiere": ZoneInfo("Europe/Paris")}
+    now = datetime(2026, 12, 24, tzinfo=UTC)
+
+    def asked(**query):
+        scope = read(query, [brand], (), now, zones=zones)
+        return f"{scope.since:%m-%d %H}", f"{scope.until:%m-%d %H}", str(scope.first_day), str(scope.last_day)
+
+    day = {"since": "2026-03-29", "until": "2026-03-29"}
+    assert asked(**day) == ("03-28 23", "03-29 22", "2026-03-29", "2026-03-29"), "it has 23 hours"
+    day = {"since": "2026-10-25", "until": "2026-10-25"}
+    assert asked(**day) == ("10-24 22", "10-25 23", "2026-10-25", "2026-10-25"), "it has 25 hours"
+    assert asked()[1:] == ("11-30 23", "2026-03-01", "2026-11-30"), "its last touch is on the 30th there"
+    assert presets(brand, now, zones["lumiere"])["7 days"].isoformat() == "2026-11-24"
+    other = read({"since": "2026-10-17"}, [Brand("nova", brand.first, brand.last)], (), now, zones=zones)
+    assert (other.since, other.first_day) == (datetime(2026, 10, 16, 15, tzinfo=UTC), date(2026, 10, 17))
+    assert read({"since": "1900-01-01"}, [brand], (), now, zones=zones).since == datetime(
+        1900, 1, 1, tzinfo=UTC
+    )

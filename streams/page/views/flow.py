@@ -58,6 +58,7 @@ def _link(row: Row, scope: Scope) -> str:
 def _label(at: datetime, scope: Scope) -> str:
     if at == scope.now:
         return "now"
+    at = scope.local(at)
     of_days = scope.until - scope.since > timedelta(days=3) and at.time() == datetime.min.time()
     return f"{at:%-d %b}" if of_days else f"{at:%-d %b %H:%M}"
 

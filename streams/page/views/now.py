@@ -81,7 +81,7 @@ def _link(row: Row, scope: Scope) -> str:
 
 def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
     total = sum(row["customers"] for row in rows)
-    since = f"since {scope.since:%-d %b}"
+    since = f"since {scope.first_day:%-d %b}"
     said = f"{total:,} customers in all"
     if not scope.is_first:
         said += f", {change(total - sum(row['before'] for row in rows))} {since}"

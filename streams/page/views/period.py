@@ -53,9 +53,9 @@ def period(scope: Scope) -> Panel:
     days = _before(scope)
     return Panel(
         name="period",
-        title=f"{scope.since:%-d %b} to {scope.last_day:%-d %b %Y}",
+        title=f"{scope.first_day:%-d %b} to {scope.last_day:%-d %b %Y}",
         counts=f"Counts touches of the period, customers with at least one of them, those whose first touch it has, and touches that"
-        f" brought revenue. The change is against the equally long period before, {days} UTC.",
+        f" brought revenue. The change is against the equally long period before, {days}.",
         sql=_SQL.format(matching=matching(scope, "t.customer")),
         parameters=lambda _: {"earlier": scope.before},
         derive=_known,
@@ -93,7 +93,9 @@ def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
 
 
 def _before(scope: Scope) -> str:
-    return f"{scope.before:%-d %b} to {scope.since - timedelta(microseconds=1):%-d %b}"
+    return (
+        f"{scope.local(scope.before):%-d %b} to {scope.local(scope.since - timedelta(microseconds=1)):%-d %b}"
+    )
 
 
 def _figure(row: Row, column: str) -> str:
