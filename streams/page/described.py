@@ -19,7 +19,7 @@ _SAID = 3  # kinds that are named
 _HANDLES = "SELECT handle, kind, customer FROM customers WHERE customer IN {customers:Array(UInt64)}"
 _LAST = """
 SELECT handle, argMaxIf(toString(place), time, place != '') AS spot, maxIf(time, place != '') AS at
-FROM interactions
+FROM interactions_kept
 WHERE brand = {brand:String} AND handle IN {handles:Array(UInt64)} AND time <= {now:DateTime64(6, 'UTC')} AND NOT startsWith(type, 'identity.')
 GROUP BY handle HAVING spot != ''
 """

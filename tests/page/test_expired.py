@@ -22,6 +22,6 @@ def test_a_period_from_before_the_horizon_says_so(since, horizon, is_said):
         Brand("lumiere", datetime(2026, 1, 1, tzinfo=UTC), NOW, horizon),
         Brand("maison", datetime(2026, 1, 1, tzinfo=UTC), NOW, datetime(2026, 11, 1, tzinfo=UTC)),
     ]
-    scope = read({"brand": "lumiere", "since": since}, brands, VIEWS[0].fields, NOW)
+    scope = read({"brand": "lumiere", "since": since}, brands, VIEWS[0].all_fields, NOW)
     shown = str(top(VIEWS[0], VIEWS, scope, brands))
     assert ("Touches before 1 September 2026 have expired" in shown) == is_said

@@ -16,7 +16,7 @@ SELECT time, type, brand, source, channel, about FROM
 (
     SELECT _offset, time, toString(type) AS type, brand, toString(source) AS source, substringIndex(type, '.', 1) AS channel,
         arrayStringConcat(arrayFilter(x -> x != '', [content, product, toString(place), if(amount IS NULL, '', concat(toString(amount), ' ', currency))]), ' · ') AS about
-    FROM interactions
+    FROM interactions_kept
     WHERE {{brand:String}} IN ('', brand) AND NOT startsWith(type, 'identity.')
     ORDER BY _offset DESC, time DESC LIMIT {_LATEST}
 )

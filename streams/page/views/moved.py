@@ -28,7 +28,7 @@ _HEADS = {
 # customer all that moved them, so that a list and its figure are of one query.
 _MOVED = """
     SELECT m.customer AS customer, m.up AS up,
-        if(empty(groupUniqArrayArrayIf(t.causes, t.position = m.of AND (t.weight > 0) = m.up) AS found), [('time', 'evidence faded')], found) AS causes
+        if(empty(groupUniqArrayArrayIf(t.causes, t.position = m.of AND (t.weight > 0) = m.up) AS found), [('time', if(up, 'evidence from before', 'evidence faded'))], found) AS causes
     FROM
     (
         SELECT customer, path[2] > greatest(path[1], 0) AS up, if(up, path[2], path[1]) AS of
