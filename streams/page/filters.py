@@ -55,7 +55,7 @@ def note(view: str, scope: Scope) -> Markup | None:
 def names_of(brand: str, store: ClickHouse) -> Names:
     """Return the names of each kind, the most frequent first."""
     parts = " UNION ALL ".join(
-        f"SELECT '{kind}' AS kind, toString({kind}) AS name, count() AS n FROM interactions_kept_kept"
+        f"SELECT '{kind}' AS kind, toString({kind}) AS name, count() AS n FROM interactions_kept"
         f" WHERE brand = {{brand:String}} AND {kind} != '' GROUP BY name ORDER BY n DESC, name LIMIT {_MOST_NAMES}"
         for kind in _KINDS
     )

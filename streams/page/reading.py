@@ -96,15 +96,12 @@ class Reading:
         if view.name not in FILTERED:
             return ""
         want = replace(want, oldest_s=_NAMES_S, stale_s=_NAMES_S)
-        with suppress(*FAILURES):
-            return filters.lists(
-                (
-                    await self._reader.kept(
-                        ("names", scope.brand), want, partial(filters.names_of, scope.brand)
-                    )
-                ).answer
-            )
-        return ""
+        asked = partial(filters.names_of, scope.brand)
+        try:
+            return filters.lists((await self._reader.kept(("names", scope.brand), want, asked)).answer)
+        except FAILURES as error:
+            _log.warning("the form offers no names: %s", why(error))
+            return ""
 
     async def panel(self, view: View, panel: Panel, scope: Scope, want: Want) -> CachedAnswer[str]:
         """Return a panel, asked and drawn on a thread of the reader."""
