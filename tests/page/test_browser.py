@@ -182,12 +182,17 @@ def test_figures_follow_the_tables_without_a_reload_and_what_is_open_stays_open(
 
 def test_what_is_pressed_while_figures_are_refreshed_is_clicked(opened, world):
     page = opened(f"/?{SPAN}", viewport={"width": 1200, "height": 900})
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "fragment=1" in request.url else None)
+    page.reload()
     # Until what others have loaded is shown: a refresh on its way would be the one that waits.
     for _ in range(10):
         page.wait_for_selector("html[data-live]", state="attached")
         page.wait_for_timeout(1_500)
-        if page.get_attribute("html", "data-refreshed") is None:
+        if not asked:
             break
+        page.wait_for_selector("html[data-refreshed]", state="attached")
+        asked.clear()
         page.reload()
     link = page.locator("#panel-moves .ways a[download]").first
     link.hover()
