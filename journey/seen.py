@@ -57,10 +57,11 @@ class _Part:
 
     def add(self, ids: Ids, positions: U64) -> None:
         runs = self.runs
-        runs.append(_sorted(ids.high, ids.low, positions))
+        order = np.argsort(ids.high)
+        runs.append((ids.high[order], ids.low[order], positions[order]))
         while merge_runs(len(run[0]) for run in runs):
             left, right = runs[-2:]
-            runs[-2:] = [_sorted(*(np.concatenate(pair) for pair in zip(left, right, strict=True)))]
+            runs[-2:] = [_merged(*(np.concatenate(pair) for pair in zip(left, right, strict=True)))]
 
 
 class SeenIds:
@@ -158,8 +159,8 @@ class SeenIds:
         )
 
 
-def _sorted(high: U64, low: U64, positions: U64) -> tuple[U64, U64, U64]:
-    order = np.argsort(high, kind="stable")
+def _merged(high: U64, low: U64, positions: U64) -> tuple[U64, U64, U64]:
+    order = np.argsort(high, kind="stable")  # of two runs: it merges them
     return high[order], low[order], positions[order]
 
 
@@ -182,11 +183,12 @@ def duplicates(ids: Ids, positions: U64, first: U64) -> NDArray[np.bool_]:
     `first` is what `first_positions` (or the store) answered. Of equal ids in the batch the one that is
     first is kept; rows must be in log order.
     """
-    order = np.argsort(ids.high, kind="stable")
-    high, low = ids.high[order], ids.low[order]
-    if (high[1:] == high[:-1]).any() and (low[1:] != low[:-1])[high[1:] == high[:-1]].any():
-        order = np.lexsort((ids.low, ids.high))  # two ids share their first 64 bits: sort by all 128
-        high, low = ids.high[order], ids.low[order]
+    order = np.argsort(ids.high)  # in any order of equals, which is the faster one
+    same = ids.high[order[1:]] == ids.high[order[:-1]]
     repeated = np.zeros(len(order), dtype=bool)
-    repeated[order[1:]] = (high[1:] == high[:-1]) & (low[1:] == low[:-1])
+    if same.any():
+        rows = np.unique(np.concatenate([order[1:][same], order[:-1][same]]))  # few, in log order
+        rows = rows[np.lexsort((ids.low[rows], ids.high[rows]))]
+        high, low = ids.high[rows], ids.low[rows]
+        repeated[rows[1:]] = (high[1:] == high[:-1]) & (low[1:] == low[:-1])
     return np.asarray(repeated | ((first != UNSEEN) & (first != positions)))

@@ -27,18 +27,13 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor.split()}
 LOOSE = {"__init__", "app", "clock", "environment", "faults"}
+_EVERYWHERE = {"clock", "environment", "faults", "text", "process", "settings"}
 LIGHT = {
-    "streams.kafka.publisher": {
-        "clock",
-        "environment",
-        "faults",
-        "text",
-        "process",
-        "settings",
-        "log",
-        "edge",
-        "kafka",
-    }
+    "streams.kafka.publisher": {*_EVERYWHERE, "log", "edge", "kafka"},
+    # Commands that ask no store.
+    "streams.cli.keys": {*_EVERYWHERE, "cli", "collector"},
+    "streams.cli.reference": {*_EVERYWHERE, "cli"},
+    "streams.cli.simulate": {*_EVERYWHERE, "cli", "inputs"},
 }
 NOT_LOADED = {
     "streams.services.log_collector": {"page", "workers", "engine", "server"},

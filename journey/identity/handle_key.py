@@ -113,7 +113,8 @@ class HandleKey:
         an id nor test a guess. Among 10**8 handles the odds that any two share an id are 1 in 3,700, twice that where
         brands are separate (birthday bound, n**2 / 2**65). Never 0, which means no handle.
         """
-        return self.within(self.base(kind, normalised), brand)
+        base = self.base(kind, normalised)
+        return self.within(base, brand) if self._wraps or self.separate else base
 
     def base(self, kind: str, normalised: str) -> int:
         """Return the value from which a handle's ids with all brands derive: under the first key, without successors."""

@@ -40,6 +40,7 @@ NOBODY: frozenset[str] = _CODE | _WORDS | _DEVICES
 
 # Mailboxes that no person reads.
 _MACHINES = frozenset({"noreply", "donotreply", "mailerdaemon"})  # without signs and tags
+_SIGNS_AND_TAG = re.compile(r"\+.*|[._\-]")
 
 # All zeros, as ids of any form: digits, UUIDs (also of the identifier for advertisers that iOS withholds), hexadecimals.
 _ZEROS = re.compile(r"(?:0x)?[0\-:.+_/, ]*")
@@ -127,6 +128,6 @@ def _is_mailbox_of_nobody(address: str) -> bool:
     if not at:
         return False
     local, domain = local.strip(), domain.strip().rstrip(".")
-    if not local or not domain or local in _CODE or re.sub(r"\+.*|[._\-]", "", local) in _MACHINES:
+    if not local or not domain or local in _CODE or _SIGNS_AND_TAG.sub("", local) in _MACHINES:
         return True
     return local in NOBODY and domain.partition(".")[0] in NOBODY

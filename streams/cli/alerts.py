@@ -24,7 +24,8 @@ from streams.alerts.setup import watching_of
 from streams.alerts.telemetry import WatcherTelemetry
 from streams.alerts.trial import TrialError, send_test
 from streams.beside.beside import Beside
-from streams.cli.options import Alerts, Data, Json, UsageError, opened, print_json, read_settings, say, wide
+from streams.cli.options import Alerts, Data, Json, UsageError, print_json, read_settings, say, wide
+from streams.cli.shells import opened
 from streams.clock import system_clock
 from streams.engine.shell import Shell
 from streams.process.degraded import Degraded

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import UsageError, read_settings, say, warn_of_limits
+from streams.cli.options import UsageError, read_settings, say
+from streams.cli.shells import warn_of_limits
 from streams.store import analysts
 from streams.store.clickhouse import ClickHouse, QueryError
 from streams.store.open_server import open_server

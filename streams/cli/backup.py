@@ -13,7 +13,8 @@ from streams.backup.manifest import Manifest
 from streams.backup.restore import checked, refuse_full
 from streams.beside.beside import Beside
 from streams.beside.wire import version
-from streams.cli.options import Data, Json, UsageError, opened, print_json, read_settings, say
+from streams.cli.options import Data, Json, UsageError, print_json, read_settings, say
+from streams.cli.shells import opened
 from streams.embedded.backup import imaged
 from streams.embedded.backup import restore as restore_into
 from streams.handles.key import fitting

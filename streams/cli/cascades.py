@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.tree import Tree
 
 from streams.analysis.cascades import Branch, listed, tree
-from streams.cli.options import Data, Json, UsageError, brand_of, opened, print_json, say, wide
+from streams.cli.options import Data, Json, UsageError, print_json, say, wide
+from streams.cli.shells import brand_of, opened
 from streams.clock import duration
 from streams.edge.personal_forms import hidden
 from streams.edge.texts import Hiding

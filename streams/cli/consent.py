@@ -3,7 +3,8 @@
 import typer
 
 from streams.cli.forget import Handle, Reason, erase, summary
-from streams.cli.options import Data, Json, OfBrand, opened, print_json, say
+from streams.cli.options import Data, Json, OfBrand, print_json, say
+from streams.cli.shells import opened
 from streams.erasure import statements
 from streams.handles.named_handles import named
 

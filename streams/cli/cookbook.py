@@ -10,7 +10,8 @@ import typer
 from rich.markup import escape
 
 from streams.analysis import cookbook
-from streams.cli.options import Data, Json, Opened, UsageError, brand_of, opened, print_json, say
+from streams.cli.options import Data, Json, UsageError, print_json, say
+from streams.cli.shells import Opened, brand_of, opened
 from streams.cli.terminal import writer
 from streams.clock import exact, from_us
 from streams.text.printable import visible_line

@@ -6,7 +6,8 @@ import typer
 from rich.markup import escape
 
 from streams.beside.beside import Beside
-from streams.cli.options import Data, Json, UsageError, console, opened, print_json, say
+from streams.cli.options import Data, Json, UsageError, console, print_json, say
+from streams.cli.shells import opened
 from streams.dead_letters.letters import drop as dropped
 from streams.dead_letters.letters import faults_of, listed
 from streams.dead_letters.letters import replay as replayed

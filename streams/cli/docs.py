@@ -7,7 +7,8 @@ import typer
 
 from streams.analysis.catalogue import catalogue
 from streams.analysis.catalogue_page import page
-from streams.cli.options import Data, opened, say
+from streams.cli.options import Data, say
+from streams.cli.shells import opened
 
 __all__ = ["docs"]
 

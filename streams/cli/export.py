@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import Data, Json, opened, print_json, say
+from streams.cli.options import Data, Json, print_json, say
+from streams.cli.shells import opened
 from streams.handles import key as handle_keys
 from streams.inputs.exported import export as exported_to
 

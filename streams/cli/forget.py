@@ -7,18 +7,8 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
 from streams.beside.beside import Beside
-from streams.cli.options import (
-    Data,
-    Json,
-    OfBrand,
-    Opened,
-    UsageError,
-    console,
-    no_brand,
-    opened,
-    print_json,
-    say,
-)
+from streams.cli.options import Data, Json, OfBrand, UsageError, console, print_json, say
+from streams.cli.shells import Opened, no_brand, opened
 from streams.embedded.forget import forget as forgotten
 from streams.erasure import statements
 from streams.erasure.statements import Erased, Forgotten

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from streams.cli.options import Data, Json, OfBrand, Opened, brand_of, opened, print_json, say
+from streams.cli.options import Data, Json, OfBrand, print_json, say
+from streams.cli.shells import Opened, brand_of, opened
 from streams.handles.links import CustomerLinks, decide, links_of
 from streams.handles.named_handles import HandleError, Named, known, named, stored
 from streams.server.server import Server

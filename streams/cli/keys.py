@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from journey.channel import CHANNELS, IDENTITY_AREA
-from streams.cli.options import Data, Json, UsageError, opened, print_json, read_settings, say
+from streams.cli.options import Data, Json, UsageError, print_json, read_settings, say
 from streams.clock import from_us, system_clock
 from streams.collector.presets import DEFAULT, PRESETS, Preset, granted
 from streams.collector.write_keys import EVERY, KeyStore, WriteKey, made, revoked, rotated
@@ -28,6 +28,7 @@ app = typer.Typer(no_args_is_help=True)
 def rotate_handles(data: Data = None, as_json: Json = False) -> None:
     """Rotate the handle key without losing identities: every id becomes another, one to one. Not while others write."""
     from streams.beside.beside import Beside  # noqa: PLC0415
+    from streams.cli.shells import opened  # noqa: PLC0415
     from streams.embedded.rotate import rotate as rotated_key  # noqa: PLC0415
     from streams.erasure.statements import denied  # noqa: PLC0415 - the commands below need no engine
     from streams.server.rotate import resume, rotate_across  # noqa: PLC0415

@@ -1,11 +1,9 @@
-"""Defines the commands that bring events in: load and simulate."""
+"""Defines the command load, which brings events in."""
 
 import gc
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,18 +12,17 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from streams.beside.beside import Beside
-from streams.cli.options import Data, Json, Opened, UsageError, console, opened, print_json, say
+from streams.cli.options import Data, Json, UsageError, console, print_json, say
+from streams.cli.shells import Opened, opened
 from streams.engine.outcome import BatchOutcome
 from streams.engine.shell import Shell
 from streams.handles import key as handle_keys
 from streams.inputs.exported import exported, is_export
 from streams.inputs.files import InputError, frames, lines_of, selected
-from streams.inputs.simulate import simulate as simulated
-from streams.inputs.simulate import write
 from streams.log.frame import Frame
 from streams.text.encodings import text_of
 
-__all__ = ["load", "simulate"]
+__all__ = ["load"]
 
 _GC_THRESHOLD = 2_000_000  # events are many small objects without cycles
 
@@ -162,36 +159,3 @@ def _tell(outcome: BatchOutcome, seconds: float, *, as_json: bool) -> None:
         say(f"  {count:,} {reason}")
     if refused:
         console.print("  see them with: journey dead-letters list", style="dim")
-
-
-def simulate(
-    customers: Annotated[int, typer.Option("--customers", metavar="N", min=1, help="People")],
-    days: Annotated[int, typer.Option("--days", metavar="D", min=1, help="Days of history")],
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same events")],
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="F", help="File to write; else standard output")
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--start", metavar="DATE", help="First day; else so that the last day is yesterday"),
-    ] = None,
-) -> None:
-    """Write events of all channels, with identities that surface late, duplicates and late arrivals."""
-    first = _first_day(start, days)
-    events = simulated(customers=customers, days=days, seed=seed, start=first)
-    if out is None:
-        write(events, sys.stdout.buffer)
-        return
-    with out.open("wb") as file:
-        count = write(events, file)
-    say(f"{count:,} events of {customers:,} people from {first:%Y-%m-%d} on in {out}")
-
-
-def _first_day(text: str | None, days: int) -> datetime:
-    if text is None:
-        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return today - timedelta(days=days)
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError as error:
-        raise UsageError(f"--start {text}: not a date such as 2026-10-01") from error

@@ -25,7 +25,7 @@ __all__ = ["commands", "run"]
 # third of a short command's time would go into others, and Kafka's client is not for everybody.
 _COMMANDS = {
     "load": "load",
-    "simulate": "load",
+    "simulate": "simulate",
     "sql": "read",
     "stages": "read",
     "explain": "read",

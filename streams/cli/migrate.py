@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from streams.apath import in_force
-from streams.cli.options import UsageError, read_settings, say, warn_of_limits
+from streams.cli.options import UsageError, read_settings, say
+from streams.cli.shells import warn_of_limits
 from streams.clock import system_clock
 from streams.handles.key import register
 from streams.settings import Settings

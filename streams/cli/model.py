@@ -14,18 +14,8 @@ from schemas.apath import default_model_text, parse_model
 from streams.apath import in_force
 from streams.apath.what_if import WhatIf, what_if
 from streams.beside.beside import Beside
-from streams.cli.options import (
-    At,
-    Data,
-    Json,
-    after_horizon,
-    brand_of,
-    console,
-    instant,
-    opened,
-    print_json,
-    say,
-)
+from streams.cli.options import At, Data, Json, console, print_json, say
+from streams.cli.shells import after_horizon, brand_of, instant, opened
 from streams.embedded.change_model import apply
 from streams.inputs.files import InputError
 from streams.server.server import Server

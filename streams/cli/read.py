@@ -13,20 +13,8 @@ from streams.analysis.explain import Explanation, StageExplanation
 from streams.analysis.explain import explain as explained
 from streams.analysis.verify import Check, mended_by
 from streams.analysis.verify import verify as checks
-from streams.cli.options import (
-    At,
-    Brand,
-    Data,
-    Json,
-    after_horizon,
-    brand_of,
-    console,
-    instant,
-    opened,
-    print_json,
-    progress,
-    say,
-)
+from streams.cli.options import At, Brand, Data, Json, console, print_json, progress, say
+from streams.cli.shells import after_horizon, brand_of, instant, opened
 from streams.cli.terminal import writer
 from streams.handles.named_handles import HandleError, named, stored
 from streams.text.printable import visible_line

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import Data, Json, Opened, UsageError, opened, print_json, progress, say
+from streams.cli.options import Data, Json, UsageError, print_json, progress, say
+from streams.cli.shells import Opened, opened
 from streams.engine.shell import Tell
 from streams.recovery.derived_tables import FOLLOWING
 from streams.recovery.losses import REBUILT

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from streams.beside.beside import Beside
-from streams.cli.options import Data, Json, Opened, console, opened, print_json, progress, say
+from streams.cli.options import Data, Json, console, print_json, progress, say
+from streams.cli.shells import Opened, opened
 from streams.embedded.expire import expire, let_go
 from streams.engine.shell import Tell
 from streams.retention.expire import Due, Expired, due

@@ -15,20 +15,8 @@ from rich.table import Table
 from journey.alerts import Alert, AlertPolicy
 from journey.spikes import THRESHOLD, Policy, Series, SeriesError
 from streams.alerts.backtest import backtest as over_history
-from streams.cli.options import (
-    Brand,
-    Data,
-    Json,
-    UsageError,
-    after_horizon,
-    brand_of,
-    instant,
-    opened,
-    print_json,
-    progress,
-    say,
-    wide,
-)
+from streams.cli.options import Brand, Data, Json, UsageError, print_json, progress, say, wide
+from streams.cli.shells import after_horizon, brand_of, instant, opened
 from streams.clock import from_us, to_us
 from streams.inputs.counts import CountsError, counts
 

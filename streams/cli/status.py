@@ -9,7 +9,8 @@ from rich.markup import escape
 from streams.backup.last import last
 from streams.beside.beside import Beside
 from streams.beside.wire import version
-from streams.cli.options import Data, Json, Opened, opened, print_json, say
+from streams.cli.options import Data, Json, print_json, say
+from streams.cli.shells import Opened, opened
 from streams.clock import from_us
 from streams.embedded.embedded import Embedded
 from streams.embedded.lock import pid_of_log

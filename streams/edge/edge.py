@@ -14,10 +14,9 @@ from pydantic import ValidationError
 from journey.identity.handle_key import AnyKey, HandleKey
 from journey.identity.rules import HandleRules
 from schemas.event import MAX_AHEAD_S, MAX_EVENT_BYTES, event_v1
-from streams.edge import encoded_data, fast_path
+from streams.edge import encoded_data, fast_path, repeats
 from streams.edge.event_keys import Keys
 from streams.edge.handles import HandleHasher
-from streams.edge.own_handles import Own
 from streams.edge.properties import Properties, stored
 from streams.edge.reasons import DENIED, Refused, refused
 from streams.edge.redact import redact
@@ -62,7 +61,6 @@ class Edge:
         self._naming = HandleHasher(self._key, nobody, trusted=trusted, rules=rules)
         self._properties = Properties()
         self._hiding = Hiding(self._key)
-        self._own = Own()
         self._keys = Keys()
 
     def pack(  # noqa: PLR0913 - keywords, each once
@@ -110,8 +108,9 @@ class Edge:
         partition: int,
         first_offset: int,
     ) -> Frame:
-        lines = encoded_data.with_decoded(lines)
         rows = self._plain(lines)
+        if len(rows) < len(lines):  # what is plain has its data as they are
+            lines = encoded_data.with_decoded(lines)
         letters = [(place, _unless_denied(lines[place], why)) for place, why in refused.items()]
         if refused:
             rows = rows.keep(_others(rows, letters))
@@ -151,9 +150,10 @@ class Edge:
         places, columns = fast_path.read(lines)
         values, texts = columns.values, columns.texts
         time_us, fit = parsed(texts.pop("time"))
-        suspects = self._own.suspects(places, columns)
+        read = self._naming.read(values["handles"], texts["brand"])
+        suspects = repeats.suspects(places, columns, [each and each[1] for each in read])
         suspects.update(self._properties.suspects(places, values["properties"]))
-        values["handles"] = self._naming.read(values["handles"], texts["brand"])
+        values["handles"] = [each and each[0] for each in read]
         values["properties"] = self._properties.read(values["properties"])
         if not all(values["handles"]) or None in values["properties"]:
             fit &= [None not in both for both in zip(values["handles"], values["properties"], strict=True)]

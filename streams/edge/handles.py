@@ -11,6 +11,7 @@ from schemas.event import MAX_HANDLES, HandleKind
 from streams.edge.fast_path import read_handles
 from streams.edge.reasons import Refused
 from streams.edge.redact import FORMS, PREFIX
+from streams.edge.repeats import Wanted, wanted
 
 __all__ = ["HandleHasher", "Handles"]
 
@@ -29,6 +30,8 @@ Named = tuple[tuple[int, int], ...]  # (kind code, handle id), by priority
 # are side by side, how many ids each value has.
 Handles = tuple[bytes, bytes, bytes, tuple[int, ...]]
 
+Read = tuple[Handles, Wanted]  # and what would repeat them in other texts of the event
+
 
 def _packed(named: Named, sizes: tuple[int, ...] = ()) -> Handles:
     """Return handles, at least one, as columns take them."""
@@ -46,7 +49,7 @@ class _Known:
 
     def __init__(self, brand: str) -> None:
         self.brand = brand
-        self.texts: dict[bytes, Handles] = {}
+        self.texts: dict[bytes, Read] = {}
         self.values: dict[str, dict[str, Named]] = {kind: {} for kind in KIND_CODE}
 
 
@@ -78,8 +81,11 @@ class HandleHasher:
         """Whether a handle has another id with each brand."""
         return self._key.separate
 
-    def read(self, texts: Sequence[bytes], brands: pa.Array) -> list[Handles | None]:
-        """Return the handles that each JSON text names, None where it takes the contract to say what is wrong."""
+    def read(self, texts: Sequence[bytes], brands: pa.Array) -> list[Read | None]:
+        """Return the handles that each JSON text names, None where it takes the contract to say what is wrong.
+
+        With them comes what to look for in other texts of the event, which may repeat them.
+        """
         found = [""] if self._is_alike else brands.unique().to_pylist()
         if len(found) != 1:
             return [self._read(text, brand) for text, brand in zip(texts, brands.to_pylist(), strict=True)]
@@ -87,7 +93,7 @@ class HandleHasher:
         at_hand = known.texts
         return [at_hand.get(text) or self._learn(text, known) for text in texts]
 
-    def _read(self, text: bytes, brand: str) -> Handles | None:
+    def _read(self, text: bytes, brand: str) -> Read | None:
         known = self._of(brand)
         return known.texts.get(text) or self._learn(text, known)
 
@@ -105,20 +111,20 @@ class HandleHasher:
         self._known.clear()
         self._texts = self._values = 0
 
-    def _learn(self, text: bytes, known: _Known) -> Handles | None:
+    def _learn(self, text: bytes, known: _Known) -> Read | None:
         values = read_handles(text)
         if values is None:
             return None
         try:
-            handles = self._name(values, known)
+            found = self._name(values, known), wanted(values)
         except Refused:
             return None
         if len(text) <= _SHORT:
             if self._texts >= _TEXTS:
                 self._forget()
             self._texts += 1
-            known.texts[text] = handles
-        return handles
+            known.texts[text] = found
+        return found
 
     def name(self, handles: Mapping[HandleKind, str | list[str]], brand: str = "") -> Handles:
         """Return the handles by priority, smallest id first within a kind, each once; the forms of one side by side.
@@ -134,11 +140,15 @@ class HandleHasher:
         named: Named = ()
         forms: dict[tuple[int, int], Named] = {}
         for kind, values in handles.items():
-            if values.__class__ is str:
-                named += self._first(self._named(kind, values, known), forms)
-            else:
-                for value in values:
-                    named += self._first(self._named(kind, value, known), forms)
+            at_hand = known.values[kind]
+            for value in (values,) if values.__class__ is str else values:
+                each = at_hand.get(value)
+                if each is None:
+                    each = self._hashed(kind, value, known)
+                if len(each) > 1:  # its other forms are taken note of
+                    forms[each[0]] = each
+                    each = each[:1]
+                named += each
         if len(named) == 1 and not forms:  # most events
             return _packed(named)
         if not named:
@@ -147,14 +157,6 @@ class HandleHasher:
         if len(named) > MAX_HANDLES:
             raise Refused("too_many_handles", f"/data/handles: {len(named)} handles, at most {MAX_HANDLES}")
         return _in_forms(named, forms) if forms else _packed(named)
-
-    @staticmethod
-    def _first(named: Named, forms: dict[tuple[int, int], Named]) -> Named:
-        """Return the handle of a value alone; its other forms are taken note of."""
-        if len(named) > 1:
-            forms[named[0]] = named
-            return named[:1]
-        return named
 
     def _by_priority(self, handle: tuple[int, int]) -> tuple[int, int]:
         code, identifier = handle
@@ -173,15 +175,17 @@ class HandleHasher:
         return [self._key.id(kind, form, brand) for form in forms]
 
     def _named(self, kind: str, value: str, known: _Known) -> Named:
-        named = known.values[kind].get(value)
-        if named is None:
-            code = KIND_CODE[kind]
-            if self._values >= _VALUES:
-                self._forget()
-            self._values += 1
-            named = known.values[kind][value] = tuple(
-                (code, each) for each in self._hash(kind, value, known.brand)
-            )
+        found = known.values[kind].get(value)
+        return self._hashed(kind, value, known) if found is None else found
+
+    def _hashed(self, kind: str, value: str, known: _Known) -> Named:
+        """Return the handle of a value that is not at hand, in all its forms, and keep it there."""
+        code = KIND_CODE[kind]
+        if self._values >= _VALUES:
+            self._forget()
+        self._values += 1
+        named = tuple([(code, each) for each in self._hash(kind, value, known.brand)])
+        known.values[kind][value] = named
         return named
 
     def _hash(self, kind: str, value: str, brand: str) -> list[int]:

@@ -8,24 +8,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from string import ascii_letters, digits
-from typing import Any, cast
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import Any
 
 from journey.identity.address import spellings
 from journey.identity.handle import NOBODY, normalise
 from schemas.event import HandleKind
-from streams.edge.codes import CODES
-from streams.edge.fast_path import Columns, read_handles
-from streams.edge.lookalikes import is_plain, normal
+from streams.edge.lookalikes import normal
 from streams.edge.personal_forms import decoded
 
-__all__ = ["SHORTEST", "Own", "Repeated", "needles"]
+__all__ = ["NO_WORDS", "SHORTEST", "Repeated", "folded", "needles"]
 
 SHORTEST = 6  # characters: shorter values are found in words that mean something else
 _PHONE_DIGITS = 8  # the last ones of a phone number, which are the same in all ways to write it
-_REMEMBERED = 100_000  # handles as they came in the cache; when it is full, it is cleared
 _SPELT = 1_024  # characters of all values, the shortest first, that are found in other spellings; others as they are
 _BETWEEN = r"[\W_]{0,3}"  # digits of a number, or letters and digits
 _GAP = r"[\W_]{0,8}"  # where a handle has spaces, dashes, dots
@@ -37,11 +31,9 @@ _BETWEEN_GROUPS = re.compile(r"[\s\-]")
 _NO_WORD = re.compile(r"[\W_]+")
 _LONGEST = 32  # digits of a handle that are compared with numbers
 _LARGEST = 10**_LONGEST
-_END = b"\xff"  # of the texts of an event; no text has it
-_NO_WORDS = bytes(set(range(0xFF)) - set((ascii_letters + digits).encode()))
-_TEXTS = ("content", *CODES, "cause")
-
-_Wanted = tuple[tuple[bytes, ...], tuple[str, ...]]  # folded; those that are not ASCII
+# Bytes that are left out of what is ASCII; but for 255, which no text has, and which may stand between texts.
+NO_WORDS = bytes(set(range(0xFF)) - set((ascii_letters + digits).encode()))
+_SPELT_OTHERWISE = frozenset({"email", "phone"})  # kinds
 
 
 def needles(handles: Mapping[str, Any] | Mapping[HandleKind, Any]) -> frozenset[str]:
@@ -49,12 +41,13 @@ def needles(handles: Mapping[str, Any] | Mapping[HandleKind, Any]) -> frozenset[
     found: set[str] = set()
     for kind, values in handles.items():
         for value in values if isinstance(values, list) else [values]:
-            if isinstance(value, str | int) and not isinstance(value, bool):
+            if value.__class__ is str or (isinstance(value, int) and not isinstance(value, bool)):
                 text = str(value).strip().lower()
                 found.update(_forms(kind, text))
                 if not text.isascii():
                     found.update(_forms(kind, normal(text)))
-                found.update(_other_forms(kind, text))
+                if kind in _SPELT_OTHERWISE:
+                    found.update(_other_forms(kind, text))
     return frozenset([text for text in found if len(text) >= SHORTEST and text not in NOBODY])
 
 
@@ -84,7 +77,7 @@ def folded(text: str) -> str:
     ('jeandupont77', '0639987750')
     """
     if text.isascii():
-        return text.encode().translate(None, _NO_WORDS).decode().lower()
+        return text.encode().translate(None, NO_WORDS).decode().lower()
     return _NO_WORD.sub("", normal(text).casefold())
 
 
@@ -179,68 +172,3 @@ def _spelt(text: str) -> str:
         meet = bool(before.strip() and part.strip()) and not is_short
         spelt += (_BETWEEN if meet else "") + (gap if part == " " else re.escape(part))
     return spelt
-
-
-class Own:
-    """A cheap filter for events that may repeat their handles, at a fraction of the cost of the search."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, _Wanted] = {}
-
-    def suspects(self, places: Sequence[int], columns: Columns) -> set[int]:
-        """Return the places of events one of whose handles may be in another of their texts."""
-        if not places:
-            return set()
-        known, texts = self._known, _texts(columns)
-        found: set[int] = set()
-        small = texts.translate(None, _NO_WORDS).lower().split(_END)
-        whole = texts.split(_END)
-        for row, handles in enumerate(columns.values["handles"]):
-            wanted, others = known.get(handles) or self._learn(handles)
-            if any(one in small[row] for one in wanted) or (
-                (others or not whole[row].isascii()) and _are_in(wanted, others, whole[row])
-            ):
-                found.add(places[row])
-        return found
-
-    def _learn(self, text: bytes) -> _Wanted:
-        wanted = _shortest(needles(read_handles(text) or {}))
-        plain = [one.encode() for one in wanted if one.isascii()]
-        found = tuple(plain), tuple([one for one in wanted if not one.isascii()])
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[text] = found
-        return found
-
-
-def _texts(columns: Columns) -> bytes:
-    """Return what each event says besides its handles, and an end."""
-    texts = [columns.texts[name].cast(pa.binary()) for name in _TEXTS]
-    properties = pa.array(columns.values["properties"], pa.binary())
-    joined = pc.binary_join_element_wise(*texts, properties, _END, b"")
-    return cast("bytes", joined.buffers()[2].to_pybytes())
-
-
-def _are_in(wanted: Iterable[bytes], others: Iterable[str], text: bytes) -> bool:
-    """Return whether a text has any of the values that its bytes do not show: not ASCII themselves, or in lookalikes."""
-    read = text.decode("utf-8", "replace")
-    plain = is_plain(read)
-    if plain and not others:
-        return False
-    small = folded(read)
-    return any(one in small for one in others) or (not plain and any(one.decode() in small for one in wanted))
-
-
-def _shortest(wanted: Iterable[str]) -> list[str]:
-    """Return what to look for in folded texts: of digits what a number has of them, of one in another the inner one."""
-    texts = {_number(folded(text)) for text in wanted}
-    if len(texts) == 1:  # most events
-        return list(texts)
-    return [text for text in texts if not any(one in text for one in texts if one is not text)]
-
-
-def _number(text: str) -> str:
-    if not text.isdigit():
-        return text
-    number = text.lstrip("0")
-    return number if len(number) >= SHORTEST else text

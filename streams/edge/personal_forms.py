@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from streams.edge.lookalikes import ODD, normal
 
-__all__ = ["ENCODED", "PLAINLY", "decoded", "hidden"]
+__all__ = ["ENCODED", "PLAINLY", "decoded", "hidden", "is_plain"]
 
 Mark = Callable[[str], str]  # what stands in the place of a text that tells of a person
 
@@ -32,14 +32,18 @@ _MARK = re.compile(r"#[0-9a-f]{16}")
 _QUOTED = re.compile(r"=([0-9A-F]{2})")
 
 _SIGN = r"(?: ?[._/] ?)"  # between groups of four, the same one in all gaps
-ENCODED = rf"(?:{_OF_ASCII}){{3}}|(?:[2-7][0-9A-Fa-f]){{7}}"  # what may be base64 or hex digits of a text
-# What has none of these tells of nobody by its form; RE2, which Arrow has, understands it too.
+_ENCODINGS = (rf"(?:{_OF_ASCII}){{3}}", r"(?:[2-7][0-9A-Fa-f]){7}")
+ENCODED = "|".join(_ENCODINGS)  # what may be base64 or hex digits of a text
+# What has none of these tells of nobody by its form; RE2, which Arrow has, understands them too. Each by itself takes it a third
+# of the time of all in one.
 PLAINLY = (
-    r"@|%[0-9A-Fa-f]{2}|&#?\w+;|\\[ux]|=[0-9A-F]{2}|\+\(?\d|\d\.\d{1,3}\.\d{1,3}\.\d|:[0-9a-fA-F]{0,4}:"
-    r"|(?:^|[^A-Za-z0-9#])(?:\(?(?:0|\d\d\d[ .)\-])[\d ().\-/]{7}|[2-6][\d \-]{12})|(?:^|[^A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ ._/\-]?[A-Za-z0-9]){11}"
-    rf"|\d{{4}}{_SIGN}(?:\d{{4}}{_SIGN}\d{{4}}|\d{{6}}{_SIGN}\d{{5}})|{ENCODED}|{ODD}"
+    r"@|%[0-9A-Fa-f]{2}|&#?\w+;|\\[ux]|=[0-9A-F]{2}|\+\(?\d|\d\.\d{1,3}\.\d{1,3}\.\d|:[0-9a-fA-F]{0,4}:",
+    r"(?:^|[^A-Za-z0-9#])(?:\(?(?:0|\d\d\d[ .)\-])[\d ().\-/]{7}|[2-6][\d \-]{12})",
+    r"(?:^|[^A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ ._/\-]?[A-Za-z0-9]){11}",
+    rf"\d{{4}}{_SIGN}(?:\d{{4}}{_SIGN}\d{{4}}|\d{{6}}{_SIGN}\d{{5}})",
+    *_ENCODINGS,
 )
-_plainly, _odd = re.compile(PLAINLY), re.compile(ODD)
+_plainly, _odd, _encoded = (re.compile(text) for text in ("|".join([*PLAINLY, ODD]), ODD, ENCODED))
 
 _WORD = r"[^\s\"'<>,;:{}\[\]()/?&=#%|\\]"
 _EMAIL = re.compile(rf"(?<!{_WORD}){_WORD}+(?:@|%40){_WORD}+")
@@ -100,7 +104,20 @@ def hidden(text: str, mark: Mark = lambda _: "#", *, is_code: bool = False) -> s
     >>> hidden("call +33 6 12 34 56 78 or ann@example.com"), hidden("/find?who=ann%40example.com")
     ('call # or #', '/find?who=#')
     """
-    return _hidden(text, mark, is_code, _ROUNDS) if _plainly.search(text) else text
+    return text if is_plain(text) else _hidden(text, mark, is_code, _ROUNDS)
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a text surely holds nothing personal; most random ids that begin as an IBAN does are told from one."""
+    if not _plainly.search(text):
+        return True
+    return (
+        text.isalnum()
+        and text.isascii()
+        and text != text.upper()
+        and _OF_COUNTRY.get(text[:2].upper()) != len(text)
+        and not _encoded.search(text)
+    )
 
 
 def _hidden(text: str, mark: Mark, is_code: bool, rounds: int) -> str:  # noqa: FBT001 - of the function above

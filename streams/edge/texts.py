@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from journey.identity.handle_key import AnyKey, HandleKey
 from streams.edge.codes import CODES, is_code
 from streams.edge.fast_path import Columns
+from streams.edge.lookalikes import ODD
 from streams.edge.own_handles import Repeated, needles
 from streams.edge.personal_forms import PLAINLY, decoded, hidden
 from streams.edge.personal_properties import without_personal
@@ -54,7 +55,9 @@ class Hiding:
             return rows
         values = rows.columns.values | {
             "id": self._ids(rows.columns.values["id"]),
-            "source": [self._source(text) for text in rows.columns.values["source"]],
+            "source": [
+                self._sources.get(text) or self._source(text) for text in rows.columns.values["source"]
+            ],
         }
         texts, suspects = dict(rows.columns.texts), set(rows.suspects)
         for name in (*_WORDS, "cause"):
@@ -64,7 +67,10 @@ class Hiding:
         return self._without_own(kept, lines, suspects) if suspects else kept
 
     def _ids(self, ids: list[str]) -> list[str]:
-        some = np.flatnonzero(pc.match_substring_regex(pa.array(ids, pa.string()), PLAINLY))
+        column = pa.array(ids, pa.string())
+        forms = PLAINLY if "".join(ids).isascii() else (*PLAINLY, ODD)
+        found = [pc.match_substring_regex(column, form).to_numpy(zero_copy_only=False) for form in forms]
+        some = np.flatnonzero(np.logical_or.reduce(found))
         if len(some):
             ids = list(ids)
             for row in some.tolist():
@@ -72,11 +78,9 @@ class Hiding:
         return ids
 
     def _source(self, text: str) -> str:
-        found = self._sources.get(text)
-        if found is None:
-            if len(self._sources) >= _REMEMBERED:
-                self._sources.clear()
-            found = self._sources[text] = self.name(text)
+        if len(self._sources) >= _REMEMBERED:
+            self._sources.clear()
+        found = self._sources[text] = self.name(text)
         return found
 
     def _column(self, column: pa.StringArray, name: str) -> tuple[pa.StringArray, list[int]]:

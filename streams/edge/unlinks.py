@@ -27,9 +27,9 @@ def in_all_forms(rows: Rows) -> Rows:
     come behind all others, and only in stores that have handles under earlier rules.
     """
     handles = rows.columns.values["handles"]
-    if not any(sizes for _, _, _, sizes in handles):
-        return rows
     unlinks = np.flatnonzero(pc.equal(rows.columns.texts["type"], UNLINK).to_numpy(zero_copy_only=False))
+    if not len(unlinks):
+        return rows
     more: list[tuple[int, str, Handles]] = []
     for row in unlinks.tolist():
         if handles[row][3]:

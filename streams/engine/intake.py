@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from journey.identity.handle import KINDS
 from journey.seen import UNSEEN, Ids, SeenIds, duplicates, position
 from streams.engine import conflicts
-from streams.log.arrow import last_offsets
-from streams.log.batch import Batch, Record, Rows, Watermark
+from streams.log.arrow import last_offsets, names
+from streams.log.batch import Batch, Record, Rows, Watermark, codes
 
 __all__ = ["Intake", "Known", "Taken"]
 
@@ -181,18 +181,26 @@ def dead_letters(records: Sequence[Record]) -> pa.Table:
 def minute_counts(batch: Batch) -> pa.Table:
     """Return the rows of the table minute_counts: interactions per brand, minute, type and partition."""
     batch = batch.touches_only()
-    minute = batch.numpy("time").astype(np.int64) // 60_000_000 * 60
+    brand, brands = codes(batch.events.column("brand"))
+    type_code, types = batch.type_codes
+    minute = batch.numpy("time").astype(np.int64) // 60_000_000
+    first = int(minute.min()) if len(minute) else 0
+    span = int(minute.max(initial=first)) - first + 1
+    kind = (brand.astype(np.int64) * max(len(types), 1) + type_code) << 16 | batch.partition
+    kinds, place = np.unique(kind, return_inverse=True)
+    keys, touches = np.unique(place * span + (minute - first), return_counts=True)
+    kind, minute = kinds[keys // span], keys % span + first
+    brand, type_code = np.divmod(kind >> 16, max(len(types), 1))
     rows = pa.table(
         {
-            "brand": batch.events.column("brand"),
-            "minute": pa.array(minute).cast(pa.timestamp("s", "UTC")),
-            "type": batch.events.column("type"),
-            "_partition": pa.array(batch.partition),
+            "brand": names(brand, brands),
+            "minute": pa.array(minute * 60).cast(pa.timestamp("s", "UTC")),
+            "type": names(type_code, types),
+            "_partition": pa.array((kind & 0xFFFF).astype(np.uint16)),
+            "touches": pa.array(touches),
         }
     )
-    counted = rows.group_by(["brand", "minute", "type", "_partition"]).aggregate([([], "count_all")])
-    offsets = last_offsets(counted.column("_partition"), batch)
-    return counted.rename_columns({"count_all": "touches"}).append_column("_offset", offsets)
+    return rows.append_column("_offset", last_offsets(rows.column("_partition"), batch))
 
 
 def rows_of(records: Sequence[Record], taken: Taken) -> Rows:

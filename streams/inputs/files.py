@@ -126,17 +126,14 @@ def _decompressed(raw: IO[bytes], path: str) -> Any:
     return raw
 
 
-_BLANK = frozenset({b"", BOM})
-
-
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the text between line ends; of a line longer than _LONGEST, only its beginning is kept."""
     rest = b""
     while block := file.read(_BLOCK):
         *lines, tail = (rest + block).split(b"\n")
-        yield from (line for line in map(bytes.strip, lines) if line not in _BLANK)
+        yield from (line for line in map(bytes.strip, lines) if line and line != BOM)
         rest = tail[:_LONGEST]
-    if (rest := rest.strip()) not in _BLANK:
+    if (rest := rest.strip()) and rest != BOM:
         yield rest
 
 

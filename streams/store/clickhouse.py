@@ -20,6 +20,7 @@ from streams.store.address import DATABASE, Address
 from streams.store.client import unbuffered
 from streams.store.cluster import OnCluster
 from streams.store.confined import engine_options
+from streams.store.engine_stand_in import connected_by
 from streams.store.port import ALERT_TABLES, TABLES, StoreError
 from streams.store.query_settings import (
     CLUSTER_SETTINGS,
@@ -309,14 +310,8 @@ class ClickHouse(OnCluster, Restoring):
 
 def _over(connection: Any) -> "Client":
     """Return the client over a connection that stands for chDB's."""
-    import chdb  # noqa: PLC0415 - half a gigabyte, and not installed where there is a server
-
-    connect = chdb.connect
-    chdb.connect = lambda _path: connection  # type: ignore[misc]
-    try:
+    with connected_by(lambda _path: connection):
         return clickhouse_connect.get_client(dsn="chdb:///elsewhere")
-    finally:
-        chdb.connect = connect
 
 
 def _answered(error: Exception) -> bool:

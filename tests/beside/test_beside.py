@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -96,6 +97,27 @@ def both(up, capfd, monkeypatch) -> Both:
 def test_whoever_does_not_own_the_directory_cannot_ask(up):
     assert stat.S_IMODE((up.data / NAME).stat().st_mode) == 0o600
     assert stat.S_IMODE((up.data / "beside").stat().st_mode) == 0o700
+
+
+def test_the_engine_is_loaded_only_where_a_command_asks_one_of_its_own(up):
+    script = f"""
+import sys
+from pathlib import Path
+from streams.beside.beside import Beside
+from streams.settings import Settings
+
+for time in (1, 2):
+    with Beside(Settings(Path({str(up.data)!r}))) as shell:
+        print(shell.store.rows("SELECT count() > 0 AS some FROM interactions"), "chdb" in sys.modules)
+        if time == 2:
+            with shell.sources() as sources:
+                print(sources.rows("SELECT count() AS tables FROM system.tables WHERE database = 'journey'"), "chdb" in sys.modules)
+            print(shell.store.rows("SELECT count() > 0 AS some FROM interactions"))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        *["[{'some': 1}] False"] * 2, "[{'tables': 0}] True", "[{'some': 1}]",
+    ]  # fmt: skip
 
 
 def test_what_reads_prints_the_same(both):
