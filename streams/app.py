@@ -31,6 +31,7 @@ from streams.kafka.topics import log_ends
 from streams.log.lag import LogSpan
 from streams.log.messages import Message, Outgoing
 from streams.log.packed import headers_of, packed_us_of
+from streams.retention import idle
 from streams.settings import KafkaSettings, Settings, SettingsError
 from streams.store.open_server import open_server
 from streams.store.port import StoreError
@@ -129,7 +130,13 @@ def _partitions() -> int:
 
 def _store(meter: Meter) -> ServerStore:
     """Return a connection of its own, for one task's thread."""
-    return MeasuredStore(open_server(settings), _partitions(), meter)
+    store = open_server(settings)
+    if idle.is_pending(store):
+        store.close()
+        raise StoreError(
+            "a command was killed while it let go of idle handles: stop the workers, give journey retention run again, then start them"
+        )
+    return MeasuredStore(store, _partitions(), meter)
 
 
 def _model(store: ServerStore) -> Model:

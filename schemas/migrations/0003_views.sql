@@ -317,12 +317,14 @@ COMMENT 'Where every customer stands now, from the sums; the quick part of journ
 -- window would order rows of the same time arbitrarily. A sum based on 2025-01-01 leaves the range of a float for
 -- times more than a thousand half-lives earlier, so time is cut into eras of 900 of the shortest half-life, each with
 -- a base of its own; interactions of an earlier era count in later eras too. With half-lives of a month, all times
--- from 1951 on are one era. What has expired comes into the path at the horizon, with the reason retention.
+-- from 1951 on are one era. What has expired comes into the
+-- path at the horizon, with the reason retention, and so does an interaction from before it that came late.
 CREATE VIEW stage_steps
 AS WITH
     (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, half_life_s)))) FROM model_stages FINAL WHERE model = {model:String}) AS half_lives,
     (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, threshold)))) FROM model_stages FINAL WHERE model = {model:String}) AS thresholds,
     assumeNotNull((SELECT toInt64(min(half_life_s) * 900000000) FROM model_stages FINAL WHERE model = {model:String})) AS era_us,
+    (SELECT (groupArray(toString(brand)), groupArray(toUnixTimestamp64Micro(horizon))) FROM horizons) AS horizons,
     toUnixTimestamp64Micro({now:DateTime64(6, 'UTC')}) AS now_us
 SELECT
     brand,
@@ -387,11 +389,12 @@ FROM
                     SELECT
                         v.brand AS brand,
                         c.customer AS customer,
-                        toUnixTimestamp64Micro(v.time) AS time_us,
-                        v.type AS type,
+                        toUnixTimestamp64Micro(v.time) AS happened_us,
+                        greatest(happened_us, transform(toString(v.brand), horizons.1, horizons.2, toInt64(-9223372036854775807))) AS time_us,
+                        if(happened_us < time_us, '', toString(v.type)) AS type,
                         v.position AS position,
                         arrayJoin(range(least(toInt64(floor((time_us - 1735689600000000) / era_us)) + 1, toInt64(0)), toInt64(1))) AS era,
-                        v.weight * exp2((time_us - 1735689600000000 - era * era_us) / (v.half_life_s * 1000000)) AS grown
+                        v.weight * exp2((happened_us - 1735689600000000 - era * era_us) / (v.half_life_s * 1000000)) AS grown
                     FROM touch_evidence(model = {model:String}) AS v
                     INNER JOIN customers AS c ON c.handle = v.handle
                     WHERE v.time <= {until:DateTime64(6, 'UTC')}

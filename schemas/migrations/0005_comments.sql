@@ -93,7 +93,7 @@ ALTER TABLE journeys
     COMMENT COLUMN affinity        'Score for affinity now; NULL is no evidence',
     COMMENT COLUMN audience        'Score for audience now; NULL is no evidence',
     COMMENT COLUMN advocacy        'Score for advocacy now; NULL is no evidence',
-    COMMENT COLUMN since           'Latest change of stage: when this one came, or the last one lapsed; NULL if there never was a stage; the horizon where it came before that',
+    COMMENT COLUMN since           'Latest change of stage: when this one came, or the last one lapsed; NULL if there never was a stage, or none since the horizon; the horizon where it came before that',
     COMMENT COLUMN lapses_at       'Last instant of the stage if nothing more happens; NULL without a stage',
     COMMENT COLUMN first_seen      'Earliest interaction',
     COMMENT COLUMN last_seen       'Latest interaction',

@@ -35,8 +35,7 @@ INNER JOIN
             substringIndex(type, '.', -1) NOT IN ('unlike', 'uncomment', 'unshare', 'unreview', 'withdrawn_content') AS says,
             weight * exp2((toUnixTimestamp64Micro(time) - toUnixTimestamp64Micro({at:DateTime64(6, 'UTC')})) / (half_life_s * 1000000)) AS faded
         FROM touch_evidence(model = (SELECT model FROM model_in_force))
-        WHERE position IN (3, 5) AND (time <= {at:DateTime64(6, 'UTC')}
-            OR throwIf(event = 0 AND time > {at:DateTime64(6, 'UTC')}, 'Interactions up to the horizon of this brand have expired (see the view horizons): ask for an instant after it'))
+        WHERE position IN (3, 5) AND time <= {at:DateTime64(6, 'UTC')}
     ) AS v
     INNER JOIN customers AS c ON c.handle = v.handle
     GROUP BY brand, customer
@@ -55,4 +54,5 @@ INNER JOIN
     WHERE time <= {at:DateTime64(6, 'UTC')}
     GROUP BY brand, customer
 ) AS p ON p.brand = u.brand AND p.customer = u.customer
+WHERE assumeNotNull((SELECT throwIf(max(horizon) > {at:DateTime64(6, 'UTC')}, 'Interactions up to the horizon of a brand have expired (see the view horizons): ask for an instant after it') FROM horizons)) = 0
 COMMENT 'unhappy_customers(at = time): customers with more against the brand than for it, with the latest act that says so';

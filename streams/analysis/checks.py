@@ -79,7 +79,7 @@ CHECKS: dict[str, tuple[str, str]] = {
             FROM touch_evidence(model = {model:String}) WHERE intHash64(handle) % {slices:UInt64} = {slice:UInt64}
             GROUP BY brand, handle, stage
         ) AS r USING (brand, handle, stage)
-        WHERE streamed IS NULL OR recomputed IS NULL OR abs(streamed - recomputed) > 1e-9 * scale
+        WHERE streamed IS NULL OR recomputed IS NULL OR abs(streamed - recomputed) > 1e-9 * scale + 1e-250
         """,
     ),
     "touches": (

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from streams.analysis import cookbook
 from streams.cli.options import Data, Json, UsageError, print_json, say
-from streams.cli.shells import Opened, brand_of, opened
+from streams.cli.shells import Opened, after_horizon, brand_of, instant, opened
 from streams.cli.terminal import writer
 from streams.clock import exact, from_us
 from streams.text.printable import visible_line
@@ -78,6 +78,9 @@ def run(
     cookbook.parameters(one, given)
     with opened(data) as shell:
         asked = cookbook.parameters(one, _own(one, given, shell) | given)
+        if "at" in given:
+            at = instant(given["at"], shell, "--param at=")
+            after_horizon(shell.store, at, str(asked.get("brand", "")), "--param at=")
         said = ", ".join(f"{key} = {value}" for key, value in asked.items())
         print(
             visible_line(f"{one.name}: {said}"),

@@ -22,7 +22,7 @@ __all__ = ["status"]
 
 _SIZES = """
 SELECT
-    (SELECT count() FROM interactions) AS events,
+    (SELECT count() FROM interactions_kept) AS events,
     (SELECT uniqExact(customer) FROM customers) AS customers,
     (SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase()) AS bytes
 """

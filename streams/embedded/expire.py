@@ -7,7 +7,7 @@ from streams.embedded.embedded import Embedded
 from streams.embedded.forget import Between
 from streams.engine.shell import Tell
 from streams.retention import idle
-from streams.retention.expire import Due, Expired, Expiry, begin, carry, due, finish, switch
+from streams.retention.expire import Due, Expired, Expiry, begin, carry, clear, due, finish, switch
 from streams.retention.terms import horizon_of, idle_months
 from streams.store.clickhouse import ClickHouse
 
@@ -52,6 +52,7 @@ def expire_beside(
     """
     embedded: Embedded = between(lambda embedded: embedded)
     embedded.refuse_losses()
+    clear(store)
     done = list(finish(store, store.insert, embedded.clock()))
     for wanted in due(store, embedded.clock(), late_too=late_too):
         expiry = between(_beginning(store, wanted))

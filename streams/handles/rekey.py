@@ -115,6 +115,8 @@ def rekey(
         )
     if statements.pending(store):
         raise RekeyError("somebody is being forgotten: give journey forget again first")
+    if statements.pending(store, idle=True):
+        raise RekeyError("idle handles are being let go of: give journey retention run again first")
     keep(store, old.fingerprint, IN_FORCE, now_us)
     keep(store, key.fingerprint, BEGUN, now_us)
     if reasons := busy():

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from types import MappingProxyType
@@ -221,8 +222,9 @@ def read(  # noqa: PLR0913, PLR0917 - what a URL is read with
     zone = zones.get(brand.name) or zones.get("") or UTC
     last, first = _date("until", query.get("until", "")), _date("since", query.get("since", ""))
     until = min(_midnight(last + _DAY, zone), now) if last else _end(brand, now, zone)
+    _refuse_expired(brand, until, query.get("at", ""))
     shortest = _midnight(_day_of(until - _INSTANT, zone) - opens + _DAY, zone)
-    since = _midnight(first, zone) if first else max(_midnight(_day_of(brand.first, zone), zone), shortest)
+    since = _midnight(first, zone) if first else max(_begin(brand, zone), shortest)
     if since >= until:
         raise ScopeError("since: must be before until, and in the past")
     own = {each.name: each.checked(query.get(each.name) or each.default) for each in fields}
@@ -232,7 +234,7 @@ def read(  # noqa: PLR0913, PLR0917 - what a URL is read with
         until=until,
         now=now,
         brands=tuple(each.name for each in brands),
-        first=_midnight(_day_of(brand.first, zone), zone),
+        first=_begin(brand, zone),
         reaches_end=until >= min(_midnight(_day_of(brand.last, zone) + _DAY, zone), now),
         zone=zone,
         own=own,
@@ -273,9 +275,26 @@ def _end(brand: Brand, now: datetime, zone: tzinfo) -> datetime:
 
 def presets(brand: Brand, now: datetime, zone: tzinfo = UTC) -> dict[str, date]:
     """Return the first day of each period to choose from, by its label; all of them end as the brand does."""
-    first, last = _day_of(brand.first, zone), _day_of(_end(brand, now, zone) - _INSTANT, zone)
+    first, last = _day_of(_begin(brand, zone), zone), _day_of(_end(brand, now, zone) - _INSTANT, zone)
     found = {label: last - (days - 1) * _DAY for label, days in _PRESETS.items()}
     return {label: since for label, since in found.items() if since > first} | {"all": first}
+
+
+def _begin(brand: Brand, zone: tzinfo) -> datetime:
+    """Return the start of the first day of which there are touches: those before the horizon have expired."""
+    first = _midnight(_day_of(brand.first, zone), zone)
+    return first if brand.horizon is None else max(first, brand.horizon)
+
+
+def _refuse_expired(brand: Brand, until: datetime, at: str) -> None:
+    """Raise ScopeError where what is asked about is an instant whose interactions have expired."""
+    if brand.horizon is None:
+        return
+    with suppress(ValueError):
+        asked = datetime.fromisoformat(at)
+        until = min(until, asked if asked.tzinfo else asked.replace(tzinfo=UTC))
+    if until <= brand.horizon:
+        raise ScopeError(f"Interactions before {brand.horizon:%-d %B %Y} have expired: ask for a later day")
 
 
 def _day_of(at: datetime, zone: tzinfo) -> date:

@@ -84,7 +84,7 @@ _MISSING = """
     LEFT JOIN
     (
         SELECT _partition, _offset, count() AS n
-        FROM (SELECT _partition, _offset FROM interactions_kept UNION ALL SELECT _partition, _offset FROM expired_events)
+        FROM (SELECT _partition, _offset FROM interactions_kept UNION ALL SELECT _partition, _offset FROM expired_events WHERE number IN (SELECT number FROM expiries))
         GROUP BY _partition, _offset
     ) AS i
         ON i._partition = d._partition AND i._offset = d._offset

@@ -25,6 +25,7 @@ from streams.recovery.derived_tables import FOLLOWING, HANDLES, LINK_ROWS, SELEC
 from streams.store.clickhouse import ClickHouse, QueryError
 from streams.store.port import BLOCK_ROWS
 from streams.store.slices import slices
+from streams.store.sql import EXPIRED
 
 __all__ = ["BESIDE", "INTERACTIONS", "Order", "Rebuilt", "clear", "rebuild", "with_following"]
 
@@ -97,7 +98,7 @@ _FIRST = f"""
 # What is booked as stored and is not in a table of interactions; and what names the repeats that are not in it.
 _UNBOOKED = f"""
     SELECT
-        toInt64((SELECT sum(stored) FROM deliveries)) - (SELECT sum(events) FROM erasures) - (SELECT count() FROM expired_events)
+        toInt64((SELECT sum(stored) FROM deliveries)) - (SELECT sum(events) FROM erasures) - (SELECT count() FROM expired_events WHERE {EXPIRED})
             - (SELECT count() FROM {{name}} WHERE (_partition, _offset) IN (SELECT _partition, _offset FROM deliveries)) AS lacking,
         (SELECT count() FROM interactions) - (SELECT count() FROM {{name}}) AS removed,
         (SELECT hex(sipHash128(groupArray(event))) FROM (SELECT event FROM {_DOUBLED} ORDER BY event)) AS receipt

@@ -32,6 +32,7 @@ __all__ = [
     "ExpiryError",
     "begin",
     "carry",
+    "clear",
     "delete",
     "due",
     "finish",
@@ -101,7 +102,7 @@ def due(store: ClickHouse, now_us: int, *, late_too: bool) -> list[Due]:
 
 
 def begin(store: ClickHouse, wanted: Due, model: str, now_us: int) -> Expiry:
-    """Return the expiry of what is due; what earlier ones that were interrupted have left is cleared away.
+    """Return the expiry of what is due.
 
     Raises
     ------
@@ -113,12 +114,16 @@ def begin(store: ClickHouse, wanted: Due, model: str, now_us: int) -> Expiry:
             "on a ClickHouse cluster interactions do not expire: its tables have no sums of them"
         )
     (row,) = store.rows("SELECT max(number) AS last FROM expiries")
+    upto = dict(store.watermarks()["interactions"])
+    return Expiry(max(now_us, int(row["last"]) + 1), wanted.brand, wanted.horizon, model, upto)
+
+
+def clear(store: ClickHouse) -> None:
+    """Clear away what expiries that were interrupted have left: sums and keys of a number that does not count."""
     for table in _SUMS:
         if store.rows(f"SELECT 1 FROM {table} WHERE NOT ({EXPIRED}) LIMIT 1"):
             with kill_point("expiry.clear"):
                 store.client.command(f"ALTER TABLE {table} DELETE WHERE NOT ({EXPIRED})", settings=WHOLLY)
-    upto = dict(store.watermarks()["interactions"])
-    return Expiry(max(now_us, int(row["last"]) + 1), wanted.brand, wanted.horizon, model, upto)
 
 
 def carry(store: ClickHouse, expiry: Expiry, events: int, check: Callable[[], None], tell: Tell) -> None:

@@ -18,10 +18,10 @@ from streams.faults import kill_point
 from streams.store.clickhouse import ClickHouse
 from streams.store.sql import EXPIRED
 
-__all__ = ["finish", "idle", "let_go"]
+__all__ = ["finish", "idle", "is_pending", "let_go"]
 
 _IDLE = """
-    SELECT handle FROM customers
+    SELECT handle, customer FROM customers
     WHERE customer NOT IN (SELECT customer FROM customers WHERE handle IN (SELECT arrayJoin(handles) FROM interactions))
         AND customer IN
         (
@@ -41,6 +41,7 @@ _IDLE = """
         )
     ORDER BY handle
 """
+_LINKED = "SELECT DISTINCT left_handle, right_handle FROM identity_links"
 _BY_HANDLE = (
     "evidence",
     "carried_evidence",
@@ -60,8 +61,32 @@ _COUNTS = f"""
 
 
 def idle(store: ClickHouse, before: datetime) -> NDArray[np.uint64]:
-    """Return the handles that nothing has been heard of since an instant, sorted."""
-    return np.asarray(store.arrow(_IDLE, {"before": before}).column("handle").to_numpy(), np.uint64)
+    """Return the handles that nothing has been heard of since an instant, sorted.
+
+    Handles that were ever said to be linked to one that stays are kept, whether the link holds or not: without it, a handle
+    that many share would be one of few, and join those who are left.
+    """
+    found = store.arrow(_IDLE, {"before": before})
+    handles, customers = (
+        np.asarray(found.column(name).to_numpy(), np.uint64) for name in ("handle", "customer")
+    )
+    links = store.arrow(_LINKED)
+    left, right = (
+        np.asarray(links.column(name).to_numpy(), np.uint64) for name in ("left_handle", "right_handle")
+    )
+    while len(handles):
+        goes, stays = np.isin(left, handles), np.isin(right, handles)
+        held = np.concatenate([left[goes & ~stays], right[stays & ~goes]])
+        if not len(held):
+            break
+        kept = ~np.isin(customers, customers[np.isin(handles, held)])
+        handles, customers = handles[kept], customers[kept]
+    return handles
+
+
+def is_pending(store: ClickHouse) -> bool:
+    """Return whether letting go of handles was begun and not finished."""
+    return bool(statements.pending(store, idle=True))
 
 
 def let_go(store: ClickHouse, insert: Insert, before: datetime, now_us: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from streams.clock import to_us
 from streams.engine.shell import Tell
 from streams.fencing.lease import ERASING, Lease, in_turn
-from streams.retention.expire import Expired, begin, carry, due, finish, switch
+from streams.retention.expire import Expired, begin, carry, clear, due, finish, switch
 from streams.retention.terms import horizon_of, kept
 from streams.server.server import Server
 
@@ -37,6 +37,7 @@ def expire_across(server: Server, tell: Tell, *, late_too: bool = True) -> Seque
 
 def _expire(server: Server, turn: Lease, tell: Tell, *, late_too: bool) -> list[Expired]:
     store, clock = server.store, server.clock
+    clear(store)
     done = list(finish(store, turn.insert, clock()))
     for wanted in due(store, clock(), late_too=late_too):
         expiry = begin(store, wanted, server.model.hash, clock())

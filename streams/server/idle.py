@@ -18,17 +18,16 @@ def let_go_across(server: Server, tell: Tell) -> int:
     RebuildError
         Workers are at work, or one has begun meanwhile: stop it, since its state has handles that are gone.
     """
-    if not (months := idle_months(server.store)):
-        return 0
+    months = idle_months(server.store)
     before = horizon_of(server.clock(), months)
-    if not len(idle.idle(server.store, before)):
+    if not idle.is_pending(server.store) and not (months and len(idle.idle(server.store, before))):
         return 0
     refuse_workers(server)
 
     def work(turn: Lease) -> int:
         with Fenced(server.store) as fence:
             idle.finish(server.store, turn.insert, server.clock())
-            count = idle.let_go(server.store, turn.insert, before, server.clock())
+            count = idle.let_go(server.store, turn.insert, before, server.clock()) if months else 0
             fence.check()
         return count
 

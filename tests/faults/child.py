@@ -17,11 +17,12 @@ from streams.dead_letters import letters
 from streams.embedded import change_model
 from streams.embedded.embedded import DirectoryInUseError, Embedded
 from streams.embedded.expire import expire as expired
+from streams.embedded.expire import let_go as gone
 from streams.embedded.forget import forget as forgotten
 from streams.embedded.rotate import rotate as rotated
 from streams.recovery.losses import REBUILT
 from streams.recovery.rebuild import Order
-from streams.retention.terms import set_term
+from streams.retention.terms import set_idle, set_term
 from streams.settings import Settings
 from streams.store.port import StoreError
 
@@ -155,6 +156,14 @@ def expire(task) -> None:
         look_at(task, embedded)
 
 
+def let_go(task) -> None:
+    """Let go of handles of which nothing was heard for a month."""
+    with opened(task) as embedded:
+        set_idle(embedded.store, 1, NOW_US)
+        gone(embedded)
+        look_at(task, embedded)
+
+
 def look(task) -> None:
     """Tell what everybody is like, and what drifts."""
     with opened(task) as embedded:
@@ -169,6 +178,7 @@ def look_at(task, embedded: Embedded) -> None:
         "keys": embedded.store.rows(
             "SELECT count() AS n FROM expired_events WHERE number IN (SELECT number FROM expiries)"
         ),
+        "left": embedded.store.rows("SELECT count() AS n FROM erasing"),
         "drift": [(check.name, check.rows) for check in verify(embedded) if check.drift],
     }
     tell(task, found)

@@ -51,6 +51,18 @@ DEFINITIONS = ("definition.aside", "definition.version")
 BACKUP = ("backup.image", "backup.freeze", "backup.discard", "backup.clear", "backup.copy", "backup.manifest", "backup.rename", "backup.note", "export.rename",
           "restore.begin", "restore.clear", "restore.finish")  # fmt: skip
 
+# Passed by an expiry and by what lets go of handles: see tests/retention.
+RETENTION = (
+    "retention.set",
+    "expiry.clear",
+    "expiry.carry",
+    "expiry.enter",
+    "expiry.delete",
+    "expiry.free",
+    "idle.receipt",
+    "idle.delete",
+)
+
 # Passed by commands beside a process that has the directory open: see tests/beside.
 BESIDE = ("beside.statement", "scratch.make", "scratch.fill", "scratch.empty", "scratch.drop")
 
@@ -88,6 +100,7 @@ def test_every_point_there_is_belongs_to_one_of_these_tests():
             + ALERTS
             + BESIDE
             + BACKUP
+            + RETENTION
         )
     )
 

@@ -331,6 +331,74 @@ def test_a_horizon_is_the_first_of_a_month(at, months, horizon):
     assert f"{horizon_of(now_us, months):%Y-%m-%d}" == horizon
 
 
+def test_what_was_ever_linked_to_a_handle_that_stays_is_kept(tmp_path):
+    """Seven people on one phone are not one person; let go of five, and two would be."""
+    phone = "+33612345678"
+    shared = [
+        event(f"k{n}", "store.visit", f"2026-01-1{n}T12:00:00Z", {"email": [f"k{n}@example.org"], "phone": [phone]}) for n in range(7)
+    ]  # fmt: skip
+    later = [
+        event(f"l{n}", "store.visit", "2026-06-01T12:00:00Z", {"email": [f"k{n}@example.org"]})
+        for n in range(2)
+    ]
+    later.append(event("kiosk", "store.visit", "2026-06-02T12:00:00Z", {"phone": [phone]}))
+    alone = event("alone", "store.visit", "2026-01-12T12:00:00Z", {"email": ["alone@example.org"]})
+    people = "SELECT uniqExact(customer) AS n FROM customers"
+    with opened(tmp_path / "data") as embedded:
+        load(embedded, [*shared, *later, alone])
+        before = embedded.store.rows(people)
+        set_term(embedded.store, "lumiere", 2, NOW_US)
+        assert sum(one.events for one in expire(embedded, lambda *_: None)) == 8
+        set_idle(embedded.store, 3, NOW_US)
+        assert let_go(embedded) == 1
+        assert drift(embedded) == []
+        load(embedded, [event("again", "store.visit", "2026-06-03T12:00:00Z", {"email": ["k0@example.org"]})])
+        assert drift(embedded) == []
+        assert embedded.store.rows(people)[0]["n"] == before[0]["n"] - 1
+
+
+def test_whoever_is_forgotten_is_off_the_disk_with_what_has_expired(tmp_path):
+    lines_ = [
+        event(
+            "letter",
+            "store.visit",
+            "2026-01-12T12:00:00Z",
+            {"email": ["ann@example.org"]},
+            content="letter-of-ann",
+        )
+    ]
+    lines_ += [
+        event(f"v{n}", "store.visit", "2026-06-01T12:00:00Z", {"email": [f"v{n}@example.org"]})
+        for n in range(200)
+    ]
+    hidden = "SELECT count() AS n FROM interactions WHERE content = 'letter-of-ann' SETTINGS apply_deleted_mask = 0"
+    with opened(tmp_path / "data") as embedded:
+        load(embedded, lines_)
+        set_term(embedded.store, "lumiere", 2, NOW_US)
+        assert [one.events for one in expire(embedded, lambda *_: None)] == [1]
+        assert embedded.store.rows(hidden) == [{"n": 1}]
+        (who,) = embedded.store.rows("SELECT handle FROM carried_handles")
+        forget(embedded, who["handle"])
+        assert embedded.store.rows(hidden) == [{"n": 0}]
+        assert drift(embedded) == []
+
+
+def test_a_late_event_from_before_the_horizon_comes_into_the_path_there(copy):
+    with opened(copy) as embedded:
+        expired(embedded)
+        wanted = path(embedded, NOW, MARCH)
+        late = [
+            event(f"late{n}", "store.visit", f"2026-03-2{n}T09:00:00Z", {"loyalty": [f"L-{n}"]})
+            for n in range(5)
+        ]
+        load(embedded, late)
+        found = path(embedded, NOW, MARCH)
+        begins = HORIZON.replace(tzinfo=None)
+        assert min(row["at"] for row in found) == min(row["at"] for row in wanted) == begins
+        assert {row["reason"] for row in found if row["at"] == begins} == {"retention"}
+        assert drift(embedded) == []
+
+
 def test_handles_of_which_nothing_is_heard_are_let_go_of_and_the_others_stay(copy):
     with opened(copy) as embedded:
         load(
