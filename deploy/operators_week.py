@@ -4,7 +4,7 @@
 
 Loads history, changes the model, forgets a customer, replays dead letters, backs up, restores elsewhere and compares, sets a
 target, upgrades (stops, and starts again), expires two months, rebuilds, verifies. It ends with the events that were sent and stored, and with the
-slowest acknowledgement of each job; it ends with status 1 where an event is missing or doubled, or where figures do not
+slowest acknowledgement of each job, and how long events took from there to the tables; it ends with status 1 where an event is missing or doubled, or where figures do not
 recompute.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -30,7 +31,7 @@ SOURCE = "operators-week"
 _LISTENS = re.compile(r"events are taken on http://127\.0\.0\.1:(\d+)")
 _SENDERS = 4
 _TOGETHER = 20  # events of one request
-_START_S, _END_S, _AGAIN_S = 120, 30, 0.2
+_START_S, _END_S, _AGAIN_S, _LOOK_S = 120, 30, 0.2, 1.0
 _TYPES = ("web.page_view", "web.product_view", "social.like", "store.visit", "web.purchase", "social.share", "support.ticket")  # fmt: skip
 
 
@@ -40,18 +41,27 @@ class WeekError(RuntimeError):
 
 @dataclass
 class Job:
-    """A job of the operator, with the acknowledgements of what was due in it (s, from when a request was due)."""
+    """A job of the operator, with the acknowledgements of what was due in it (s, from when a request was due).
+
+    And how long after its acknowledgement an event was visible, of some of them.
+    """
 
     name: str
     began_s: float
     took_s: float = 0.0
     said: str = ""
     acknowledged_s: list[float] = field(default_factory=list)
+    visible_s: list[float] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
         """Return the acknowledgement that a share of them did not exceed, s; 0 without any."""
         ordered = sorted(self.acknowledged_s)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+    @property
+    def latest_seen_s(self) -> float:
+        """How long after its acknowledgement an event was visible in the tables, at most, s; 0 where none was looked for."""
+        return max(self.visible_s, default=0.0)
 
 
 class Stream:
@@ -63,10 +73,15 @@ class Stream:
         Returns where the collector listens now.
     rate
         Events a second.
+    is_there
+        Returns whether the event of an id is in the tables; asked about one event a second or less.
     """
 
-    def __init__(self, port: Callable[[], int], key: str, rate: int) -> None:
-        self._port, self._key = port, key
+    def __init__(
+        self, port: Callable[[], int], key: str, rate: int, is_there: Callable[[str], bool] | None = None
+    ) -> None:
+        self._port, self._key, self._is_there = port, key, is_there
+        self._newest = ""  # of the events that were acknowledged
         self._every_s = _SENDERS * _TOGETHER / rate
         self._stopping, self._given_up = threading.Event(), threading.Event()
         self._lock = threading.Lock()
@@ -74,6 +89,8 @@ class Stream:
         self.sent, self.accepted, self.duplicates, self.again = 0, 0, 0, 0
         self.refused: list[Any] = []
         self._threads = [threading.Thread(target=self._send, args=(number,)) for number in range(_SENDERS)]
+        if is_there is not None:
+            self._threads.append(threading.Thread(target=self._look))
 
     def start(self) -> None:
         """Begin to send."""
@@ -101,7 +118,18 @@ class Stream:
             if answer is None:
                 return
             self._note(answer, job, time.monotonic() - due_s, tries)
+            self._newest = json.loads(lines[-1])["id"]
             due_s, request = due_s + self._every_s, request + 1
+
+    def _look(self) -> None:
+        """Look, again and again, how long the newest event takes from its acknowledgement to the tables."""
+        assert self._is_there is not None  # noqa: S101 - asked for
+        while not self._stopping.wait(_LOOK_S):
+            name, job, begun_s = self._newest, self.job, time.monotonic()
+            while name and not self._stopping.is_set() and not self._is_there(name):
+                time.sleep(_AGAIN_S / 4)
+            if name and not self._stopping.is_set():
+                job.visible_s.append(time.monotonic() - begun_s)
 
     def _answer(self, body: bytes) -> Any:
         """Return what a request was answered with; None where it is to be sent again."""
@@ -147,17 +175,36 @@ def _event(sender: int, number: int) -> bytes:
     return json.dumps(event).encode()
 
 
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Engine:
     """`journey up` on a data directory."""
 
     def __init__(self, data: Path) -> None:
         self._data = data
         self._process: subprocess.Popen[str] | None = None
-        self.port = 0
+        self.port, self.sql_port = 0, free_port()
+
+    def is_there(self, name: str) -> bool:
+        """Return whether an event of the stream is in the tables, as whoever queries over HTTP sees them."""
+        sql = f"SELECT count() FROM interactions WHERE source = '{SOURCE}' AND id = '{name}'"
+        connection = HTTPConnection("127.0.0.1", self.sql_port, timeout=10)
+        try:
+            connection.request("POST", "/", sql)
+            return connection.getresponse().read().strip() == b"1"
+        except (OSError, HTTPException):  # it is started again
+            return False
+        finally:
+            connection.close()
 
     def start(self, program: Path = JOURNEY) -> None:
         """Start, on the port of before, and wait until events are taken."""
-        words = ["up", "--port", str(self.port), "--sql-port", "0", "--web-port", "0"]
+        words = ["up", "--port", str(self.port), "--sql-port", str(self.sql_port), "--web-port", "0"]
         self._process = subprocess.Popen(
             [program, *words, "--data", self._data],
             stdout=subprocess.PIPE,
@@ -235,7 +282,7 @@ class Week:
         self.jobs.append(job)
         print(
             f"{name:34} {job.took_s:6.1f} s   acknowledged: p99 {job.percentile(0.99):5.2f} s, slowest"
-            f" {job.percentile(1):5.2f} s   {job.said}",
+            f" {job.percentile(1):5.2f} s, visible within {job.latest_seen_s:5.2f} s   {job.said}",
             flush=True,
         )
 
@@ -246,7 +293,7 @@ class Week:
             "keys", "write", "create", "week", "--brand", "lumiere", program=self._program
         ).split()[-1]
         self.engine.start(self._program)
-        self.stream = Stream(lambda: self.engine.port, key, rate)
+        self.stream = Stream(lambda: self.engine.port, key, rate, self.engine.is_there)
         self.stream.start()
 
 
@@ -411,9 +458,11 @@ def account(week: Week) -> str:
             f"{stream.sent:,} events were sent, {stored:,} are stored, of them {distinct:,} distinct"
         )
     slowest = max(week.jobs, key=lambda job: job.percentile(1))
+    latest = max(week.jobs, key=lambda job: job.latest_seen_s)
     return (
         f"{stream.sent:,} events sent, {stored:,} stored, none missing, none doubled; {stream.again:,} requests were sent again."
-        f" Slowest acknowledgement: {slowest.percentile(1):.2f} s, during: {slowest.name}"
+        f" Slowest acknowledgement: {slowest.percentile(1):.2f} s, during: {slowest.name};"
+        f" longest from there to the tables: {latest.latest_seen_s:.2f} s, during: {latest.name}"
     )
 
 

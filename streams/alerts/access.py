@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from streams.alerts.ledger import Ledger
-from streams.alerts.routes import UnavailableError, routes
+from streams.alerts.routes import UNNAMED, UnavailableError, routes
 from streams.alerts.urls import AlertUrls
 from streams.clock import Clock, system_clock
 from streams.http.guard import Guard, is_ours
@@ -58,4 +58,4 @@ def _allowed(guard: Guard, request: Request) -> str | None:
     viewer = guard.viewer(request)  # alerts of all brands are for who sees all of them
     if viewer is None or viewer.brands is not None or not (viewer.writes or request.method == "GET"):
         return None
-    return viewer.name or "http"
+    return viewer.name or UNNAMED

@@ -18,7 +18,10 @@ from streams.http.cross_site import Door, why_refused
 from streams.http.request import body_of
 from streams.text.digits import whole_number
 
-__all__ = ["Allowed", "Run", "UnavailableError", "routes"]
+__all__ = ["UNNAMED", "Allowed", "Run", "UnavailableError", "routes"]
+
+UNNAMED = "http"
+"""What `Allowed` calls whoever asks and did not sign in by name."""
 
 Allowed = Callable[[Request], str | None]
 """Returns who asks, for the ledger; None for clients that may not."""
@@ -64,12 +67,12 @@ def routes(
         return lambda ledger: actions.shown(ledger, request.path_params["alert"])
 
     def ack(request: Request, who: str, body: Mapping[str, Any]) -> Callable[[Ledger], Any]:
-        by = _texts(body, {"by"}).get("by") or who
+        by = _by(who, _texts(body, {"by"}).get("by", ""))
         return lambda ledger: actions.ack(ledger, request.path_params["alert"], by, clock())
 
     def silence(_: Request, who: str, body: Mapping[str, Any]) -> Callable[[Ledger], Any]:
         span, scope = _silencing(body)
-        by = scope.pop("by", "") or who
+        by = _by(who, scope.pop("by", ""))
         return lambda ledger: actions.silence(ledger, by, clock(), span=span, **scope)
 
     def silences(_: Request, __: str, ___: Mapping[str, Any]) -> Callable[[Ledger], Any]:
@@ -144,6 +147,11 @@ def _silencing(body: Mapping[str, Any]) -> tuple[timedelta, dict[str, str]]:
         raise AlertError(f"minutes: must be a whole number from 1 to {_MINUTES}")
     scope = {key: value for key, value in body.items() if key != "minutes"}
     return timedelta(minutes=minutes), _texts(scope, {"brand", "direction", "value", "rule", "by"})
+
+
+def _by(who: str, given: str) -> str:
+    """Return who signed in by name; where nobody did, who the body says it is."""
+    return who if who != UNNAMED else given or who
 
 
 def _texts(body: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:

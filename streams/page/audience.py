@@ -75,11 +75,18 @@ class Audience:
         clock: Clock,
     ) -> None:
         self._hasher, self._reader, self._guard, self._clock = hasher, reader, guard, clock
+        self._one = asyncio.Semaphore(1)
 
     async def answer(self, request: Request) -> Response:
         """Return the list with what is known of each customer, as CSV or in figures."""
         if (refused := self._guard.refused_change(request)) is not None:
             return refused
+        if self._one.locked():  # each takes memory
+            raise ScopeError("another list is being matched: try again in a moment")
+        async with self._one:
+            return await self._answered(request)
+
+    async def _answered(self, request: Request) -> Response:
         form = await uploaded(request)
         texts = {
             name: form.get(name, b"").decode("utf-8", "replace") for name in ("brand", "kind", "column", "as")
@@ -101,9 +108,9 @@ class Audience:
     async def _matched(self, content: bytes, texts: Mapping[str, str]) -> _Matched:
         if self._hasher is None:
             raise ScopeError("this page has no handle key: a list cannot be matched here")
-        table = table_of(content)
+        table = await asyncio.to_thread(table_of, content)
         kind, column = _column(table.headings, texts["kind"], texts["column"].strip())
-        values = [line[column].strip() for line in table.lines]
+        values = [line[column].strip() if column < len(line) else "" for line in table.lines]
         ids = await asyncio.to_thread(self._hasher, kind, values, texts["brand"])
         known: dict[int, Row] = {}
         distinct = sorted({each for of_value in ids for each in of_value})
@@ -179,7 +186,7 @@ def _lines(found: _Matched) -> Iterator[str]:
             if row
             else [""] * len(_ADDED)
         )
-        lines.writerow([*own, *added])
+        lines.writerow([*own, *[""] * (len(found.table.headings) - len(own)), *added])
         if buffer.tell() > 2**16:
             yield buffer.getvalue()
             buffer.seek(0)

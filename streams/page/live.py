@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from hashlib import blake2b
 from secrets import token_bytes
 
@@ -49,13 +49,16 @@ class Live:
         """Have every stream end within a look."""
         self._over = True
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """Yield events: one at once, one for each change, and a comment in silence, so that proxies keep it open."""
+    async def stream(self, may_stay: Callable[[], bool] = lambda: True) -> AsyncIterator[bytes]:
+        """Yield events: one at once, one for each change, and a comment in silence, so that proxies keep it open.
+
+        It ends at the next look where `may_stay` says no: of whoever's token was withdrawn.
+        """
         self._watching += 1
         try:
             known, silent_s = await self.version(_LOOK_S), 0.0
             yield _event("ready", self.named(known))
-            while not self._over:
+            while not self._over and may_stay():
                 await asyncio.sleep(_LOOK_S)
                 current = await self.version(_LOOK_S)
                 silent_s += _LOOK_S

@@ -271,7 +271,9 @@ class Page:
         if self.live.full:
             return message("Too many watch", "Figures are shown, and not refreshed.", 503)
         headers = SAFE | {"x-accel-buffering": "no"}
-        return StreamingResponse(self.live.stream(), media_type="text/event-stream", headers=headers)
+        viewer = self._guard.viewer(request)
+        stream = self.live.stream(lambda: self._guard.viewer(request) == viewer)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 def _act(action: Action, form: Mapping[str, str], viewer: Viewer, now_us: int, store: ClickHouse) -> str:

@@ -87,8 +87,8 @@ class Search:
         if len(text) > _LONGEST:
             raise ScopeError(f"who: at most {_LONGEST} characters")
         found = await self._reader.run(lambda store: self._find(store, text, brand))
-        if of_brand and found:
-            asked = {"brand": brand, "ids": [each.customer for each in found]}
+        if of_brand:  # also where nobody is found: how long it takes tells nothing
+            asked = {"brand": brand, "ids": [each.customer for each in found] or [0]}
             theirs = await self._reader.run(
                 lambda store: {row["customer"] for row in store.rows(_OF_BRAND, asked)}
             )

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parents[2] / "deploy" / "operators_week.py"
-LINE = re.compile(r"^(?P<job>\S.*?) +[\d.]+ s +acknowledged: p99 +[\d.]+ s, slowest +[\d.]+ s", re.MULTILINE)
+LINE = re.compile(
+    r"^(?P<job>\S.*?) +[\d.]+ s +acknowledged: p99 +[\d.]+ s, slowest +[\d.]+ s, visible within +[\d.]+ s",
+    re.MULTILINE,
+)
 
 
 @pytest.fixture(scope="module")

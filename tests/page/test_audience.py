@@ -107,7 +107,7 @@ def test_a_page_says_how_many_and_nothing_of_the_list_is_kept(world, caplog):
         ("Card,What\nLUM-1,x\n", {"column": "what"}, "kind: the heading does not say"),
         ("Card\nLUM-1\n", {"kind": "passport"}, "kind: must be one of"),
         ("Card\n" + "x\n" * 200_001, {}, "more than 200,000 lines"),
-        (b"x" * 20_000_001, {}, "more than 20 MB"),
+        (b"x" * 1_900_001, {}, "more than 1.9 MB"),
     ],
 )  # fmt: skip
 def test_what_is_no_such_list_is_refused_in_words(world, content, fields, says):

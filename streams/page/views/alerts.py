@@ -49,7 +49,9 @@ def acknowledge(store: ClickHouse, form: Mapping[str, str], viewer: Viewer, now_
     """Acknowledge an alert, as `journey alerts ack` does; the watcher notifies receivers at its next look."""
     ledger = Ledger(store, store.insert)
     found = ledger.newest(form.get("alert", "")) if form.get("alert") else []
-    if not all(viewer.sees(told.change.alert.brand) for told in found):
+    brands = {form.get("brand", ""), ""}
+    mine = [told.change.alert for told in found if told.change.alert.brand in brands]
+    if not any(alert.id == form["alert"] and viewer.sees(alert.brand) for alert in mine):
         raise actions.AlertError("there is no such alert")
     actions.ack(ledger, form.get("alert", ""), viewer.named(form), now_us)
     return "The alert is taken on: receivers are told at the watcher's next look."

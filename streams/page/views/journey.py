@@ -23,6 +23,15 @@ _DRAWN = 500  # touches, the latest; more could not be told apart
 _ID = "(SELECT customer FROM customers WHERE handle = {customer:UInt64})"  # by any handle of theirs
 _THEIRS = f"(SELECT handle FROM customers WHERE customer IN {_ID})"
 _IN_FORCE = "(SELECT model FROM model_in_force)"
+
+
+def _here(column: str) -> str:
+    """Return the condition that a handle is one of the brand: an event of it has named it."""
+    there = "SELECT arrayJoin(handles) FROM interactions WHERE brand = {brand:String}"
+    expired = "SELECT handle FROM carried_handles WHERE brand = {brand:String}"
+    return f"({column} IN ({there}) OR {column} IN ({expired}))"
+
+
 _LINE = f"""
 SELECT * FROM
 (
@@ -49,6 +58,8 @@ SELECT * FROM
             lower(leftPad(hex(right_handle), 16, '0')), ', says ', arrayStringConcat(arraySort(groupUniqArray(toString(source))), ', ')) AS about,
         '' AS stage, toInt8(0) AS position, NULL AS remaining
     FROM identity_links WHERE left_handle IN {_THEIRS} AND right_handle IN {_THEIRS}
+        AND ({{all_brands:UInt8}} = 1 OR ({_here("left_handle")} AND {_here("right_handle")} AND toString(source) IN
+            (SELECT DISTINCT toString(source) FROM interactions WHERE brand = {{brand:String}})))
     GROUP BY left_kind, left_handle, right_kind, right_handle
 )
 WHERE at <= {{at:DateTime64(6, 'UTC')}}
