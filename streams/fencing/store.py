@@ -168,7 +168,8 @@ class ServerStore(StateReader):
         One block for at most _CHUNK handles; a block that is there is not written again.
         """
         mine = f"handle % {self.partitions} = {partition}"
-        ((handles,),) = self._query(f"SELECT uniq(handle) FROM interactions WHERE {mine}", {})
+        every = "(SELECT handle FROM interactions UNION ALL SELECT handle FROM carried_touches)"
+        ((handles,),) = self._query(f"SELECT uniq(handle) FROM {every} WHERE {mine}", {})
         chunks = int(handles) // _CHUNK + 1
         foreign = self.fence.foreign(INTERACTIONS, [partition])
         for chunk in range(chunks):
@@ -231,7 +232,7 @@ class ServerStore(StateReader):
         return self._arrow(
             f"SELECT brand, {MINUTE}"
             " AS minute, type, reinterpretAsUInt64(-toInt64(count())) AS touches,"
-            " {partition:UInt16} AS _partition, {offset:UInt64} AS _offset FROM interactions AS i"
+            " {partition:UInt16} AS _partition, {offset:UInt64} AS _offset FROM interactions_kept AS i"
             " WHERE i._partition = {partition:UInt16} AND NOT startsWith(type, 'identity.')"
             " AND handle IN (SELECT handle FROM erasing WHERE receipt = {receipt:String}) GROUP BY brand, minute, type",
             {"receipt": receipt, "partition": partition, "offset": offset},

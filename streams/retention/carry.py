@@ -22,6 +22,7 @@ GONE = (
 
 _OLD = f"brand = {{brand:String}} AND {CARRIED}"
 _TOUCH = "NOT startsWith(type, 'identity.')"
+_DAY = "toRelativeDayNum({of}) % {{slices:UInt64}} = {{slice:UInt64}}"
 _AT = "{horizon:DateTime64(6, 'UTC')}"
 
 KEYS = f"""
@@ -63,9 +64,10 @@ CARRYING: dict[str, str] = {
         FROM
         (
             SELECT brand, {MINUTE} AS minute, type, count() AS n, _partition, max(_offset) AS last_offset
-            FROM interactions WHERE {GONE} AND {_TOUCH} GROUP BY brand, minute, type, _partition
+            FROM interactions WHERE {GONE} AND {_TOUCH} AND {_DAY.format(of="time")} GROUP BY brand, minute, type, _partition
             UNION ALL
-            SELECT brand, minute, type, touches AS n, _partition, _offset AS last_offset FROM carried_minutes WHERE {_OLD}
+            SELECT brand, minute, type, touches AS n, _partition, _offset AS last_offset FROM carried_minutes
+            WHERE {_OLD} AND {_DAY.format(of="minute")}
         )
         GROUP BY brand, minute, type, _partition
     """,
@@ -99,7 +101,6 @@ CARRYING: dict[str, str] = {
     """,
 }
 _PART = "intHash64(handle) % {slices:UInt64} = {slice:UInt64}"
-_ONCE = frozenset({"carried_minutes"})  # its rows are few: one slice has them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +134,9 @@ class Expiry:
         }  # fmt: skip
 
 
-def statement(table: str, slices: int) -> tuple[str, int]:
-    """Return the INSERT that fills a table for a slice ({slice} of {slices}) of the handles, and how many slices it takes."""
+def statement(table: str) -> str:
+    """Return the INSERT that fills a table for a slice ({slice} of {slices}) of the handles, or of the days."""
     if table == "expired_events":
-        return KEYS.replace("{part}", _PART), slices
+        return KEYS.replace("{part}", _PART)
     select = CARRYING[table].replace("{part}", _PART)
-    named = f"INSERT INTO {table} SELECT {{number:UInt64}} AS number, * FROM ({select})"
-    return named, 1 if table in _ONCE else slices
+    return f"INSERT INTO {table} SELECT {{number:UInt64}} AS number, * FROM ({select})"

@@ -52,6 +52,9 @@ def change_model(
 
 def _change(server: Server, model: Model, toml: str, tell: Tell, silence_s: float) -> None:
     store = server.store
+    found = in_force.in_force(store.client)  # while this command waited for its turn it may have changed
+    if found is not None and found.hash == model.hash:
+        return
     change = secrets.token_hex(8)
     asked = _Asked(server.settings, store, change, tell, silence_s)
     _begin(store, change, model)

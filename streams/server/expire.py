@@ -5,6 +5,7 @@ Workers need not know: a state has no interactions, and what they write later ha
 
 from collections.abc import Sequence
 
+from streams.apath import in_force
 from streams.clock import to_us
 from streams.engine.shell import Tell
 from streams.fencing.lease import ERASING, Lease, in_turn
@@ -37,10 +38,12 @@ def expire_across(server: Server, tell: Tell, *, late_too: bool = True) -> Seque
 
 def _expire(server: Server, turn: Lease, tell: Tell, *, late_too: bool) -> list[Expired]:
     store, clock = server.store, server.clock
+    found = in_force.in_force(store.client)  # while this command waited for its turn it may have changed
+    model = server.model.hash if found is None else found.hash
     clear(store)
     done = list(finish(store, turn.insert, clock()))
     for wanted in due(store, clock(), late_too=late_too):
-        expiry = begin(store, wanted, server.model.hash, clock())
+        expiry = begin(store, wanted, model, clock())
         carry(store, expiry, wanted.events, lambda: None, tell)
         switch(turn.insert, expiry, clock())
         tell("deletion", 0, 1)

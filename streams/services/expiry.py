@@ -11,6 +11,7 @@ from streams.retention.terms import horizon_of, idle_months
 from streams.services.control_tasks import Asked, begun
 from streams.services.engine_thread import EndingError
 from streams.services.long_work import FINISHED, BusyError, LongWork
+from streams.store.clickhouse import ClickHouse
 
 __all__ = ["ExpiryThread"]
 
@@ -69,7 +70,12 @@ class ExpiryThread:
                 return  # /health says what is lost, and an erasure is finished first
             for found in self._long.done("expire", asked, FINISHED):
                 _log.info("%(brand)s: %(events)s interactions before %(horizon)s have expired", found)
-            if self._long.between(_has_idle) and (count := self._long.between(begun("let_go", asked))):
+            now_us = self._long.between(lambda embedded: embedded.clock())
+            with self._long.connection(
+                FINISHED
+            ) as store:  # beside the engine, which is held only where some are
+                is_due = _has_idle(store, now_us)
+            if is_due and (count := self._long.between(begun("let_go", asked))):
                 _log.info("%s handles of which nothing was heard are let go of", count)
 
     def _check(self) -> None:
@@ -77,10 +83,10 @@ class ExpiryThread:
             raise _EndedError
 
 
-def _has_idle(embedded: Embedded) -> bool:
-    """Return whether any handle is idle: only then is the engine held."""
-    months = idle_months(embedded.store)
-    return bool(months) and bool(len(idle(embedded.store, horizon_of(embedded.clock(), months))))
+def _has_idle(store: ClickHouse, now_us: int) -> bool:
+    """Return whether any handle is idle."""
+    months = idle_months(store)
+    return bool(months) and bool(len(idle(store, horizon_of(now_us, months))))
 
 
 class _EndedError(Exception):
