@@ -10,7 +10,7 @@ from streams.page.markup import Markup, tag, together
 from streams.page.scope import Field, Scope, presets
 from streams.page.view import View
 
-__all__ = ["form", "labelled"]
+__all__ = ["form", "labelled", "of_scope"]
 
 
 def form(view: View, scope: Scope, brands: Sequence[Brand]) -> Markup:
@@ -94,6 +94,15 @@ def _input(field: Field, value: str) -> Markup:
     known = f"known-{field.known}" if field.known else None
     made = tag("input", type="text", name=name, id=ident, value=value, list=known, autocomplete="off")
     return labelled(ident, field.label, made)
+
+
+def of_scope(scope: Scope) -> tuple[Markup, Markup]:
+    """Return what a form that changes something says of where it stands: the brand, and the address that follows."""
+    back = urlencode({"brand": scope.brand, **scope.given})
+    return (
+        tag("input", type="hidden", name="brand", value=scope.brand),
+        tag("input", type="hidden", name="back", value=back),
+    )
 
 
 def labelled(ident: str, label: str, control: Markup) -> Markup:

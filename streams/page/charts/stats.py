@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streams.page.charts.gauge import gauge
 from streams.page.markup import Markup, tag
 
 __all__ = ["Stat", "stats"]
@@ -40,17 +41,7 @@ def stats(label: str, shown: Sequence[Stat]) -> Markup:
 
 
 def _stat(each: Stat) -> Markup:
-    bar = None
-    if each.share is not None:
-        bar = tag(
-            "svg",
-            tag("rect", width=100, height=6, class_="track"),
-            tag("rect", width=max(100 * each.share, 1), height=6, class_=each.class_),
-            viewBox="0 0 100 6",
-            preserveAspectRatio="none",
-            aria_hidden="true",
-            class_="figure gauge",
-        )
+    bar = None if each.share is None else gauge(max(each.share, 0.01), each.class_, tracked=True)
     parts = (
         tag("span", each.name, class_="name"),
         tag("strong", each.value),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streams.page.charts.gauge import gauge
 from streams.page.markup import Markup, tag, together
 
 __all__ = ["Group", "Top", "tops"]
@@ -42,13 +43,5 @@ def _group(group: Group) -> Markup:
 
 
 def _top(top: Top, most: int, class_: str) -> list[Markup]:
-    bar = tag(
-        "svg",
-        tag("rect", width=100 * top.count / most, height=6, class_=class_),
-        viewBox="0 0 100 6",
-        preserveAspectRatio="none",
-        aria_hidden="true",
-        class_="figure gauge",
-    )
     name = tag("a", top.name, href=top.href) if top.href else tag("span", top.name)
-    return [name, tag("span", top.said, class_="said-of"), bar]
+    return [name, tag("span", top.said, class_="said-of"), gauge(top.count / most, class_)]

@@ -1,11 +1,11 @@
 """Shows the alerts of a brand, with their state and the customers behind each, and acknowledges them."""
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
 
 from streams.alerts import actions
 from streams.alerts.ledger import Ledger
 from streams.http.viewer import Viewer
+from streams.page.form import of_scope
 from streams.page.markup import Child, Markup, tag
 from streams.page.scope import Scope
 from streams.page.values import for_people
@@ -96,8 +96,7 @@ def _taking_on(row: Row, scope: Scope) -> Child:
     return tag(
         "form",
         tag("input", type="hidden", name="alert", value=row["alert"]),
-        tag("input", type="hidden", name="brand", value=scope.brand),
-        tag("input", type="hidden", name="back", value=urlencode({"brand": scope.brand, **scope.given})),
+        *of_scope(scope),
         name_field(row["alert"]),
         tag("button", "Acknowledge", aria_label=f"Acknowledge: {_headline(row)}"),
         method="post",

@@ -16,14 +16,14 @@ __all__ = ["VIEW"]
 _KINDS = ("place", "channel", "product", "content", "campaign", "device", "brand")
 _TOUCHES = """
     FROM touchpoints
-    WHERE {brand} AND time >= {{since:DateTime64(6, 'UTC')}} AND time < {{until:DateTime64(6, 'UTC')}}
+    WHERE {brand} AND time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')}
 """
 # Without names, the two that most customers meet are compared. Both ends of `pair` are names; the empty one is nobody.
 _PAIR = """
     (
         SELECT arrayConcat(
-            if({{one:String}} = '', arraySlice(arrayFilter(n -> n != {{other:String}}, busiest), 1, 1), [{{one:String}}]) AS first,
-            if({{other:String}} = '', arraySlice(arrayFilter(n -> n != first[1], busiest), 1, 1), [{{other:String}}]))
+            if({one:String} = '', arraySlice(arrayFilter(n -> n != {other:String}, busiest), 1, 1), [{one:String}]) AS first,
+            if({other:String} = '', arraySlice(arrayFilter(n -> n != first[1], busiest), 1, 1), [{other:String}]))
         FROM
         (
             SELECT groupArray(name) AS busiest
@@ -70,11 +70,9 @@ def _filled(sql: str, scope: Scope) -> str:
         if of_all
         else f"(SELECT DISTINCT toString({kind}) FROM touchpoints WHERE {brand} AND {kind} != '')"
     )
-    touches = _TOUCHES.replace("{brand}", brand).replace("{{", "{").replace("}}", "}").strip()
-    pair = _PAIR.replace("{{", "{").replace("}}", "}")
     for name, text in (
-        ("pair", pair),
-        ("touches", touches),
+        ("pair", _PAIR),
+        ("touches", _TOUCHES.strip()),
         ("kind", kind),
         ("brand", brand),
         ("names", names),

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from urllib.parse import urlencode
 
 import pyarrow as pa
 
@@ -11,7 +10,7 @@ from journey.stage import STAGE_NAMES
 from streams.analysis.brands import brands
 from streams.clock import from_us
 from streams.http.viewer import Viewer
-from streams.page.form import labelled
+from streams.page.form import labelled, of_scope
 from streams.page.markup import Markup, tag
 from streams.page.scope import Scope
 from streams.page.view import Column, Panel, Row
@@ -130,21 +129,12 @@ def _form(rows: Sequence[Row], scope: Scope) -> Markup:
         ),
         labelled("target-due", "By", _input("due", type="date", value=due, required=True)),
         labelled("target-note", "Why", _input("note", type="text", maxlength=_LONGEST_NOTE)),
-        *_of_scope(scope),
+        *of_scope(scope),
         tag("button", "Set target"),
         method="post",
         action="/view/targets/set",
         class_="target",
         aria_label="A target",
-    )
-
-
-def _of_scope(scope: Scope) -> tuple[Markup, Markup]:
-    """Return what a form says of where it stands: the brand, and the address that follows."""
-    back = urlencode({"brand": scope.brand, **scope.given})
-    return (
-        tag("input", type="hidden", name="brand", value=scope.brand),
-        tag("input", type="hidden", name="back", value=back),
     )
 
 
@@ -185,7 +175,7 @@ def _end_form(rows: Sequence[Row], scope: Scope) -> Markup:
     return tag(
         "form",
         labelled("target-ended", "Target", tag("select", targets, name="target", id="target-ended")),
-        *_of_scope(scope),
+        *of_scope(scope),
         tag("button", "End target"),
         method="post",
         action="/view/targets/end",

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import urlencode
 
 from streams.alerts import actions
 from streams.alerts.ledger import AlertMark, Ledger
 from streams.http.viewer import Viewer
-from streams.page.form import labelled
+from streams.page.form import labelled, of_scope
 from streams.page.markup import Markup, tag
 from streams.page.scope import Scope
 from streams.page.view import Column, Panel, Row
@@ -75,14 +74,6 @@ def name_field(about: str) -> Markup:
     return labelled(f"by-{about}", "Your name", made)
 
 
-def _hidden(scope: Scope) -> tuple[Markup, Markup]:
-    back = urlencode({"brand": scope.brand, **scope.given})
-    return (
-        tag("input", type="hidden", name="brand", value=scope.brand),
-        tag("input", type="hidden", name="back", value=back),
-    )
-
-
 def _form(_: Sequence[Row], scope: Scope) -> Markup:
     which = [tag("option", said.capitalize(), value=value) for value, said in _WHICH.items()]
     hours = [tag("option", said, value=value, selected=value == "4") for value, said in _HOURS.items()]
@@ -93,7 +84,7 @@ def _form(_: Sequence[Row], scope: Scope) -> Markup:
         labelled("silence-value", "About (content, place, product; empty for any)", about),
         labelled("silence-hours", "For", tag("select", hours, name="hours", id="silence-hours")),
         name_field("silence"),
-        *_hidden(scope),
+        *of_scope(scope),
         tag("button", "Silence"),
         method="post",
         action="/view/spikes/silence",
@@ -115,7 +106,7 @@ def _end_form(rows: Sequence[Row], scope: Scope) -> Markup:
         "form",
         labelled("silence-ended", "Silence", tag("select", lasting, name="silence", id="silence-ended")),
         name_field("ended"),
-        *_hidden(scope),
+        *of_scope(scope),
         tag("button", "End silence"),
         method="post",
         action="/view/spikes/end-silence",
