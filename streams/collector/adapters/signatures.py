@@ -42,8 +42,8 @@ def verify(form: SignatureForm, request: Request, secrets: Secrets) -> bytes | N
         raise Unverified(
             "no secret is set for this webhook; deploy/docs/guide/webhooks.md says how to set it"
         )
-    read = _SCHEMES.get(form.scheme)
-    signed = read(request, secrets) if read else described(form, request, secrets.url)
+    read = _READ.get(form.scheme)
+    signed = read(request) if read else described(_NAMED.get(form.scheme, form), request, secrets.url)
     if not (
         is_signed_by(secrets.secrets, signed) if form.scheme == "ecdsa" else _is_ours(form, signed, secrets)
     ):
@@ -71,7 +71,7 @@ def _key(scheme: str, secret: str) -> bytes:
     return secret.encode()
 
 
-def _standard(request: Request, _: Secrets) -> Signed:
+def _standard(request: Request) -> Signed:
     """Read https://www.standardwebhooks.com: several signatures while a secret is changed."""
     name, time = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
     given = [
@@ -82,41 +82,30 @@ def _standard(request: Request, _: Secrets) -> Signed:
     return Signed(f"{name}.{time}.".encode() + request.body, given, time=time or "?")
 
 
-def _zendesk(request: Request, _: Secrets) -> Signed:
-    time = request.headers.get("x-zendesk-webhook-signature-timestamp", "")
-    given = decoded(request.headers.get("x-zendesk-webhook-signature", ""))
-    return Signed(time.encode() + request.body, [given], time=time or "?")
-
-
-def _shopify(request: Request, _: Secrets) -> Signed:
-    return Signed(request.body, [decoded(request.headers.get("x-shopify-hmac-sha256", ""))])
-
-
-def _square(request: Request, secrets: Secrets) -> Signed:
-    if not secrets.url:
-        raise Unverified(
-            "the address that Square signs is not set; deploy/docs/guide/webhooks.md says how to set it"
-        )
-    given = decoded(request.headers.get("x-square-hmacsha256-signature", ""))
-    return Signed(secrets.url.encode() + request.body, [given])
-
-
-def _intercom(request: Request, _: Secrets) -> Signed:
+def _intercom(request: Request) -> Signed:
     given = from_hex(request.headers.get("x-hub-signature", "").removeprefix("sha1="))
     return Signed(request.body, [given], "sha1")
 
 
-def _lightspeed(request: Request, _: Secrets) -> Signed:
-    parts = [part.strip() for part in request.headers.get("x-signature", "").split(",")]
-    given = [from_hex(part.removeprefix("signature=")) for part in parts if part.startswith("signature=")]
-    return Signed(request.body, given)
-
-
-_SCHEMES: dict[str, Callable[[Request, Secrets], Signed]] = {
-    "intercom": _intercom,
-    "lightspeed": _lightspeed,
-    "shopify": _shopify,
-    "square": _square,
-    "standard": _standard,
-    "zendesk": _zendesk,
+# What a mapping would describe so, under the provider's name.
+_NAMED = {
+    form.scheme: form
+    for form in (
+        SignatureForm("lightspeed", header="x-signature", field="signature"),
+        SignatureForm("shopify", header="x-shopify-hmac-sha256", encoding="base64"),
+        SignatureForm(
+            "square",
+            header="x-square-hmacsha256-signature",
+            encoding="base64",
+            over=(("url", ""), ("body", "")),
+        ),
+        SignatureForm(
+            "zendesk",
+            header="x-zendesk-webhook-signature",
+            encoding="base64",
+            over=(("time", ""), ("body", "")),
+            time="x-zendesk-webhook-signature-timestamp",
+        ),
+    )
 }
+_READ: dict[str, Callable[[Request], Signed]] = {"intercom": _intercom, "standard": _standard}
