@@ -88,8 +88,6 @@ BOUNDARIES: tuple[str, ...] = (
     "expiry.enter",
     "expiry.delete",
     "expiry.free",
-    "idle.receipt",
-    "idle.delete",
     "letters.drop",
     "letters.receipt",
     "letters.delete",

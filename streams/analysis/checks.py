@@ -7,7 +7,7 @@ in their own time. Then a customer may still be announced at the stage of their 
 
 from streams.recovery.derived_tables import LINK_ROWS, MINUTE_ROWS
 from streams.recovery.reconciliation import MADE_ANEW
-from streams.store.sql import MINUTE
+from streams.store.sql import EXPIRED, MINUTE
 
 __all__ = ["CHECKS", "MINUTE"]
 
@@ -23,16 +23,16 @@ _LINK_SUMS = (
 CHECKS: dict[str, tuple[str, str]] = {
     "unique": (
         "every event stands in interactions once",
-        """
+        f"""
         SELECT event, any(source) AS source, any(id) AS id, arraySort(groupArray(time)) AS times FROM interactions
         WHERE event IN
         (
             SELECT event FROM
             (
-                SELECT event FROM interactions_kept WHERE cityHash64(event) % {slices:UInt64} = {slice:UInt64}
+                SELECT event FROM interactions_kept WHERE cityHash64(event) % {{slices:UInt64}} = {{slice:UInt64}}
                 UNION ALL
                 SELECT event FROM expired_events
-                WHERE number IN (SELECT number FROM expiries) AND cityHash64(event) % {slices:UInt64} = {slice:UInt64}
+                WHERE {EXPIRED} AND cityHash64(event) % {{slices:UInt64}} = {{slice:UInt64}}
             )
             GROUP BY event HAVING count() > 1
         )
@@ -41,7 +41,7 @@ CHECKS: dict[str, tuple[str, str]] = {
     ),
     "books": (
         "received = stored + duplicates + dead letters, and stored and dead letters are there, have expired, or were erased",
-        """
+        f"""
         SELECT * FROM
         (
             SELECT
@@ -50,7 +50,7 @@ CHECKS: dict[str, tuple[str, str]] = {
                 (SELECT sum(duplicates) FROM deliveries) AS duplicates,
                 (SELECT sum(dead_letters) FROM deliveries) AS refused,
                 (SELECT count() FROM interactions_kept) AS interactions,
-                (SELECT count() FROM expired_events WHERE number IN (SELECT number FROM expiries)) AS expired,
+                (SELECT count() FROM expired_events WHERE {EXPIRED}) AS expired,
                 (SELECT count() FROM dead_letters) AS letters,
                 (SELECT sum(events) FROM erasures) AS erased,
                 (SELECT sum(dead_letters) FROM erasures) AS erased_letters

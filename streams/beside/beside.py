@@ -48,6 +48,11 @@ class BesideError(UserError, RuntimeError):
     """An error of the process that has the data directory open; the message is its own."""
 
 
+def _as_progress(tell: Tell) -> Callable[[Head], None]:
+    """Return what tells of the progress that the other process sends."""
+    return lambda at: tell(at["table"], at["done"], at["count"])
+
+
 class Beside:
     """The shell over a data directory that `journey up` has open.
 
@@ -202,7 +207,7 @@ class Beside:
         """Have tables rebuilt from the interactions."""
         done = self._asked(
             "rebuild",
-            lambda at: order.tell(at["table"], at["done"], at["count"]),
+            _as_progress(order.tell),
             tables=list(order.tables),
             dry_run=order.dry_run,
         )
@@ -224,9 +229,7 @@ class Beside:
 
     def expire(self, tell: Tell, *, late_too: bool = True) -> Sequence[Expired]:
         """Have what is due expired."""
-        done = self._asked(
-            "expire", lambda at: tell(at["table"], at["done"], at["count"]), late_too=late_too
-        )["done"]
+        done = self._asked("expire", _as_progress(tell), late_too=late_too)["done"]
         return [
             Expired(each["brand"], datetime.fromisoformat(each["horizon"]), each["events"]) for each in done
         ]

@@ -121,11 +121,13 @@ def run(
     Stages, scores, revenue and `journey verify` stay exact; questions about earlier instants are refused.
     """
     with opened(data) as shell:
-        found = due(shell.store, shell.clock(), late_too=True)
-        done = [] if dry_run else _expired(shell, progress("retention"))
-        count = 0 if dry_run else _let_go(shell, progress("retention"))
+        rows: Sequence[Due | Expired]
+        if dry_run:
+            rows, count = due(shell.store, shell.clock(), late_too=True), 0
+        else:
+            rows = _expired(shell, progress("retention"))
+            count = _let_go(shell, progress("retention"))
     if as_json:
-        rows = found if dry_run else done
         print_json(
             {
                 "dry_run": dry_run,
@@ -134,14 +136,14 @@ def run(
             }
         )
         return
-    for one in found if dry_run else done:
+    for one in rows:
         what = "would expire" if dry_run else "expired"
         say(
             f"{escape(visible_line(one.brand))}: {one.events:,} interactions before {one.horizon:%Y-%m-%d} UTC {what}"
         )
     if count:
         say(f"{count:,} handles of which nothing was heard are let go of")
-    if not (found if dry_run else done) and not count:
+    if not rows and not count:
         say("nothing is due")
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from streams.embedded.embedded import Embedded
 from streams.embedded.forget import Between
 from streams.engine.shell import Tell
+from streams.retention import expire as expiries
 from streams.retention import idle
-from streams.retention.expire import Due, Expired, Expiry, begin, carry, clear, due, finish, switch
+from streams.retention.expire import Course, Expired
 from streams.retention.terms import horizon_of, idle_months
 from streams.store.clickhouse import ClickHouse
 
@@ -41,9 +42,7 @@ def let_go(embedded: Embedded) -> int:
 def expire_beside(
     store: ClickHouse, between: Between, check: Callable[[], None], tell: Tell, *, late_too: bool
 ) -> Sequence[Expired]:
-    """Expire what is due while batches are written; `between` calls a function between two of them.
-
-    `check` is called before each statement that sums up; what it raises ends the work, and nothing more expires.
+    """Expire what is due while batches are written; see `streams.retention.expire.Course`.
 
     Raises
     ------
@@ -52,22 +51,12 @@ def expire_beside(
     """
     embedded: Embedded = between(lambda embedded: embedded)
     embedded.refuse_losses()
-    clear(store)
-    done = list(finish(store, store.insert, embedded.clock()))
-    for wanted in due(store, embedded.clock(), late_too=late_too):
-        expiry = between(_beginning(store, wanted))
-        carry(store, expiry, wanted.events, check, tell)
-        between(_switching(store, expiry))
-        tell("deletion", 0, 1)
-        done += finish(store, store.insert, embedded.clock())
-    return done
-
-
-def _beginning(store: ClickHouse, wanted: Due) -> Callable[[Embedded], Expiry]:
-    """Between two batches: of one that is being written, interactions may be there, and what follows from them not yet."""
-    return lambda embedded: begin(store, wanted, embedded.model.hash, embedded.clock())
-
-
-def _switching(store: ClickHouse, expiry: Expiry) -> Callable[[Embedded], None]:
-    """Between two batches: a copy of the tables that is made there has all of it, or nothing."""
-    return lambda embedded: switch(store.insert, expiry, embedded.clock())
+    course = Course(
+        insert=store.insert,
+        clock=embedded.clock,
+        model=lambda: embedded.model.hash,
+        tell=tell,
+        between=lambda work: between(lambda _: work()),
+        check=check,
+    )
+    return expiries.expire(store, course, late_too=late_too)

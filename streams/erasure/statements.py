@@ -14,7 +14,7 @@ import pyarrow as pa
 from streams.erasure.suppressed_handles import tombstone
 from streams.faults import kill_point
 from streams.store.clickhouse import ClickHouse
-from streams.store.sql import EXPIRED
+from streams.store.sql import EXPIRED, OF_EXPIRED
 
 __all__ = [
     "ERASING",
@@ -28,6 +28,7 @@ __all__ = [
     "count",
     "delete",
     "denied",
+    "enter",
     "is_denied",
     "keep_receipt",
     "pending",
@@ -72,10 +73,7 @@ _ALTERED: dict[str, str] = {
         f" handles = arrayFilter(handle -> handle NOT IN ({ERASING}), handles) WHERE hasAny(handles, ({_AMONG}))"
     ),
     "conflicts": f"DELETE WHERE handle IN ({ERASING})",
-    **dict.fromkeys(
-        ("carried_evidence", "carried_touches", "carried_handles", "expired_events"),
-        f"DELETE WHERE handle IN ({ERASING})",
-    ),
+    **dict.fromkeys(OF_EXPIRED, f"DELETE WHERE handle IN ({ERASING})"),
     "carried_links": f"DELETE WHERE left_handle IN ({ERASING}) OR right_handle IN ({ERASING})",
     "dead_letters": f"DELETE WHERE {_names_one(_AMONG)}",
     "identity_map": (
@@ -174,14 +172,20 @@ def keep_receipt(store: ClickHouse, insert: Insert, receipt: str, now_us: int) -
         return
     found = _counted(store, _AMONG, {"receipt": receipt})
     _bury(store, receipt)
+    enter(store, insert, receipt, found, now_us)
+
+
+def enter(store: ClickHouse, insert: Insert, receipt: str, found: Erased, now_us: int) -> None:
+    """Enter the receipt of what is going to be deleted: what for, and why, the table `erasing` says."""
     (asked,) = store.rows(
         "SELECT any(reason) AS reason, any(consent) AS consent FROM erasing WHERE receipt = {receipt:String}",
         {"receipt": receipt},
     )
+    consent = asked["consent"]
     row: dict[str, Any] = {
         "receipt": [receipt],
         "at": pa.array([now_us], _WHEN),
-        "what": [f"consent {asked['consent']}" if asked["consent"] else "customer"],
+        "what": [consent if consent == IDLE else f"consent {consent}" if consent else "customer"],
         "reason": [asked["reason"]],
     }
     counts = {field.name: pa.array([getattr(found, field.name)], pa.uint64()) for field in fields(found)}

@@ -16,12 +16,13 @@ from typing import Self, TypeVar
 
 import pyarrow as pa
 
+from streams.engine.shell import Tell
 from streams.fencing.port import FencedError
 from streams.fencing.store import ServerStore
 from streams.store.clickhouse import ClickHouse
 from streams.store.port import StoreError
 
-__all__ = ["ERASING", "Lease", "in_turn"]
+__all__ = ["ERASING", "Lease", "in_turn", "waiting_for_turn"]
 
 ERASING = "erasing"  # what counts rows and then deletes them: two at once would count the same ones
 
@@ -50,6 +51,11 @@ def in_turn(
                 _log.warning(
                     "another command had its turn at %s meanwhile; this one goes on in its next turn", name
                 )
+
+
+def waiting_for_turn(tell: Tell) -> Callable[[str], None]:
+    """Return what tells, as progress, whom a command waits for."""
+    return lambda who: tell(f"another command is waited for, by {who}", 0, 1)
 
 
 class Lease:

@@ -26,6 +26,7 @@ from streams.handles.key import BEGUN, IN_FORCE, READY, in_force, keep, ready
 from streams.handles.unknown_key import UNKNOWN_KEY
 from streams.store.clickhouse import ClickHouse
 from streams.store.slices import BY_EVENT, interactions
+from streams.store.sql import OF_EXPIRED
 
 __all__ = ["RekeyError", "finish", "next_key", "rekey"]
 
@@ -67,7 +68,7 @@ _FILLED = {
         table: "SELECT c.* REPLACE (r.becomes AS handle) FROM "
         + table
         + " AS c INNER JOIN {renames} AS r ON r.id = c.handle"
-        for table in ("carried_evidence", "carried_touches", "carried_handles", "expired_events")
+        for table in OF_EXPIRED
     },
     "carried_links": (
         "SELECT l.* REPLACE (least(a.becomes, b.becomes) AS left_handle, greatest(a.becomes, b.becomes) AS right_handle,"

@@ -1,4 +1,4 @@
-"""Deletes records that arrived before an instant and were read: what has expired in the tables is not kept in Kafka either."""
+"""Deletes records that were read: those of everybody, or those that arrived before an instant."""
 
 from contextlib import closing
 from typing import Any
@@ -9,7 +9,7 @@ from streams.kafka.clients import TopicPartition, admin, broker_errors, consumer
 from streams.kafka.groups import GATEWAY, WORKERS
 from streams.settings import KafkaSettings
 
-__all__ = ["delete_before"]
+__all__ = ["delete_read"]
 
 _READ_BY = {
     **dict.fromkeys((INTERACTIONS, LINKS, IDENTITY_MAP, EVIDENCE), WORKERS), EVENTS_IN: GATEWAY,
@@ -17,10 +17,11 @@ _READ_BY = {
 }  # fmt: skip
 
 
-def delete_before(settings: KafkaSettings, at_us: int) -> int:
-    """Delete the records that arrived before an instant and that our groups have read; return of how many partitions.
+def delete_read(settings: KafkaSettings, before_us: int | None = None) -> int:
+    """Delete the records that our groups have read, those that arrived before an instant, or all; return of how many partitions.
 
-    An event is no later than a day after it arrives, so what arrived before a horizon happened before it, or soon after.
+    Of `dead-letters` all of them go: who has read how far there is not known, and the table has them. An event is no later
+    than a day after it arrives, so what arrived before a horizon happened before it, or soon after.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def delete_before(settings: KafkaSettings, at_us: int) -> int:
             if name in there
             for partition in sorted(source.partitions_for_topic(name) or ())
         ]
-        older = _ends_before(source, places, at_us // 1_000)
+        older = _ends(source, places, before_us)
         read = _read(client, sorted({group for group in names.values() if group}))
         upto = {
             place: offset if not names[place.topic] else min(offset, read.get(place, 0))
@@ -52,14 +53,15 @@ def delete_before(settings: KafkaSettings, at_us: int) -> int:
     return len(upto)
 
 
-def _ends_before(source: Any, places: list[Any], at_ms: int) -> dict[Any, int]:
-    """Return, of each partition that has older records, the offset after the last of them."""
+def _ends(source: Any, places: list[Any], before_us: int | None) -> dict[Any, int]:
+    """Return, of each partition that has such records, the offset after the last of them."""
     if not places:
         return {}
     first, ends = source.beginning_offsets(places), source.end_offsets(places)
-    later = source.offsets_for_times(dict.fromkeys(places, at_ms))
-    found = {place: later[place].offset if later.get(place) is not None else ends[place] for place in places}
-    return {place: offset for place, offset in found.items() if offset > first[place]}
+    if before_us is not None:
+        later = source.offsets_for_times(dict.fromkeys(places, before_us // 1_000))
+        ends |= {place: found.offset for place, found in later.items() if found is not None}
+    return {place: offset for place, offset in ends.items() if offset > first[place]}
 
 
 def _read(client: Any, groups: list[str]) -> dict[Any, int]:

@@ -78,13 +78,13 @@ _SUMS = f"""
     )
 """
 # When the frames came of which interactions are missing, and from where; after an erasure, at worst too many of them.
-_MISSING = """
+_MISSING = f"""
     SELECT min(received_at) AS since, max(received_at) AS until, arraySort(groupUniqArray(3)(topic)) AS topics
     FROM deliveries AS d
     LEFT JOIN
     (
         SELECT _partition, _offset, count() AS n
-        FROM (SELECT _partition, _offset FROM interactions_kept UNION ALL SELECT _partition, _offset FROM expired_events WHERE number IN (SELECT number FROM expiries))
+        FROM (SELECT _partition, _offset FROM interactions_kept UNION ALL SELECT _partition, _offset FROM expired_events WHERE {EXPIRED})
         GROUP BY _partition, _offset
     ) AS i
         ON i._partition = d._partition AND i._offset = d._offset

@@ -10,10 +10,13 @@ and so is whatever else changes tables otherwise than by batches.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import pyarrow as pa
 
 from journey.errors import UserError
+from streams.clock import Clock
 from streams.engine.shell import Tell
 from streams.erasure import statements
 from streams.erasure.statements import WHOLLY, Insert
@@ -25,20 +28,7 @@ from streams.store.query_settings import INSERT_SETTINGS
 from streams.store.slices import SLICE_ROWS
 from streams.store.sql import CARRIED, EXPIRED
 
-__all__ = [
-    "Due",
-    "Expired",
-    "Expiry",
-    "ExpiryError",
-    "begin",
-    "carry",
-    "clear",
-    "delete",
-    "due",
-    "finish",
-    "pending",
-    "switch",
-]
+__all__ = ["Course", "Due", "Expired", "ExpiryError", "due", "expire", "finish"]
 
 _MASKED = 0.1  # of the rows of interactions: deleted and still on the disk, until so many are
 _ONE = {"mutations_sync": 2, "lightweight_deletes_sync": 2}
@@ -101,24 +91,63 @@ def due(store: ClickHouse, now_us: int, *, late_too: bool) -> list[Due]:
     return found
 
 
-def begin(store: ClickHouse, wanted: Due, model: str, now_us: int) -> Expiry:
-    """Return the expiry of what is due.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How expiries go in a shell.
+
+    Attributes
+    ----------
+    insert
+        Adds rows to a table as one atomic block.
+    model
+        Returns the hash of the model in force.
+    between
+        Calls a function between two batches, where this process writes them, and returns its result.
+    check
+        Called before each statement that sums up; what it raises ends the work, and nothing more expires.
+    """
+
+    insert: Insert
+    clock: Clock
+    model: Callable[[], str]
+    tell: Tell
+    between: Callable[[Callable[[], Any]], Any] = lambda work: work()
+    check: Callable[[], None] = lambda: None
+
+
+def expire(store: ClickHouse, course: Course, *, late_too: bool) -> Sequence[Expired]:
+    """Finish what was interrupted, then expire what is due, brand by brand.
 
     Raises
     ------
     ExpiryError
-        Tables are those of a cluster, or nothing is there that was processed.
+        The tables are those of a cluster.
     """
+    _clear(store)
+    done = list(finish(store, course.insert, course.clock()))
+    for wanted in due(store, course.clock(), late_too=late_too):
+        # Between two batches: of one that is being written, interactions may be there, and what follows from them not yet.
+        expiry = course.between(partial(_begin, store, wanted, course))
+        _carry(store, expiry, wanted.events, course)
+        # And here, so that a copy of the tables that is made there has all of it, or nothing.
+        course.between(partial(_enter, course.insert, expiry, "expired", course.clock()))
+        course.tell("deletion", 0, 1)
+        done += finish(store, course.insert, course.clock())
+    return done
+
+
+def _begin(store: ClickHouse, wanted: Due, course: Course) -> Expiry:
     if store.cluster:
         raise ExpiryError(
             "on a ClickHouse cluster interactions do not expire: its tables have no sums of them"
         )
     (row,) = store.rows("SELECT max(number) AS last FROM expiries")
+    number = max(course.clock(), int(row["last"]) + 1)
     upto = dict(store.watermarks()["interactions"])
-    return Expiry(max(now_us, int(row["last"]) + 1), wanted.brand, wanted.horizon, model, upto)
+    return Expiry(number, wanted.brand, wanted.horizon, course.model(), upto)
 
 
-def clear(store: ClickHouse) -> None:
+def _clear(store: ClickHouse) -> None:
     """Clear away what expiries that were interrupted have left: sums and keys of a number that does not count."""
     for table in _SUMS:
         if store.rows(f"SELECT 1 FROM {table} WHERE NOT ({EXPIRED}) LIMIT 1"):
@@ -126,30 +155,23 @@ def clear(store: ClickHouse) -> None:
                 store.client.command(f"ALTER TABLE {table} DELETE WHERE NOT ({EXPIRED})", settings=WHOLLY)
 
 
-def carry(store: ClickHouse, expiry: Expiry, events: int, check: Callable[[], None], tell: Tell) -> None:
-    """Write the sums and the keys of what expires, under a number that nothing reads yet.
-
-    `check` is called before each statement; what it raises ends the work.
-    """
+def _carry(store: ClickHouse, expiry: Expiry, events: int, course: Course) -> None:
+    """Write the sums and the keys of what expires, under a number that nothing reads yet."""
     old = "SELECT count() AS n FROM {} WHERE brand = {{brand:String}}"
     carried = [int(store.rows(old.format(table), {"brand": expiry.brand})[0]["n"]) for table in CARRYING]
     many = (events + max(carried)) // SLICE_ROWS + 1  # what was carried before is summed up again
     for table in _SUMS:
         sql = statement(table)
         for number in range(many):
-            check()
-            tell(table, number, many)
+            course.check()
+            course.tell(table, number, many)
             given = expiry.parameters | {"slices": many, "slice": number}
             with kill_point("expiry.carry"):
                 store.client.command(sql, parameters=given, settings=INSERT_SETTINGS)
 
 
-def switch(insert: Insert, expiry: Expiry, now_us: int) -> None:
-    """Have the sums count, and what they are made of not; in one insert, between two batches."""
-    _enter(insert, expiry, "expired", now_us)
-
-
 def _enter(insert: Insert, expiry: Expiry, state: str, now_us: int) -> None:
+    """Enter a state in one insert: once expired, the sums count, and what they are made of does not."""
     count = len(expiry.upto)
     at = pa.timestamp("us", "UTC")
     columns = {
@@ -166,7 +188,7 @@ def _enter(insert: Insert, expiry: Expiry, state: str, now_us: int) -> None:
         insert("expiries", pa.table(columns))
 
 
-def pending(store: ClickHouse) -> list[Expiry]:
+def _pending(store: ClickHouse) -> list[Expiry]:
     """Return expiries whose interactions are not all deleted yet."""
     return [
         Expiry(
@@ -177,7 +199,7 @@ def pending(store: ClickHouse) -> list[Expiry]:
     ]  # fmt: skip
 
 
-def delete(store: ClickHouse, insert: Insert, expiry: Expiry, now_us: int) -> None:
+def _delete(store: ClickHouse, insert: Insert, expiry: Expiry, now_us: int) -> None:
     """Delete what has expired, and the sums that those of this expiry replace; again is harmless."""
     old = f"brand = {{brand:String}} AND number < {{number:UInt64}} AND NOT ({CARRIED})"
     for table, which in _deletions(old):
@@ -210,16 +232,11 @@ def _free(store: ClickHouse) -> None:
 
 def finish(store: ClickHouse, insert: Insert, now_us: int) -> Sequence[Expired]:
     """Finish the deletion of what has expired; return what that was."""
-    return [_finished(store, insert, expiry, now_us) for expiry in pending(store)]
+    return [_finished(store, insert, expiry, now_us) for expiry in _pending(store)]
 
 
 def _finished(store: ClickHouse, insert: Insert, expiry: Expiry, now_us: int) -> Expired:
-    delete(store, insert, expiry, now_us)
-    return expired(store, expiry)
-
-
-def expired(store: ClickHouse, expiry: Expiry) -> Expired:
-    """Return what an expiry took."""
+    _delete(store, insert, expiry, now_us)
     (row,) = store.rows(
         "SELECT count() AS n FROM expired_events WHERE number = {number:UInt64}", {"number": expiry.number}
     )

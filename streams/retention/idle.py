@@ -9,14 +9,12 @@ import secrets
 from datetime import datetime
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from streams.erasure import statements
-from streams.erasure.statements import ERASING, IDLE, WHOLLY, Insert
-from streams.faults import kill_point
+from streams.erasure.statements import ERASING, IDLE, Erased, Insert
 from streams.store.clickhouse import ClickHouse
-from streams.store.sql import EXPIRED
+from streams.store.sql import EXPIRED, OF_EXPIRED
 
 __all__ = ["finish", "idle", "is_pending", "let_go"]
 
@@ -42,15 +40,7 @@ _IDLE = """
     ORDER BY handle
 """
 _LINKED = "SELECT DISTINCT left_handle, right_handle FROM identity_links"
-_BY_HANDLE = (
-    "evidence",
-    "carried_evidence",
-    "carried_touches",
-    "carried_handles",
-    "expired_events",
-    "identity_map",
-)
-_BY_PAIR = ("identity_links", "carried_links")
+_TABLES = ("evidence", *OF_EXPIRED, "identity_map", "identity_links", "carried_links", "stage_changes")
 _COUNTS = f"""
     SELECT
         (SELECT count() FROM expired_events WHERE {EXPIRED} AND handle IN ({ERASING})) AS events,
@@ -109,33 +99,16 @@ def finish(store: ClickHouse, insert: Insert, now_us: int) -> bool:
     receipts = statements.pending(store, idle=True)
     for receipt in receipts:
         _keep_receipt(store, insert, receipt, now_us)
-        for table in (*_BY_HANDLE, *_BY_PAIR, "stage_changes"):
-            with kill_point("idle.delete"):
-                store.client.command(
-                    f"ALTER TABLE {table} DELETE WHERE {_theirs(table)}",
-                    parameters={"receipt": receipt},
-                    settings=WHOLLY,
-                )
+        statements.delete(store, receipt, *_TABLES)
         statements.clear(store, receipt)
     return bool(receipts)
-
-
-def _theirs(table: str) -> str:
-    if table in _BY_PAIR:
-        return f"left_handle IN ({ERASING}) OR right_handle IN ({ERASING})"
-    return f"{'customer' if table == 'stage_changes' else 'handle'} IN ({ERASING})"
 
 
 def _keep_receipt(store: ClickHouse, insert: Insert, receipt: str, now_us: int) -> None:
     if statements.receipt_of(store, receipt) is not None:
         return
     (counts,) = store.rows(_COUNTS, {"receipt": receipt})
-    (asked,) = store.rows(
-        "SELECT any(reason) AS reason FROM erasing WHERE receipt = {receipt:String}", {"receipt": receipt}
+    found = Erased(
+        handles=0, mentions=0, dead_letters=0, **{name: int(value) for name, value in counts.items()}
     )
-    columns = {
-        "receipt": [receipt], "at": pa.array([now_us], pa.timestamp("us", "UTC")), "what": ["idle"], "reason": [asked["reason"]],
-        **{name: pa.array([int(value)], pa.uint64()) for name, value in counts.items()},
-    }  # fmt: skip
-    with kill_point("idle.receipt"):
-        insert("erasures", pa.table(columns))
+    statements.enter(store, insert, receipt, found, now_us)

@@ -10,12 +10,13 @@ from journey.errors import UserError
 from streams.clock import from_us
 from streams.faults import kill_point
 from streams.store.clickhouse import ClickHouse
+from streams.store.sql import EXPIRED
 
 __all__ = ["Kept", "TermError", "horizon_of", "idle_months", "kept", "set_idle", "set_term"]
 
 MOST_MONTHS = 1_200
 _HANDLES = ""  # in the place of a brand
-_KEPT = """
+_KEPT = f"""
     SELECT b.brand AS brand, t.months AS months, if(h.brand = '', NULL, h.horizon) AS horizon, e.n AS expired,
         b.earliest AS earliest, b.total AS interactions
     FROM
@@ -33,7 +34,7 @@ _KEPT = """
     LEFT JOIN
     (
         SELECT toString(brand) AS brand, count() AS n FROM expired_events
-        WHERE number IN (SELECT number FROM expiries) GROUP BY brand
+        WHERE {EXPIRED} GROUP BY brand
     ) AS e ON e.brand = b.brand
     ORDER BY brand
 """
@@ -77,9 +78,11 @@ def set_term(store: ClickHouse, brand: str, months: int, now_us: int) -> None:
     TermError
         No such number of months, or the brand is unknown.
     """
-    if not any(row.brand == brand for row in kept(store)):
-        known = ", ".join(row.brand for row in kept(store)) or "none yet"
-        raise TermError(f"no interaction is of the brand {brand!r}; the brands are: {known}")
+    known = [row.brand for row in kept(store)]
+    if brand not in known:
+        raise TermError(
+            f"no interaction is of the brand {brand!r}; the brands are: {', '.join(known) or 'none yet'}"
+        )
     _enter(store, brand, months, now_us)
 
 

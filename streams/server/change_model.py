@@ -10,7 +10,7 @@ from schemas.topics import INTERACTIONS
 from streams.apath import in_force
 from streams.engine.shell import Tell
 from streams.faults import kill_point
-from streams.fencing.lease import ERASING, in_turn
+from streams.fencing.lease import ERASING, in_turn, waiting_for_turn
 from streams.kafka.clients import broker_errors, producer
 from streams.kafka.topics import partition_count
 from streams.log.messages import ABANDON, DONE, PREPARE, Control, pack_control
@@ -46,7 +46,7 @@ def change_model(
         server.store,
         ERASING,
         lambda _turn: _change(server, model, toml, tell, silence_s),
-        lambda who: tell(f"another command is waited for, by {who}", 0, 1),
+        waiting_for_turn(tell),
     )
 
 

@@ -13,10 +13,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from journey.errors import UserError
-from schemas.topics import DEAD_LETTERS, EVENTS_IN, EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
 from streams.engine.shell import Tell
 from streams.erasure import statements
 from streams.erasure.statements import Forgotten
@@ -24,14 +23,16 @@ from streams.faults import kill_point
 from streams.fencing.lease import ERASING, Lease, in_turn
 from streams.handles.links import handles_of
 from streams.handles.shared import keep_shared
-from streams.kafka.clients import TopicPartition, admin, broker_errors, producer
+from streams.kafka.clients import broker_errors, producer
 from streams.kafka.errors import BrokerError
-from streams.kafka.groups import GATEWAY, WORKERS, OffsetSpan
+from streams.kafka.groups import OffsetSpan
 from streams.kafka.offsets import Offsets
+from streams.kafka.read_records import delete_read
 from streams.kafka.topics import partition_count
 from streams.log.messages import FORGET, FORGOTTEN, Control, pack_control
 from streams.recovery.rebuild import clear
 from streams.server.server import Server
+from streams.store.sql import OF_EXPIRED
 
 __all__ = ["ForgetError", "forget_across"]
 
@@ -108,7 +109,7 @@ class _Erasure:
         self._silence_s = silence_s
         self._offsets = Offsets(self._kafka)
         many = partition_count(self._kafka)
-        self._counts = {topic: 1 if topic == LINKS else many for topic in (*_OURS, EVENTS_IN, DEAD_LETTERS)}
+        self._counts = {topic: 1 if topic == LINKS else many for topic in _OURS}
 
     def begin(self, handles: Sequence[int], reason: str, consent: str) -> None:
         """Say that it is to be; from then on it can be finished."""
@@ -127,7 +128,7 @@ class _Erasure:
             self._delete()
         for topic in (LINKS, EVIDENCE, INTERACTIONS):
             self._ask(topic, FORGOTTEN)
-        self._delete_records()
+        delete_read(self._kafka)  # of `events.in` too, where values are as applications sent them
         statements.scrub(self._store)
 
     def _delete(self) -> None:
@@ -135,7 +136,7 @@ class _Erasure:
         statements.keep_receipt(store, self._turn.insert, receipt, self._server.clock())
         tables = (
             "identity_links", "evidence", "alerts", "interactions", "conflicts", "dead_letters",
-            "carried_evidence", "carried_touches", "carried_handles", "carried_links", "expired_events",
+            *OF_EXPIRED, "carried_links",
         )  # fmt: skip
         statements.delete(store, receipt, *tables)
         self._ask(LINKS, FORGET)
@@ -203,27 +204,3 @@ class _Erasure:
                     "workers running? Given again, the erasure goes on"
                 )
             time.sleep(_LOOK_S)
-
-    def _delete_records(self) -> None:
-        """Delete what was read from the topics: from `events.in` too, where values are as applications sent them.
-
-        Of `dead-letters` everything is deleted: who has read how far there is not known, and the table has them all.
-        """
-        with admin(self._kafka) as client:
-            groups = {self._kafka.prefix + group: None for group in (WORKERS, GATEWAY)}
-            there = {group["group_id"] for group in client.list_groups()}
-            committed = client.list_group_offsets({name: None for name in groups if name in there})
-            read: dict[Any, int] = {}
-            for topic, count in self._counts.items():
-                if topic == DEAD_LETTERS:
-                    ends = self._ends(topic)
-                    name = f"{self._kafka.prefix}{topic}"
-                    read |= {TopicPartition(name, partition): end for partition, end in ends.items() if end}
-                    continue
-                group = committed.get(self._kafka.prefix + (GATEWAY if topic == EVENTS_IN else WORKERS), {})
-                for partition in range(count):
-                    place = TopicPartition(f"{self._kafka.prefix}{topic}", partition)
-                    if place in group and group[place].offset > 0:
-                        read[place] = group[place].offset
-            with kill_point("kafka.delete"):
-                client.delete_records(read)

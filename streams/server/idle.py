@@ -1,7 +1,7 @@
 """Lets go of idle handles on a server whose workers are stopped: their state has these handles too."""
 
 from streams.engine.shell import Tell
-from streams.fencing.lease import ERASING, Lease, in_turn
+from streams.fencing.lease import ERASING, Lease, in_turn, waiting_for_turn
 from streams.retention import idle
 from streams.retention.terms import horizon_of, idle_months
 from streams.server.rebuild import Fenced, refuse_workers
@@ -31,6 +31,4 @@ def let_go_across(server: Server, tell: Tell) -> int:
             fence.check()
         return count
 
-    return in_turn(
-        server.store, ERASING, work, lambda who: tell(f"another command is waited for, by {who}", 0, 1)
-    )
+    return in_turn(server.store, ERASING, work, waiting_for_turn(tell))

@@ -7,7 +7,7 @@ from typing import Self
 from schemas.topics import EVIDENCE, INTERACTIONS, LINKS
 from streams.engine.shell import Tell
 from streams.fencing.fence import Fence
-from streams.fencing.lease import ERASING, Lease, in_turn
+from streams.fencing.lease import ERASING, Lease, in_turn, waiting_for_turn
 from streams.recovery.derived_tables import FOLLOWING
 from streams.recovery.rebuild import INTERACTIONS as ROWS
 from streams.recovery.rebuild import Order, Rebuilt, rebuild
@@ -52,7 +52,7 @@ def rebuild_across(
         server.store,
         ERASING,  # which takes rows from the same tables
         lambda _turn: _rebuild(server, _turn, tables, tell, dry_run=dry_run),
-        lambda who: tell(f"another command is waited for, by {who}", 0, 1),
+        waiting_for_turn(tell),
     )
 
 

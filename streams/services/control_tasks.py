@@ -53,6 +53,10 @@ class Asked:
     who: str
     over: Callable[[Callable[[], None]], object]
 
+    def progress(self, table: str, done: int, count: int) -> None:
+        """Tell how many parts of the work on a table are done, and of how many."""
+        self.tell({"table": table, "done": done, "count": count})
+
 
 def _forget(embedded: Embedded, asked: Asked) -> Any:
     embedded.finish_erasures()  # one that failed halfway
@@ -78,7 +82,7 @@ def order_of(asked: Asked, now_us: int) -> Order:
         list(asked.head["tables"]),
         now_us,
         dry_run=bool(asked.head["dry_run"]),
-        tell=lambda table, done, count: asked.tell({"table": table, "done": done, "count": count}),
+        tell=asked.progress,
         check=asked.check,
     )
 
@@ -88,10 +92,7 @@ def _write_off(embedded: Embedded, _: Asked) -> Any:
 
 
 def _expire(embedded: Embedded, asked: Asked) -> Any:
-    def tell(table: str, done: int, count: int) -> None:
-        asked.tell({"table": table, "done": done, "count": count})
-
-    return [said(each) for each in expire(embedded, tell, late_too=bool(asked.head["late_too"]))]
+    return [said(each) for each in expire(embedded, asked.progress, late_too=bool(asked.head["late_too"]))]
 
 
 def _let_go(embedded: Embedded, _: Asked) -> Any:

@@ -186,13 +186,9 @@ def _switch(embedded: Embedded, made: Copy, engine: Engine) -> None:
 
 def _expire(work: LongWork, asked: Asked, mark: str) -> Any:
     """Expire what is due. Of what has expired when the command goes, the next expiry finishes the deletion."""
-
-    def tell(table: str, done: int, count: int) -> None:
-        asked.tell({"table": table, "done": done, "count": count})
-
     late_too = bool(asked.head["late_too"])
     with work.connection(mark) as store:
-        found = expire_beside(store, work.between, asked.check, tell, late_too=late_too)
+        found = expire_beside(store, work.between, asked.check, asked.progress, late_too=late_too)
     return [said(each) for each in found]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from textwrap import dedent
 from typing import Any
 
-__all__ = ["CARRIED", "EXPIRED", "MINUTE", "literal", "written"]
+__all__ = ["CARRIED", "EXPIRED", "MINUTE", "OF_EXPIRED", "literal", "written"]
 
 # What ends a text, or the query (NUL), or cannot be seen in one that is copied.
 _ESCAPED = str.maketrans({"\\": r"\\", "'": r"\'", "\0": r"\0", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
@@ -43,5 +43,8 @@ CARRIED = "number IN (SELECT max(number) FROM expiries GROUP BY brand)"
 
 EXPIRED = "number IN (SELECT number FROM expiries)"
 """The condition on keys of expired events that count: not those of an expiry that was interrupted."""
+
+OF_EXPIRED = ("carried_evidence", "carried_touches", "carried_handles", "expired_events")
+"""Tables of what is kept of expired interactions, a row for a handle; carried_links has one for a pair."""
 
 MINUTE = "fromUnixTimestamp64Second(toInt64(floor(toUnixTimestamp64Micro(time) / 60000000) * 60), 'UTC')"  # of `time`

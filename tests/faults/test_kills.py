@@ -59,8 +59,6 @@ RETENTION = (
     "expiry.enter",
     "expiry.delete",
     "expiry.free",
-    "idle.receipt",
-    "idle.delete",
 )
 
 # Passed by commands beside a process that has the directory open: see tests/beside.

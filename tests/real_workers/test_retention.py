@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from streams.clock import system_clock
 from streams.inputs.simulate import simulate
 from streams.kafka.clients import TopicPartition, consumer
-from streams.kafka.expired_records import delete_before
+from streams.kafka.read_records import delete_read
 from tests.fixtures import commands
 
 CUSTOMERS = """
@@ -75,7 +75,7 @@ def test_beside_workers_that_write_every_figure_stays_and_a_repeat_is_known(depl
     assert again.stop() == 0
     # Records are as old as they came, so that none is older than the horizon yet: an instant ahead stands for it.
     offsets = first_offsets(there, "interactions")
-    assert delete_before(there.kafka, system_clock() - 86_400_000_000) == 0
-    assert delete_before(there.kafka, system_clock() + 86_400_000_000) > 0
+    assert delete_read(there.kafka, system_clock() - 86_400_000_000) == 0
+    assert delete_read(there.kafka, system_clock() + 86_400_000_000) > 0
     assert all(first == end for first, end in first_offsets(there, "interactions").values())
     assert any(end > first for first, end in offsets.values())

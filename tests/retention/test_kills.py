@@ -42,7 +42,7 @@ def test_killed_at_each_of_its_writes_all_figures_stay_and_again_it_is_finished(
     done = run("expire", data, brands=list(BRANDS))
     assert_same(done, wanted)
     assert done["there"][0]["n"] < wanted["there"][0]["n"]
-    assert run("let_go", data, arm=("idle.delete.after", 3)) is None
+    assert run("let_go", data, arm=("erasure.delete.after", 3)) is None
     found = run("look", data)
     assert (found["drift"], found["left"]) == ([], [{"n": 0}])
     assert len(found["everybody"]) < len(wanted["everybody"])
