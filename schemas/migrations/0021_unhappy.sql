@@ -54,5 +54,5 @@ INNER JOIN
     WHERE time <= {at:DateTime64(6, 'UTC')}
     GROUP BY brand, customer
 ) AS p ON p.brand = u.brand AND p.customer = u.customer
-WHERE assumeNotNull((SELECT throwIf(max(horizon) > {at:DateTime64(6, 'UTC')}, 'Interactions up to the horizon of a brand have expired (see the view horizons): ask for an instant after it') FROM horizons)) = 0
+WHERE assumeNotNull((SELECT throwIf(countIf(horizon > {at:DateTime64(6, 'UTC')}) > 0, 'Interactions up to the horizon of a brand have expired (see the view horizons): ask for an instant after it') FROM horizons)) = 0
 COMMENT 'unhappy_customers(at = time): customers with more against the brand than for it, with the latest act that says so';

@@ -55,4 +55,4 @@ def _jar() -> Path:
         if not (folder / f"{name}.jar").exists():
             raise Unavailable(f"Maven did not fetch {name}")
 
-    return downloads._kept(name, fetch) / f"{name}.jar"
+    return downloads.kept(name, fetch) / f"{name}.jar"

@@ -9,7 +9,7 @@ from tests.histories.answers import answers
 from tests.histories.block import Block, loaded
 from tests.histories.planted import IN_VIEWS
 
-SEEDS = range(40)
+SEEDS = range(64)
 
 
 @pytest.fixture(scope="module")

@@ -90,7 +90,8 @@ def test_every_channel_occurs(month):
 # Simulated people take nothing back, and do not speak ActivityStreams.
 OF_OTHER_PROTOCOLS = {
     "community.join", "community.leave", "social.accept", "social.dislike", "*.uncomment", "social.unimpression",
-    "social.unlike", "*.unshare", "store.undo_check_in", "*.unreview", "*.withdrawn_content",
+    "social.unlike", "*.unshare", "store.undo_check_in", "*.unreview", "*.withdrawn_answer", "*.withdrawn_content",
+    "*.withdrawn_post", "community.withdrawn_post",
     "support.message", "web.cart_view", "web.checkout", "web.group", "web.order_cancelled", "web.promotion_view",
     "web.remove_from_cart",
 }  # fmt: skip

@@ -222,14 +222,20 @@ def test_an_alert_is_shown_with_its_people_and_taken_on_from_there(world):
     )
     assert len(lines(world, "spikes", "behind", alert=ALERT)) == share["people"]
 
-    form = urlencode({"alert": ALERT, "by": "Ada L.", "back": "brand=lumiere"}).encode()
+    assert '<input type="hidden" name="brand" value="lumiere">' in shown
+    form = urlencode({"alert": ALERT, "by": "Ada L.", "brand": "lumiere", "back": "brand=lumiere"}).encode()
     own, form_type = f"http://127.0.0.1:{world.port}", "application/x-www-form-urlencoded"
     target = "/view/spikes/acknowledge"
     foreign = world.ask(target, "POST", form, origin="https://evil.example", content_type=form_type)
     assert (foreign.status, ledger.marks()) == (403, [])
-    for wrong in (b"alert=ffff&by=Ada", f"alert={ALERT}".encode(), f"alert={ALERT}&by=%20".encode()):
+    for wrong in (
+        b"alert=ffff&by=Ada&brand=lumiere",
+        f"alert={ALERT}&brand=lumiere".encode(),
+        f"alert={ALERT}&by=%20&brand=lumiere".encode(),
+        f"alert={ALERT}&by=Ada&brand=acme".encode(),
+    ):
         nobody = world.ask(target, "POST", wrong, origin=own, content_type=form_type)
-        assert (nobody.status, ledger.marks()) == (400, []), "of no alert, or by nobody"
+        assert (nobody.status, ledger.marks()) == (400, []), "of no alert, by nobody, or of another brand"
     done = world.ask(target, "POST", form, origin=own, content_type=form_type)
     assert done.status == 303
     assert [(mark.mark, mark.alert, mark.by) for mark in ledger.marks()] == [("ack", ALERT, "Ada L.")]
