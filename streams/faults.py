@@ -96,6 +96,7 @@ BOUNDARIES: tuple[str, ...] = (
     "insert.alert_marks",
     "insert.alert_deliveries",
     "insert.alert_figures",
+    "insert.feed_positions",
     "fence.take",
     "fence.kill",
     "change.book",

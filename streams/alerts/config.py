@@ -1,4 +1,4 @@
-"""Parses the file of JOURNEY_ALERTS: receivers and rules of stage alerts; a mistake names the table and the key."""
+"""Parses the file of JOURNEY_ALERTS: receivers, rules of stage alerts, feeds of stages; a mistake names table and key."""
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from streams.alerts.delivery.receivers import Receiver
+from streams.alerts.feed_receivers import FeedReceiver
 from streams.alerts.rule_config import Declared, RuleEntry
 from streams.clock import is_zone
 from streams.settings import SettingsError
@@ -18,7 +19,7 @@ __all__ = ["AlertFile", "Secrets", "parse", "read"]
 
 Secrets = Callable[[str], str]
 """Returns the value of an environment variable, "" where there is none."""
-_TABLES = ("receiver", "rule")
+_TABLES = ("receiver", "rule", "feed")
 Entry = TypeVar("Entry", bound=BaseModel)
 
 
@@ -26,17 +27,18 @@ Entry = TypeVar("Entry", bound=BaseModel)
 class AlertFile:
     """The parsed file; `name` is the file's name in messages about mistakes that are found later.
 
-    `zones` are the time zones of messages by brand, with "" for every other brand.
+    `zones` are the time zones of messages by brand, with "" for every other brand. `feeds` are receivers of changes of stage.
     """
 
     name: str = ""
     receivers: Sequence[Receiver] = ()
     rules: Sequence[Declared] = ()
     zones: Mapping[str, str] = field(default_factory=dict)
+    feeds: Sequence[FeedReceiver] = ()
 
 
 def read(path: Path, secret: Secrets) -> AlertFile:
-    """Read the file: a table ``[[receiver]]`` or ``[[rule]]`` each.
+    """Read the file: a table ``[[receiver]]``, ``[[rule]]`` or ``[[feed]]`` each.
 
     Raises
     ------
@@ -59,16 +61,15 @@ def parse(path: Path, secret: Secrets) -> tuple[AlertFile, list[str]]:
     zones = _zones(path, found, mistakes)
     tables = {kind: _tables(path, kind, found.pop(kind, []), mistakes) for kind in _TABLES}
     mistakes += [
-        f"{path}: {key}: unknown; there are tables [[receiver]] and [[rule]]" for key in sorted(found)
+        f"{path}: {key}: unknown; there are tables [[receiver]], [[rule]] and [[feed]]"
+        for key in sorted(found)
     ]
-    receivers: list[Receiver] = []
-    for where, entry in tables["receiver"]:
-        filled = {key: _filled(value, secret, f"{where}: {key}", mistakes) for key, value in entry.items()}
-        if (receiver := _entry(Receiver, where, filled, mistakes)) is not None:
-            receivers.append(receiver)
+    receivers = _filled_entries(Receiver, tables["receiver"], secret, mistakes)
+    feeds = _filled_entries(FeedReceiver, tables["feed"], secret, mistakes)
     read_rules = [_entry(RuleEntry, where, entry, mistakes) for where, entry in tables["rule"]]
     rules = [entry.declared() for entry in read_rules if entry is not None]
-    _distinct(path, "receiver", [receiver.name for receiver in receivers], mistakes)
+    taking = [receiver.name for receiver in receivers] + [feed.name for feed in feeds]
+    _distinct(path, "receiver or feed", taking, mistakes)
     names = [declared.rule.name for declared in rules]
     _distinct(path, "rule", names, mistakes)
     if len(rules) == len(read_rules):  # else the missing one may be there, with a mistake of its own
@@ -77,7 +78,7 @@ def parse(path: Path, secret: Secrets) -> tuple[AlertFile, list[str]]:
             for receiver in receivers
             for unknown in sorted(set(receiver.rules or ()) - set(names))
         ]
-    return AlertFile(str(path), receivers, rules, zones), mistakes
+    return AlertFile(str(path), receivers, rules, zones, feeds), mistakes
 
 
 def _zones(path: Path, found: dict[str, object], mistakes: list[str]) -> Mapping[str, str]:
@@ -101,6 +102,21 @@ def _tables(
         mistakes.append(f"{path}: {kind}: must be tables [[{kind}]]")
         return []
     return [(f"{path}: {kind} {entry.get('name', number)!r}", entry) for number, entry in enumerate(found, 1)]
+
+
+def _filled_entries(
+    kind: type[Entry],
+    tables: Sequence[tuple[str, Mapping[str, object]]],
+    secret: Secrets,
+    mistakes: list[str],
+) -> list[Entry]:
+    """Return tables as what they are, with the values of environment variables that they name."""
+    found: list[Entry] = []
+    for where, entry in tables:
+        filled = {key: _filled(value, secret, f"{where}: {key}", mistakes) for key, value in entry.items()}
+        if (one := _entry(kind, where, filled, mistakes)) is not None:
+            found.append(one)
+    return found
 
 
 def _entry(kind: type[Entry], where: str, entry: Mapping[str, object], mistakes: list[str]) -> Entry | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from journey.alerts import AlertPolicy
 from streams.alerts.clocks import JudgedClock
 from streams.alerts.delivery.deliverer import Deliverer
+from streams.alerts.feed_delivery import FeedDelivery
 from streams.alerts.ledger import Delivered, Ledger, StoredChange
 from streams.alerts.rule_queries import RuleQueries
 from streams.alerts.state import AlertState
@@ -43,6 +44,8 @@ class AlertLoop:
         For how long detectors are fed in one step; None feeds them to the end.
     degraded
         Registry for what is not watched.
+    feed
+        Receivers of changes of stage, on threads and connections of their own.
     """
 
     def __init__(  # noqa: PLR0913 - keywords
@@ -59,6 +62,7 @@ class AlertLoop:
         steady: Callable[[], float] | None = None,
         slice_s: float | None = None,
         degraded: Degraded | None = None,
+        feed: FeedDelivery | None = None,
     ) -> None:
         self._store, self._ledger, self._deliverer = store, ledger, deliverer
         self._judged, self._policy, self._rules, self._check = (
@@ -77,12 +81,22 @@ class AlertLoop:
         self._fresh: list[StoredChange] = []
         self._next_us = 0
         names = [one.rule.name for one in rules.rules] if rules else []
-        self.state = AlertState(clock, names, deliverer.lanes, steady=self._steady)
+        self._feed_delivery = feed
+        self.state = AlertState(
+            clock, names, deliverer.lanes, feed.states if feed else lambda: (), steady=self._steady
+        )
+        if feed is not None:
+            feed.start()
 
     @property
     def is_feeding(self) -> bool:
         """Whether detectors are to be fed: `step` is to be called again at once."""
         return self._watcher is not None and self._watcher.is_feeding
+
+    def wrote(self) -> None:
+        """Say that the tables have more, for receivers of changes of stage; from any thread, returns at once."""
+        if self._feed_delivery is not None:
+            self._feed_delivery.wrote()
 
     def step(self, *, idle: bool = False) -> list[StoredChange] | None:
         """Do what is due, and return what changed, None where nothing was due.
@@ -221,6 +235,8 @@ class AlertLoop:
 
     def stop(self) -> None:
         """End the threads of receivers and rules, and book what receivers did."""
+        if self._feed_delivery is not None:
+            self._feed_delivery.stop()
         self._deliverer.stop()
         if self._rules is not None:
             self._rules.close()

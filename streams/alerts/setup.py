@@ -7,6 +7,7 @@ from streams import environment
 from streams.alerts.clocks import steady_s
 from streams.alerts.config import AlertFile, read
 from streams.alerts.delivery.deliverer import Deliverer
+from streams.alerts.feed_delivery import FeedDelivery
 from streams.alerts.leader import Leader
 from streams.alerts.ledger import Ledger
 from streams.alerts.loop import AlertLoop
@@ -28,7 +29,9 @@ __all__ = ["watching_of"]
 _SLICE_S = 0.03  # of feeding detectors, between two chances to look or to end
 
 
-def watching_of(shell: Shell, store: ClickHouse | None = None, degraded: Degraded | None = None) -> AlertLoop:
+def watching_of(
+    shell: Shell, store: ClickHouse | None = None, degraded: Degraded | None = None, *, is_told: bool = False
+) -> AlertLoop:
     """Return the alert loop of a data directory or server, with the receivers and rules of the settings.
 
     Parameters
@@ -37,6 +40,8 @@ def watching_of(shell: Shell, store: ClickHouse | None = None, degraded: Degrade
         The connection to watch on, where that is not the shell's.
     degraded
         Registry for what is not watched.
+    is_told
+        Whether the loop's `wrote` is called when the tables have more.
 
     Raises
     ------
@@ -59,12 +64,17 @@ def watching_of(shell: Shell, store: ClickHouse | None = None, degraded: Degrade
         slice_s=_SLICE_S,
         degraded=degraded,
     )
+    feed = (
+        FeedDelivery(file.feeds, opener(settings, None), clock=shell.clock, is_told=is_told)
+        if file.feeds
+        else None
+    )
     if not shell.store.shared:
         deliverer = Deliverer(file.receivers, clock=shell.clock)
-        return made(Ledger(store, store.insert), deliverer)
+        return made(Ledger(store, store.insert), deliverer, feed=feed)
     leader = Leader(store)
     deliverer = Deliverer(file.receivers, more=_topic(settings), clock=shell.clock)
-    return made(Ledger(store, leader.insert), deliverer, check=leader.check)
+    return made(Ledger(store, leader.insert), deliverer, check=leader.check, feed=feed)
 
 
 def _check(settings: Settings, file: AlertFile) -> None:

@@ -9,7 +9,7 @@ from streams.alerts.clocks import steady_s
 from streams.alerts.ledger import StoredChange
 from streams.clock import Clock
 
-__all__ = ["OUTCOMES", "STATES", "AlertState", "ReceiverState"]
+__all__ = ["OUTCOMES", "STATES", "AlertState", "FeedState", "ReceiverState"]
 
 STATES = ("open", "acknowledged", "silenced")
 OUTCOMES = ("delivered", "refused", "expired")
@@ -26,6 +26,17 @@ class ReceiverState:
 
 
 @dataclass(slots=True)
+class FeedState:
+    """What a receiver of the feed has done since the start; `waiting_us` is when what waits was announced, 0 for nothing."""
+
+    receiver: str
+    delivered: int = 0
+    refused: int = 0
+    failed: int = 0
+    waiting_us: int = 0
+
+
+@dataclass(slots=True)
 class AlertState:
     """The counters since the start; `open_now` is by brand, direction (or rule), severity and state of STATES.
 
@@ -36,6 +47,7 @@ class AlertState:
     clock: Clock
     rules: Sequence[str] = ()
     lanes: Callable[[], Iterable[ReceiverState]] = lambda: ()
+    feeds: Callable[[], Iterable[FeedState]] = lambda: ()
     progress_us: int = 0
     look_s: float = 0.0
     looks: int = 0

@@ -34,6 +34,13 @@ def samples(state: AlertState) -> Iterable[Sample]:
         for outcome in OUTCOMES:
             done = state.deliveries[lane.receiver, outcome]
             yield "journey_alert_deliveries_total", (lane.receiver, outcome), done
+    for feed in state.feeds():
+        yield "journey_feed_deliveries_total", (feed.receiver, "delivered"), feed.delivered
+        yield "journey_feed_deliveries_total", (feed.receiver, "refused"), feed.refused
+        yield "journey_feed_retries_total", (feed.receiver,), feed.failed
+        waiting_us = feed.waiting_us
+        waited_s = max(0, state.clock() - waiting_us) / 1e6 if waiting_us else 0.0
+        yield "journey_feed_waiting_seconds", (feed.receiver,), waited_s
 
 
 class WatcherTelemetry(Telemetry):

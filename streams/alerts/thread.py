@@ -64,6 +64,8 @@ class AlertThread:
     def wrote(self) -> None:
         """Say that the tables have more; for the engine's thread, which does not wait here."""
         self._news.set()
+        if self._watching is not None:
+            self._watching.wrote()
 
     def samples(self) -> Iterable[Sample]:
         """Return what there is to measure."""

@@ -163,9 +163,9 @@ def unsilence(
 
 @app.command("check")
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of receivers and rules")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of receivers, rules and feeds")],
 ) -> None:
-    """Name every mistake in a file of receivers and rules; exit 1 where there is one. No store is opened.
+    """Name every mistake in a file of receivers, rules and feeds; exit 1 where there is one. No store is opened.
 
     Queries of rules are tried when the watcher starts.
     """
@@ -174,7 +174,9 @@ def check(
         print(visible_line(mistake), file=sys.stderr)
     if mistakes:
         raise typer.Exit(1)
-    say(f"{len(found.receivers)} receivers and {len(found.rules)} rules, no mistake")
+    say(
+        f"{len(found.receivers)} receivers, {len(found.rules)} rules and {len(found.feeds)} feeds, no mistake"
+    )
 
 
 @app.command("test")

@@ -29,6 +29,7 @@ _COMMANDS = {
     "sql": "read",
     "stages": "read",
     "explain": "read",
+    "feed": "feed",
     "whatif": "model",
     "verify": "read",
     "rebuild": "rebuild",

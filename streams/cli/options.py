@@ -27,6 +27,7 @@ __all__ = [
     "OfBrand",
     "UsageError",
     "console",
+    "json_line",
     "print_json",
     "progress",
     "read_settings",
@@ -105,8 +106,16 @@ def progress(title: str, parts: str = "slices") -> "Tell":
 
 def print_json(value: Any) -> None:
     """Print a value as one JSON document; in texts, what steers a terminal is escaped."""
-    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
-    print(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    print(_escaped(json.dumps(value, default=_plain, ensure_ascii=False, indent=2)))
+
+
+def json_line(value: Any) -> str:
+    """Return a value as one JSON document in one line, escaped likewise."""
+    return _escaped(json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":")))
+
+
+def _escaped(text: str) -> str:
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _plain(value: Any) -> Any:

@@ -169,7 +169,7 @@ class EngineThread:
             return None
         alerts = AlertThread(
             opener(self._settings, None),
-            lambda store: watching_of(embedded, store, self.degraded),
+            lambda store: watching_of(embedded, store, self.degraded, is_told=True),
             self.degraded,
         )
         alerts.start()

@@ -38,6 +38,7 @@ EVERYWHERE = frozenset(
         "erased_handles",
         "expired_events",
         "expiries",
+        "feed_positions",
         "fences",
         "handle_keys",
         "handle_rules",

@@ -27,7 +27,13 @@ TABLES: tuple[str, ...] = (
 )
 
 # Written apart from batches, by whoever watches for alerts or answers them.
-ALERT_TABLES: tuple[str, ...] = ("alerts", "alert_marks", "alert_deliveries", "alert_figures")
+ALERT_TABLES: tuple[str, ...] = (
+    "alerts",
+    "alert_marks",
+    "alert_deliveries",
+    "alert_figures",
+    "feed_positions",
+)
 
 BLOCK_ROWS = 1_000_000  # up to which an insert is one atomic block
 

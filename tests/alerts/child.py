@@ -100,4 +100,5 @@ def main(task):
         Path(task["tell"]).write_text(json.dumps(found), encoding="utf-8")
 
 
-main(json.loads(sys.argv[1]))
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -45,7 +45,7 @@ def file(tmp_path, text):
         (("below = 5", "below = 5\ncolour = 'red'"), "rule 'low': colour: Extra inputs are not permitted"),
         (("SELECT 1 AS figure", "SELECT 1; DROP TABLE alerts"), "rule 'low': sql: must be one query"),
         (("[[rule]]", "[rule]"), "rule: must be tables [[rule]]"),
-        (("[[rule]]", "[[rules]]"), "rules: unknown; there are tables [[receiver]] and [[rule]]"),
+        (("[[rule]]", "[[rules]]"), "rules: unknown; there are tables [[receiver]], [[rule]] and [[feed]]"),
         (("below = 5", "below = 5\n" + RULE), "rule: name: 'low' is used twice"),
         (("below = 5", "below = 5\n[[receiver]]\nname='r'\nkind='slack'\nurl='https://example.com'\nrules=['high']"), "receiver 'r': rules: there is no rule 'high'"),
         (("below = 5", "below = 5\n[[receiver]]\nname='r'\nkind='slack'\nurl='https://example.com'\ndirections=['up']"), "receiver 'r': directions.0: Input should be 'for' or 'against'"),

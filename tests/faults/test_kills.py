@@ -26,8 +26,10 @@ ERASING = (
     "erasure.begin", "erasure.bury", "erasure.receipt", "erasure.minutes", "erasure.delete", "log.scrub", "erasure.scrub", "erasure.clear",
 )  # fmt: skip
 ROTATING = ("key.book", "rekey.fill", "rekey.replace", "rekey.clear")
-# Struck in tests/alerts.
-ALERTS = ("insert.alerts", "insert.alert_marks", "insert.alert_deliveries", "insert.alert_figures")
+# Struck in tests/alerts and tests/feed.
+ALERTS = (
+    "insert.alerts", "insert.alert_marks", "insert.alert_deliveries", "insert.alert_figures", "insert.feed_positions",
+)  # fmt: skip
 COMMANDS = (
     "model.evidence",
     "insert.dead_letter_replays",

@@ -1,6 +1,7 @@
 """Parses and validates receivers: their kind, address and secret, and which alerts each of them gets."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -9,7 +10,7 @@ from journey.alerts import SEVERITIES
 from streams.alerts.delivery.addresses import AddressError, checked
 from streams.alerts.ledger import StoredChange
 
-__all__ = ["Receiver"]
+__all__ = ["Receiver", "check_http"]
 
 _HTTP = {"webhook", "slack", "alertmanager"}
 _NEEDS = {"email": ("host", "sender", "to")}
@@ -49,20 +50,14 @@ class Receiver(BaseModel):
         elif not self.url:
             raise ValueError(f"url: a receiver of kind {self.kind} needs one")
         if self.kind in _HTTP:
-            try:
-                checked(self.url, private=self.private)
-            except AddressError as error:
-                raise ValueError(f"url: {error}") from error
-        if self.kind == "webhook" and not all(
-            re.fullmatch(r"whsec_[A-Za-z0-9+/]{32,}={0,2}", one) for one in self.secret.split() or [""]
-        ):
-            raise ValueError(
-                "secret: must be whsec_ and at least 24 bytes in base64: `openssl rand -base64 32`; two are apart by a space"
+            check_http(
+                self.url,
+                self.secret if self.kind == "webhook" else None,
+                self.headers,
+                private=self.private,
             )
-        if wrong := [
-            text for text in (*self.headers, *self.headers.values()) if "\r" in text or "\n" in text
-        ]:
-            raise ValueError(f"headers: {len(wrong)} of them have a line break")
+        else:
+            _check_headers(self.headers)
         return self
 
     def wants(self, told: StoredChange) -> bool:
@@ -78,3 +73,23 @@ class Receiver(BaseModel):
                 else (not self.directions or alert.direction in self.directions)
             )
         )
+
+
+def check_http(url: str, secret: str | None, headers: Mapping[str, str], *, private: bool) -> None:
+    """Check what an HTTP receiver needs; `secret` is None where it signs nothing. Raises ValueError with the key."""
+    try:
+        checked(url, private=private)
+    except AddressError as error:
+        raise ValueError(f"url: {error}") from error
+    if secret is not None and not all(
+        re.fullmatch(r"whsec_[A-Za-z0-9+/]{32,}={0,2}", one) for one in secret.split() or [""]
+    ):
+        raise ValueError(
+            "secret: must be whsec_ and at least 24 bytes in base64: `openssl rand -base64 32`; two are apart by a space"
+        )
+    _check_headers(headers)
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    if wrong := [text for text in (*headers, *headers.values()) if "\r" in text or "\n" in text]:
+        raise ValueError(f"headers: {len(wrong)} of them have a line break")

@@ -1,0 +1,173 @@
+"""Defines the command feed, which gives applications every announced change of stage, in order."""
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, get_args
+
+import typer
+from rich.markup import escape
+
+from journey.channel import CHANNELS
+from streams.cli.options import Data, Json, UsageError, json_line, say
+from streams.cli.shells import Opened, brand_of, instant, opened
+from streams.clock import from_us
+from streams.embedded.embedded import Embedded
+from streams.feed.announcements import REASON, STAGE, Announcement, Page, Wanted, document, now, read, since
+from streams.feed.position import BEGINNING, Position
+from streams.process.shutdown import stopping
+from streams.server.server import Server
+from streams.store.port import StoreError
+from streams.text.printable import visible_line
+
+__all__ = ["feed"]
+
+_LOOK_S, _AWAY_S = 0.5, 5.0
+_STAGES: tuple[str, ...] = get_args(STAGE)
+_REASONS: tuple[str, ...] = get_args(REASON)
+_log = logging.getLogger(__name__)
+
+
+def feed(  # noqa: PLR0913, PLR0917 - options
+    begin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="P",
+            help="After this `cursor` of an event, from an instant on, `beginning` or `now`; else from the beginning, with"
+            " --follow from now",
+        ),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with what comes, until Ctrl-C or SIGTERM")
+    ] = False,
+    brands: Annotated[
+        list[str] | None, typer.Option("--brand", metavar="B", help="Of this brand; may be repeated")
+    ] = None,
+    stages: Annotated[
+        list[str] | None,
+        typer.Option("--to", metavar="STAGE", help="Who come to this stage; may be repeated"),
+    ] = None,
+    left: Annotated[
+        list[str] | None,
+        typer.Option("--left", metavar="STAGE", help="Who leave this stage; may be repeated"),
+    ] = None,
+    reasons: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reason", metavar="R", help=f"For this reason: {', '.join(_REASONS)}; may be repeated"
+        ),
+    ] = None,
+    channels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--channel", metavar="C", help="Whose latest touch was on this channel; may be repeated"
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="End after so many")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Print every announced change of stage, each customer's in order; with --json a CloudEvent a line.
+
+    Keep the `cursor` of the last event that was dealt with, and give it to --from: nothing is left out, and what is printed
+    again has the same `source` and `id`.
+    """
+    wanted = Wanted(
+        frozenset(brands or ()),
+        _of(_STAGES, stages, "--to"),
+        _of(_STAGES, left, "--left"),
+        _of(_REASONS, reasons, "--reason"),
+        _of(CHANNELS, channels, "--channel"),
+    )
+    with opened(data) as shell:
+        for brand in () if follow else sorted(wanted.brands):
+            brand_of(shell.store, brand)
+        if follow and isinstance(shell, Embedded):
+            raise UsageError(
+                "--follow: no process has the data directory open, so that nothing comes: start journey up, or leave --follow out"
+            )
+        if not isinstance(shell, Server):
+            shell.tick()
+        position = _begin(shell, begin, is_following=follow)
+        for found in _limited(_announcements(shell, position, wanted, is_following=follow), limit):
+            _print(found, as_json=as_json)
+
+
+def _of(known: Sequence[str], given: Sequence[str] | None, option: str) -> frozenset[str]:
+    for one in given or ():
+        if one not in known:
+            raise UsageError(f"{option} {visible_line(one)}: there are {', '.join(known)}")
+    return frozenset(given or ())
+
+
+def _begin(shell: Opened, text: str | None, *, is_following: bool) -> Position:
+    text = text or ("now" if is_following else "beginning")
+    if text == "beginning":
+        return BEGINNING
+    if text == "now":
+        return now(shell.store)
+    if text[:4].isdecimal() and "-" in text[:5]:
+        return since(shell.store, instant(text, shell, "--from"))
+    return Position.parse(text)
+
+
+def _announcements(
+    shell: Opened, position: Position, wanted: Wanted, *, is_following: bool
+) -> Iterator[list[Announcement]]:
+    """Yield what each look finds; without following until nothing more is there."""
+    with stopping.calling(lambda: None):
+        while not stopping.asked.is_set():
+            page = _look(shell, position, wanted, is_following=is_following)
+            if page is None:
+                stopping.asked.wait(_AWAY_S)
+                continue
+            position = page.position
+            yield page.announcements
+            if page.is_whole:
+                if not is_following:
+                    return
+                stopping.asked.wait(_LOOK_S)
+
+
+def _look(shell: Opened, position: Position, wanted: Wanted, *, is_following: bool) -> Page | None:
+    """Return the next page; None where a server is away that is waited for."""
+    try:
+        return read(shell.store, position, wanted)
+    except StoreError as error:
+        if not (is_following and isinstance(shell, Server)):
+            raise
+        _log.warning("looking again in %d s: %s", _AWAY_S, error)
+        return None
+
+
+def _limited(pages: Iterator[list[Announcement]], limit: int | None) -> Iterator[list[Announcement]]:
+    for page in pages:
+        yield page[:limit]
+        if limit is not None:
+            limit -= len(page)
+            if limit <= 0:
+                return
+
+
+def _print(page: Sequence[Announcement], *, as_json: bool) -> None:
+    for one in page:
+        if as_json:
+            print(json_line(document(one)))
+        else:
+            say(escape(_line(one)))
+    sys.stdout.flush()
+
+
+def _line(one: Announcement) -> str:
+    words: tuple[Any, ...] = (
+        f"{from_us(one.at_us):%Y-%m-%d %H:%M:%S}",
+        visible_line(one.brand),
+        f"#{one.customer:016x}",
+        f"{one.from_stage} → {one.to_stage}",
+        one.reason,
+        one.channel,
+    )
+    return "  ".join(filter(None, words))

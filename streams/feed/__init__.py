@@ -1,0 +1,1 @@
+"""Changes of stage as a feed for applications."""

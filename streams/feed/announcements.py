@@ -1,0 +1,245 @@
+"""Reads changes of stage in the order in which they were announced, each with the channel of the customer's last touch."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import quote
+
+from streams.clock import from_us
+from streams.feed.position import BEGINNING, Place, Position
+from streams.store.clickhouse import ClickHouse
+
+__all__ = ["CHANNEL", "REASON", "STAGE", "Announcement", "Page", "Wanted", "document", "now", "read", "since"]
+
+STAGE = Literal["none", "attention", "attraction", "affinity", "audience", "advocacy"]
+REASON = Literal["evidence", "lapse", "identity", "model"]
+CHANNEL = Literal["social", "web", "store", "support", "direct", "other"]
+_PAGE = 1_000  # announcements of each partition that are read at once
+
+_RANK = "sipHash64(toString(brand), customer)"
+_READ = f"""
+WITH indexOf({{partitions:Array(UInt16)}}, _partition) AS known
+SELECT _partition AS partition, sequence, {_RANK} AS rank, toString(brand) AS brand, customer, toString(from_stage) AS from_stage,
+    toString(to_stage) AS to_stage, toUnixTimestamp64Micro(at) AS at_us, toString(reason) AS reason, toString(model) AS model,
+    toUnixTimestamp64Micro(announced_at) AS announced_us
+FROM stage_changes
+WHERE (sequence >= {{least:UInt64}} OR _partition NOT IN {{partitions:Array(UInt16)}})
+    AND (sequence, {_RANK}) > ({{sequences:Array(UInt64)}}[known], {{ranks:Array(UInt64)}}[known])
+ORDER BY partition, sequence, rank
+LIMIT {{most:UInt32}} BY partition
+"""
+_NOW = f"""
+SELECT _partition AS partition, max((sequence, {_RANK})) AS last FROM stage_changes GROUP BY partition
+"""
+# Of each partition the announcement before the first that was made at an instant or later.
+_SINCE = f"""
+SELECT partition, maxIf((sequence, rank), sequence < first) AS last FROM
+(
+    SELECT _partition AS partition, sequence, {_RANK} AS rank,
+        min(if(announced_at >= {{at:DateTime64(6, 'UTC')}}, sequence, 18446744073709551615)) OVER (PARTITION BY _partition) AS first
+    FROM stage_changes
+)
+GROUP BY partition
+"""
+# The channel of the latest touch of each of these customers of a brand up to an instant, by the model in force. A customer is
+# named by a handle, and may be part of another by now. Of the map of handles one column is read; what is found there is grouped.
+_TOUCHES = """
+WITH arrayZip({brands:Array(String)}, {customers:Array(UInt64)}, {instants:Array(Int64)}) AS asked,
+    (SELECT channels FROM model_in_force) AS channel_of,
+    owners AS (SELECT handle AS named, customer FROM customers WHERE handle IN {customers:Array(UInt64)}),
+    theirs AS
+    (
+        SELECT handle, customer FROM customers
+        WHERE handle IN (SELECT handle FROM identity_map WHERE customer IN (SELECT customer FROM owners))
+    )
+SELECT w.n AS n, argMax(i.area, (i.time, i.source, i.id)) AS area, transform(area, mapKeys(channel_of), mapValues(channel_of), 'other') AS channel
+FROM
+(
+    SELECT each.n AS n, each.a.1 AS brand, each.a.3 AS at_us, t.handle AS handle
+    FROM (SELECT tupleElement(e, 1) AS a, tupleElement(e, 2) AS n FROM (SELECT arrayJoin(arrayZip(asked, range(length(asked)))) AS e)) AS each
+    INNER JOIN owners AS o ON o.named = each.a.2
+    INNER JOIN theirs AS t ON t.customer = o.customer
+) AS w
+INNER JOIN
+(
+    SELECT toString(brand) AS brand, handle, time, substringIndex(type, '.', 1) AS area, source, id FROM interactions_kept
+    WHERE brand IN {brands:Array(String)} AND handle IN (SELECT handle FROM theirs) AND NOT startsWith(type, 'identity.')
+) AS i ON i.brand = w.brand AND i.handle = w.handle
+WHERE toUnixTimestamp64Micro(i.time) <= w.at_us
+GROUP BY n
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A change of stage as it was announced.
+
+    Attributes
+    ----------
+    at_us
+        Time of the interaction that brought it, or last instant of the stage that lapsed.
+    reason
+        evidence, lapse, identity (handles joined or parted) or model.
+    channel
+        Of the customer's latest touch up to then; "" where all of those have expired.
+    position
+        Of a reader who has this one too.
+    """
+
+    partition: int
+    sequence: int
+    brand: str
+    customer: int
+    from_stage: str
+    to_stage: str
+    at_us: int
+    reason: str
+    model: str
+    announced_us: int
+    channel: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The announcements that a reader wants: of these brands, stages, reasons and channels; all where a set is empty.
+
+    Attributes
+    ----------
+    stages
+        That the customer comes to.
+    left
+        That the customer leaves.
+    channels
+        Of the customer's latest touch.
+    """
+
+    brands: frozenset[str] = frozenset()
+    stages: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+
+    def takes(self, row: dict[str, Any]) -> bool:
+        """Return whether a row is wanted, as far as its own columns tell."""
+        return all(
+            not wanted or row[name] in wanted
+            for name, wanted in (
+                ("brand", self.brands), ("to_stage", self.stages), ("from_stage", self.left), ("reason", self.reasons)
+            )
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Page:
+    """What one reading found: announcements that are wanted, and where the reader stands after all that was read."""
+
+    announcements: list[Announcement] = field(default_factory=list)
+    position: Position = BEGINNING
+    is_whole: bool = True
+    """Whether nothing more was there."""
+
+
+def now(store: ClickHouse) -> Position:
+    """Return the position after all that is announced."""
+    return _position(store.rows(_NOW, {}))
+
+
+def since(store: ClickHouse, at: datetime) -> Position:
+    """Return the position before the first announcement of each partition that was made at an instant or later."""
+    return _position([row for row in store.rows(_SINCE, {"at": at}) if row["last"][0]])
+
+
+def _position(rows: Sequence[dict[str, Any]]) -> Position:
+    return Position({int(row["partition"]): Place(*row["last"]) for row in rows})
+
+
+def read(store: ClickHouse, position: Position, wanted: Wanted, most: int = _PAGE) -> Page:
+    """Return the next announcements after a position, at most so many of each partition; a customer's are in order.
+
+    Raises
+    ------
+    QueryError, StoreError
+        The store does not answer.
+    """
+    known = sorted(position.places)
+    places = [position.places[partition] for partition in known]
+    most = min(most, _PAGE)
+    rows = store.rows(
+        _READ,
+        {
+            "partitions": known,
+            "sequences": [place.sequence for place in places],
+            "ranks": [place.rank for place in places],
+            "least": min((place.sequence for place in places), default=0),
+            "most": most,
+        },
+    )
+    by_partition: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_partition[row["partition"]].append(row)
+    page = Page(position=position, is_whole=all(len(found) < most for found in by_partition.values()))
+    # Of a partition in the order of its sequences, whatever its clock said; between partitions by the time.
+    ordered = list(heapq.merge(*map(_rising, by_partition.values()), key=lambda pair: pair[0]))
+    channels = _channels(store, [row for _, row in ordered if wanted.takes(row)])
+    for _, row in ordered:
+        place = Place(row["sequence"], row.pop("rank"))
+        page.position = page.position.after(row["partition"], place)
+        if not wanted.takes(row):
+            continue
+        channel = channels.get((row["brand"], row["customer"], row["at_us"]), "")
+        if not wanted.channels or channel in wanted.channels:
+            page.announcements.append(Announcement(**row, channel=channel, position=page.position))
+    return page
+
+
+def _rising(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield rows with the latest time so far, by which those of several partitions are merged."""
+    latest = 0
+    for row in rows:
+        latest = max(latest, row["announced_us"])
+        yield latest, row
+
+
+def _channels(store: ClickHouse, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, int, int], str]:
+    """Return the channel of the latest touch of each brand, customer and instant."""
+    asked = sorted({(row["brand"], row["customer"], row["at_us"]) for row in rows})
+    if not asked:
+        return {}
+    found = store.rows(
+        _TOUCHES,
+        {
+            "brands": [brand for brand, _, _ in asked],
+            "customers": [customer for _, customer, _ in asked],
+            "instants": [at_us for _, _, at_us in asked],
+        },
+    )
+    return {asked[row["n"]]: str(row["channel"]) for row in found}
+
+
+def document(said: Announcement) -> dict[str, Any]:
+    """Return the announcement as a CloudEvent (1.0, JSON). `source` and `id` are the same however often it is read."""
+    return {
+        "specversion": "1.0",
+        "id": f"{said.customer:016x}-{said.sequence}",
+        "source": f"/journey/{quote(said.brand, safe='')}",
+        "type": "journey.stage.changed",
+        "subject": f"{said.customer:016x}",
+        "time": from_us(said.at_us).isoformat(),
+        "datacontenttype": "application/json",
+        "sequence": f"{said.sequence:020d}",
+        "cursor": str(said.position),
+        "data": {
+            "brand": said.brand,
+            "customer": f"{said.customer:016x}",
+            "from": said.from_stage,
+            "to": said.to_stage,
+            "reason": said.reason,
+            "channel": said.channel or None,
+            "model": said.model,
+            "announced_at": from_us(said.announced_us).isoformat(),
+        },
+    }
