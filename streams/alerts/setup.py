@@ -15,6 +15,7 @@ from streams.alerts.rule_config import check
 from streams.alerts.rule_queries import RULE_LIMITS, RuleQueries
 from streams.alerts.urls import AlertUrls
 from streams.engine.shell import Shell
+from streams.feed.announcements import NOT_ON_A_CLUSTER
 from streams.process.degraded import Degraded
 from streams.settings import Settings, SettingsError
 from streams.store.clickhouse import ClickHouse
@@ -64,6 +65,8 @@ def watching_of(
         slice_s=_SLICE_S,
         degraded=degraded,
     )
+    if file.feeds and settings.cluster:
+        raise SettingsError(f"{file.name}: feed {file.feeds[0].name!r}: {NOT_ON_A_CLUSTER}")
     feed = (
         FeedDelivery(file.feeds, opener(settings, None), clock=shell.clock, is_told=is_told)
         if file.feeds

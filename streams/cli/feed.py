@@ -13,7 +13,18 @@ from streams.cli.options import Data, Json, UsageError, json_line, say
 from streams.cli.shells import Opened, brand_of, instant, opened
 from streams.clock import from_us
 from streams.embedded.embedded import Embedded
-from streams.feed.announcements import REASON, STAGE, Announcement, Page, Wanted, document, now, read, since
+from streams.feed.announcements import (
+    NOT_ON_A_CLUSTER,
+    REASON,
+    STAGE,
+    Announcement,
+    Page,
+    Wanted,
+    document,
+    now,
+    read,
+    since,
+)
 from streams.feed.position import BEGINNING, Position
 from streams.process.shutdown import stopping
 from streams.server.server import Server
@@ -85,6 +96,8 @@ def feed(  # noqa: PLR0913, PLR0917 - options
     with opened(data) as shell:
         for brand in () if follow else sorted(wanted.brands):
             brand_of(shell.store, brand)
+        if isinstance(shell, Server) and shell.settings.cluster:
+            raise UsageError(NOT_ON_A_CLUSTER)
         if follow and isinstance(shell, Embedded):
             raise UsageError(
                 "--follow: no process has the data directory open, so that nothing comes: start journey up, or leave --follow out"

@@ -12,11 +12,24 @@ from streams.clock import from_us
 from streams.feed.position import BEGINNING, Place, Position
 from streams.store.clickhouse import ClickHouse
 
-__all__ = ["CHANNEL", "REASON", "STAGE", "Announcement", "Page", "Wanted", "document", "now", "read", "since"]
+__all__ = [
+    "CHANNEL",
+    "NOT_ON_A_CLUSTER",
+    "REASON",
+    "STAGE",
+    "Announcement",
+    "Page",
+    "Wanted",
+    "document",
+    "now",
+    "read",
+    "since",
+]
 
 STAGE = Literal["none", "attention", "attraction", "affinity", "audience", "advocacy"]
 REASON = Literal["evidence", "lapse", "identity", "model"]
 CHANNEL = Literal["social", "web", "store", "support", "direct", "other"]
+NOT_ON_A_CLUSTER = "the tables are those of a cluster, whose replicas get writes in any order, so that a reader could miss some"
 _PAGE = 1_000  # announcements of each partition that are read at once
 
 _RANK = "sipHash64(toString(brand), customer)"

@@ -253,6 +253,12 @@ def test_a_command_without_the_name_of_the_cluster_is_told_so(shards):
     assert sum(row["customers"] for row in answer["stages"]) >= 17
 
 
+def test_what_needs_an_order_of_writes_is_refused(shards):
+    run = Command({"JOURNEY_STORE": str(shards[0].address), "JOURNEY_CLUSTER": NAME})
+    run("feed", code=2)
+    assert "the tables are those of a cluster, whose replicas get writes in any order" in run.errors
+
+
 def test_what_erases_reaches_the_rows_on_every_server_and_can_be_read_by_clickhouse(clickhouse):
     store, sent = ClickHouse.__new__(ClickHouse), []
     store.cluster, store.address = NAME, None
