@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from journey.channel import CHANNELS
+from journey.stage import Stage
 from schemas.event import event_json_schema
-from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS_IN, Topic, topics
+from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS_IN, STAGES, Topic, topics
 
 __all__ = ["asyncapi"]
 
@@ -59,7 +61,12 @@ def _channel(topic: Topic) -> dict[str, Any]:
     }
     if topic.partitions is not None:
         kafka["partitions"] = topic.partitions
-    ours = {EVENTS_IN: ("event", "binaryEvent"), DEAD_LETTERS: ("deadLetter",), ALERTS: ("alert",)}
+    ours = {
+        EVENTS_IN: ("event", "binaryEvent"),
+        DEAD_LETTERS: ("deadLetter",),
+        ALERTS: ("alert",),
+        STAGES: ("stageChange",),
+    }
     names = ours.get(topic.name, ("frame",))
     messages = {name: {"$ref": f"#/components/messages/{name}"} for name in names}
     return {
@@ -86,6 +93,40 @@ def _alert() -> dict[str, Any]:
         "name": "alert",
         "title": "A change of an alert; a repeat has the same id",
         "contentType": "application/json",
+        "payload": {"type": "object", "required": list(properties), "properties": properties},
+    }
+
+
+def _stage_change() -> dict[str, Any]:
+    """Return the message of the topic stages, the same as a receiver of the feed gets."""
+    text = {"type": "string"}
+    stage = {"enum": [stage.label for stage in Stage]}
+    data: dict[str, Any] = dict.fromkeys(("brand", "customer", "model", "announced_at"), text) | {
+        "from": stage,
+        "to": stage,
+    }
+    data |= {
+        "reason": {"enum": ["evidence", "lapse", "identity", "model"]},
+        "channel": {"enum": [*CHANNELS, None]},
+    }
+    attributes = (
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "subject",
+        "time",
+        "datacontenttype",
+        "sequence",
+        "cursor",
+    )
+    properties = dict.fromkeys(attributes, text) | {
+        "data": {"type": "object", "required": list(data), "properties": data}
+    }
+    return {
+        "name": "stageChange",
+        "title": "A change of stage; a repeat has the same source and id",
+        "contentType": "application/cloudevents+json",
         "payload": {"type": "object", "required": list(properties), "properties": properties},
     }
 
@@ -127,4 +168,5 @@ def _messages() -> dict[str, Any]:
             "payload": {"type": "string", "format": "binary"},
         },
         "alert": _alert(),
+        "stageChange": _stage_change(),
     }

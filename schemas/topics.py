@@ -13,6 +13,7 @@ __all__ = [
     "IDENTITY_MAP",
     "INTERACTIONS",
     "LINKS",
+    "STAGES",
     "Topic",
     "topics",
 ]
@@ -24,6 +25,7 @@ IDENTITY_MAP = "identity.map"
 EVIDENCE = "evidence"
 DEAD_LETTERS = "dead-letters"
 ALERTS = "alerts"
+STAGES = "stages"
 
 
 @dataclass(frozen=True, slots=True)

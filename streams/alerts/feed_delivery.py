@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
@@ -18,13 +18,13 @@ from streams.alerts.delivery.senders import signature
 from streams.alerts.feed_receivers import FeedReceiver
 from streams.alerts.state import FeedState
 from streams.clock import Clock, from_us, system_clock
-from streams.feed.announcements import Announcement, document, now, read
+from streams.feed.announcements import Announcement, Wanted, document, now, read
 from streams.feed.position import BEGINNING, Position
 from streams.settings import SettingsError
 from streams.store.clickhouse import ClickHouse, QueryError
 from streams.store.port import StoreError
 
-__all__ = ["FeedDelivery", "Standing", "send", "standing"]
+__all__ = ["FeedDelivery", "FeedListener", "SendEvents", "Standing", "send", "standing"]
 
 _LOOK_S, _IDLE_S = 0.5, 10.0
 _BOOK_S = 1.0  # between two writes of a position while events are delivered
@@ -33,6 +33,30 @@ _STOP_S = 1.0
 _CUT = 300
 _US = 1_000_000
 _log = logging.getLogger(__name__)
+
+
+SendEvents = Callable[[Sequence[dict[str, Any]]], None]
+"""Sends events once; raises AddressError, NotDeliveredError or DeliveryRefusedError."""
+
+
+class FeedListener(Protocol):
+    """A receiver of changes of stage, as a lane sees it."""
+
+    @property
+    def name(self) -> str:
+        """By which its position is kept."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """Which changes it gets."""
+
+    @property
+    def batch(self) -> int:
+        """How many events are sent at once, at most."""
+
+    @property
+    def begin(self) -> Literal["now", "beginning"]:
+        """Where it begins when it is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +107,11 @@ def send(receiver: FeedReceiver, target: Target, events: Sequence[dict[str, Any]
     post(target, body, headers, private=receiver.private)
 
 
+def _webhook(receiver: FeedReceiver, clock: Clock) -> SendEvents:
+    target = checked(receiver.url, private=receiver.private)
+    return lambda events: send(receiver, target, events, clock)
+
+
 class FeedDelivery:
     """A sender of changes of stage to the receivers of a file; each that is away is waited for, and holds up no other.
 
@@ -92,6 +121,8 @@ class FeedDelivery:
     ----------
     open_store
         Opens a connection, in the thread that uses it.
+    more
+        Others, such as the topic, each with what sends to it.
     is_told
         Whether `wrote` is called when the tables have more; else they are looked at twice a second.
 
@@ -101,22 +132,25 @@ class FeedDelivery:
         An address cannot be used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords
         self,
         receivers: Sequence[FeedReceiver],
         open_store: Callable[[], ClickHouse],
         *,
+        more: Sequence[tuple[FeedListener, SendEvents]] = (),
         clock: Clock = system_clock,
         pauses: Pauses | None = None,
         is_told: bool = False,
     ) -> None:
         try:
-            lanes = [_Lane(one, open_store, clock, pauses or Pauses()) for one in receivers]
+            sends = [_webhook(receiver, clock) for receiver in receivers]
         except AddressError as error:
             raise SettingsError(str(error)) from error
-        self._lanes = lanes
-        for lane in lanes:
-            lane.idle_s = _IDLE_S if is_told else _LOOK_S
+        idle_s = _IDLE_S if is_told else _LOOK_S
+        self._lanes = [
+            _Lane(listener, send_events, open_store, (clock, pauses or Pauses(), idle_s))
+            for listener, send_events in [*zip(receivers, sends, strict=True), *more]
+        ]
 
     def start(self) -> None:
         """Begin to send."""
@@ -145,13 +179,16 @@ class FeedDelivery:
 
 class _Lane:
     def __init__(
-        self, receiver: FeedReceiver, open_store: Callable[[], ClickHouse], clock: Clock, pauses: Pauses
+        self,
+        receiver: FeedListener,
+        send_events: SendEvents,
+        open_store: Callable[[], ClickHouse],
+        timing: tuple[Clock, Pauses, float],
     ) -> None:
-        self._receiver, self._open, self._clock, self._pauses = receiver, open_store, clock, pauses
-        self._target = checked(receiver.url, private=receiver.private)
+        self._receiver, self._send, self._open = receiver, send_events, open_store
+        self._clock, self._pauses, self._idle_s = timing
         self.state = FeedState(receiver.name)
         self.stopping, self.news = threading.Event(), threading.Event()
-        self.idle_s = _IDLE_S
         self._booked: Standing | None = None
         self._booked_s = 0.0
         self.thread = threading.Thread(target=self._run, name=f"feed {receiver.name}", daemon=True)
@@ -184,7 +221,7 @@ class _Lane:
                 stands = replace(stands, position=page.position)
                 self._book(store, stands, within_s=0.0 if page.is_whole else _BOOK_S)
                 if page.is_whole:
-                    self.news.wait(self.idle_s)
+                    self.news.wait(self._idle_s)
         finally:
             self._book(store, stands, within_s=0.0)
 
@@ -205,7 +242,7 @@ class _Lane:
         while not self.stopping.is_set():
             attempt += 1
             try:
-                send(self._receiver, self._target, [document(one) for one in some], self._clock)
+                self._send([document(one) for one in some])
             except (NotDeliveredError, AddressError) as error:  # a name may lead elsewhere tomorrow
                 self.state.failed += 1
                 _log.warning("feed %s, attempt %d: %s", self.state.receiver, attempt, error)

@@ -7,13 +7,14 @@ from streams import environment
 from streams.alerts.clocks import steady_s
 from streams.alerts.config import AlertFile, read
 from streams.alerts.delivery.deliverer import Deliverer
-from streams.alerts.feed_delivery import FeedDelivery
+from streams.alerts.feed_delivery import FeedDelivery, FeedListener, SendEvents
 from streams.alerts.leader import Leader
 from streams.alerts.ledger import Ledger
 from streams.alerts.loop import AlertLoop
 from streams.alerts.rule_config import check
 from streams.alerts.rule_queries import RULE_LIMITS, RuleQueries
 from streams.alerts.urls import AlertUrls
+from streams.clock import Clock
 from streams.engine.shell import Shell
 from streams.feed.announcements import NOT_ON_A_CLUSTER
 from streams.process.degraded import Degraded
@@ -65,13 +66,8 @@ def watching_of(
         slice_s=_SLICE_S,
         degraded=degraded,
     )
-    if file.feeds and settings.cluster:
-        raise SettingsError(f"{file.name}: feed {file.feeds[0].name!r}: {NOT_ON_A_CLUSTER}")
-    feed = (
-        FeedDelivery(file.feeds, opener(settings, None), clock=shell.clock, is_told=is_told)
-        if file.feeds
-        else None
-    )
+    more = _stages(settings) if shell.store.shared else []
+    feed = _feed(file, settings, more, shell.clock, is_told=is_told)
     if not shell.store.shared:
         deliverer = Deliverer(file.receivers, clock=shell.clock)
         return made(Ledger(store, store.insert), deliverer, feed=feed)
@@ -89,6 +85,32 @@ def _check(settings: Settings, file: AlertFile) -> None:
         raise SettingsError(f"{file.name}: a rule cannot be used: {error}") from error
     finally:
         connections.close()
+
+
+def _feed(
+    file: AlertFile,
+    settings: Settings,
+    more: "list[tuple[FeedListener, SendEvents]]",
+    clock: Clock,
+    *,
+    is_told: bool,
+) -> FeedDelivery | None:
+    """Return what sends changes of stage, None where nobody gets any."""
+    if settings.cluster:
+        if file.feeds:
+            raise SettingsError(f"{file.name}: feed {file.feeds[0].name!r}: {NOT_ON_A_CLUSTER}")
+        return None
+    if not (file.feeds or more):
+        return None
+    return FeedDelivery(file.feeds, opener(settings, None), more=more, clock=clock, is_told=is_told)
+
+
+def _stages(settings: Settings) -> "list[tuple[FeedListener, SendEvents]]":
+    if not settings.kafka.servers:
+        return []
+    from streams.alerts.feed_topic import FeedTopic, StagesSend  # noqa: PLC0415 - needs Kafka's client
+
+    return [(FeedTopic(), StagesSend(settings.kafka))]
 
 
 def _topic(settings: Settings) -> "list[tuple[Everything, TopicSend]]":

@@ -20,7 +20,7 @@ from streams.clock import system_clock
 from streams.embedded.embedded import Embedded
 from streams.feed.announcements import Wanted, document, read
 from streams.feed.position import BEGINNING
-from streams.settings import Settings
+from streams.settings import KafkaSettings, Settings
 from streams.store.connections import opener
 from tests.alerts.child import SECRET, line
 from tests.alerts.receiver import listening
@@ -222,3 +222,29 @@ def test_a_test_reaches_a_receiver_of_the_feed(tmp_path):
         assert send_test(found, "crm", system_clock) == "feed"
     (one,) = receiver.taken
     assert Webhook(SECRET).verify(one.body, one.headers)["type"] == "journey.test"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Kafka's client
+def test_every_change_is_on_the_topic_each_customers_in_one_partition_and_in_order(engine, kafka):
+    from streams.alerts.feed_topic import FeedTopic, StagesSend  # noqa: PLC0415 - with Kafka's client
+    from streams.kafka.clients import consumer  # noqa: PLC0415
+    from streams.kafka.topics import create  # noqa: PLC0415
+
+    settings = KafkaSettings(servers=(kafka.servers,), prefix=kafka.fresh_prefix())
+    create(settings, 3)
+    send = StagesSend(settings)
+    topic = FeedTopic(batch=7, begin="beginning")
+    with delivering(engine, more=[(topic, send)]):
+        booked(engine, topic.name, count(engine))
+    send.close()
+    reader = consumer(settings, auto_offset_reset="earliest")
+    reader.subscribe([settings.prefix + "stages"])
+    found = []
+    while len(found) < count(engine):
+        for records in reader.poll(5_000).values():
+            found += [(record.partition, json.loads(record.value)) for record in records]
+    reader.close()
+    events = announced(engine)
+    for partition in range(3):
+        mine = [event for event in events if int(event["subject"], 16) % 3 == partition]
+        assert [event for place, event in found if place == partition] == mine != []

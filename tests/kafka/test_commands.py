@@ -78,7 +78,7 @@ def file(tmp_path):
 def test_topics_are_made_once_and_listed(journey, bare):
     said = journey("topics", "create", "--partitions", "3", "--replication", "1")
     assert said.splitlines() == [f"created {bare.kafka.prefix}{name}" for name in
-                                 ("events.in", "interactions", "links", "identity.map", "evidence", "dead-letters", "alerts")]  # fmt: skip
+                                 ("events.in", "interactions", "links", "identity.map", "evidence", "dead-letters", "alerts", "stages")]  # fmt: skip
     assert json.loads(journey("topics", "create", "--partitions", "3", "--json"))["created"] == []
     listed = json.loads(journey("topics", "list", "--json"))
     assert [(row["partitions"], row["problems"]) for row in listed] == [
@@ -89,6 +89,7 @@ def test_topics_are_made_once_and_listed(journey, bare):
         (3, []),
         (3, []),
         (1, []),
+        (3, []),
     ]
     assert listed[1]["reader"] == "intake"
     text = journey("topics", "list")
@@ -98,7 +99,7 @@ def test_topics_are_made_once_and_listed(journey, bare):
 
 
 def test_topics_that_are_missing_are_listed_as_such(journey):
-    assert journey("topics", "list").count("missing") == 7
+    assert journey("topics", "list").count("missing") == 8
 
 
 def test_topics_grow_and_refuse_to_shrink(journey, made):
