@@ -26,7 +26,7 @@ from streams.store.port import StoreError
 
 __all__ = ["FeedDelivery", "FeedListener", "SendEvents", "Standing", "send", "standing"]
 
-_LOOK_S, _IDLE_S = 0.5, 10.0
+_LOOK_S, _IDLE_S = 0.5, 10.0  # between two looks at the least, and where nothing is told of
 _BOOK_S = 1.0  # between two writes of a position while events are delivered
 _PASSED_S = 30.0  # while none is wanted
 _STOP_S = 1.0
@@ -221,7 +221,8 @@ class _Lane:
                 stands = replace(stands, position=page.position)
                 self._book(store, stands, within_s=0.0 if page.is_whole else _BOOK_S)
                 if page.is_whole:
-                    self.news.wait(self._idle_s)
+                    self.stopping.wait(_LOOK_S)
+                    self.news.wait(self._idle_s - _LOOK_S)
         finally:
             self._book(store, stands, within_s=0.0)
 

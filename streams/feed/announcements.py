@@ -4,7 +4,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -57,31 +57,39 @@ SELECT partition, maxIf((sequence, rank), sequence < first) AS last FROM
 )
 GROUP BY partition
 """
-# The channel of the latest touch of each of these customers of a brand up to an instant, by the model in force. A customer is
-# named by a handle, and may be part of another by now. Of the map of handles one column is read; what is found there is grouped.
-_TOUCHES = """
-WITH arrayZip({brands:Array(String)}, {customers:Array(UInt64)}, {instants:Array(Int64)}) AS asked,
-    (SELECT channels FROM model_in_force) AS channel_of,
+# The handles of each of these customers. A customer is named by a handle, and may be part of another by now. Of the map of
+# handles one column is read; what is found there is grouped.
+_THEIRS = """
+WITH
     owners AS (SELECT handle AS named, customer FROM customers WHERE handle IN {customers:Array(UInt64)}),
     theirs AS
     (
-        SELECT handle, customer FROM customers
+        SELECT customer, groupArray(handle) AS handles FROM customers
         WHERE handle IN (SELECT handle FROM identity_map WHERE customer IN (SELECT customer FROM owners))
+        GROUP BY customer
     )
-SELECT w.n AS n, argMax(i.area, (i.time, i.source, i.id)) AS area, transform(area, mapKeys(channel_of), mapValues(channel_of), 'other') AS channel
-FROM
-(
-    SELECT each.n AS n, each.a.1 AS brand, each.a.3 AS at_us, t.handle AS handle
-    FROM (SELECT tupleElement(e, 1) AS a, tupleElement(e, 2) AS n FROM (SELECT arrayJoin(arrayZip(asked, range(length(asked)))) AS e)) AS each
-    INNER JOIN owners AS o ON o.named = each.a.2
-    INNER JOIN theirs AS t ON t.customer = o.customer
-) AS w
+SELECT o.named AS named, t.handles AS handles FROM owners AS o INNER JOIN theirs AS t ON t.customer = o.customer
+"""
+# When a brand met each of these handles last.
+_LAST = """
+SELECT toString(brand) AS brand, handle, toUnixTimestamp64Micro(CAST(max(last_seen), 'DateTime64(6, \\'UTC\\')')) AS last_us
+FROM evidence
+WHERE model = (SELECT model FROM model_in_force) AND brand IN {brands:Array(String)} AND handle IN {handles:Array(UInt64)}
+GROUP BY brand, handle
+"""
+# The channel, by the model in force, of the latest touch of each of these handles up to an instant; on these days, or any without.
+_TOUCHES = """
+WITH arrayZip({numbers:Array(UInt32)}, {brands:Array(String)}, {handles:Array(UInt64)}, {instants:Array(Int64)}) AS asked,
+    (SELECT channels FROM model_in_force) AS channel_of
+SELECT w.a.1 AS n, argMax(i.area, (i.time, i.source, i.id)) AS area, transform(area, mapKeys(channel_of), mapValues(channel_of), 'other') AS channel
+FROM (SELECT arrayJoin(asked) AS a) AS w
 INNER JOIN
 (
     SELECT toString(brand) AS brand, handle, time, substringIndex(type, '.', 1) AS area, source, id FROM interactions_kept
-    WHERE brand IN {brands:Array(String)} AND handle IN (SELECT handle FROM theirs) AND NOT startsWith(type, 'identity.')
-) AS i ON i.brand = w.brand AND i.handle = w.handle
-WHERE toUnixTimestamp64Micro(i.time) <= w.at_us
+    WHERE brand IN {brands:Array(String)} AND (empty({days:Array(Date32)}) OR toDate32(time) IN {days:Array(Date32)})
+        AND handle IN {handles:Array(UInt64)} AND NOT startsWith(type, 'identity.')
+) AS i ON i.brand = w.a.2 AND i.handle = w.a.3
+WHERE toUnixTimestamp64Micro(i.time) <= w.a.4
 GROUP BY n
 """
 
@@ -218,16 +226,59 @@ def _rising(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any
 
 
 def _channels(store: ClickHouse, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, int, int], str]:
-    """Return the channel of the latest touch of each brand, customer and instant."""
+    """Return the channel of the latest touch of each brand, customer and instant.
+
+    Its day is mostly known: that of the instant, where the touch brought the change, or that on which the brand met the
+    customer last. So a question costs what these days have; it costs all of history for who came back since.
+    """
     asked = sorted({(row["brand"], row["customer"], row["at_us"]) for row in rows})
     if not asked:
+        return {}
+    handles = {
+        row["named"]: row["handles"]
+        for row in store.rows(_THEIRS, {"customers": [customer for _, customer, _ in asked]})
+    }
+    brought = {(row["brand"], row["customer"], row["at_us"]) for row in rows if row["reason"] == "evidence"}
+    others = [one for one in asked if one not in brought]
+    last_us = _last(store, others, handles) if others else {}
+    known = [one for one in asked if one in brought or last_us.get(one[:2], one[2]) <= one[2]]
+    days = {from_us(one[2] if one in brought else last_us.get(one[:2], one[2])).date() for one in known}
+    unknown = sorted(set(asked) - set(known))
+    return _latest(store, known, handles, sorted(days)) | _latest(store, unknown, handles, [])
+
+
+def _last(
+    store: ClickHouse, asked: Sequence[tuple[str, int, int]], handles: dict[int, list[int]]
+) -> dict[tuple[str, int], int]:
+    """Return when each brand met each customer last, where it did."""
+    every = sorted({handle for _, customer, _ in asked for handle in handles.get(customer, ())})
+    found = store.rows(_LAST, {"brands": sorted({brand for brand, _, _ in asked}), "handles": every})
+    met = {(row["brand"], row["handle"]): int(row["last_us"]) for row in found}
+    return {
+        (brand, customer): max(last)
+        for brand, customer, _ in asked
+        if (last := [met[brand, handle] for handle in handles.get(customer, ()) if (brand, handle) in met])
+    }
+
+
+def _latest(
+    store: ClickHouse,
+    asked: Sequence[tuple[str, int, int]],
+    handles: dict[int, list[int]],
+    days: Sequence[date],
+) -> dict[tuple[str, int, int], str]:
+    """Return the channel of the latest touch of each, on these days, or on any where there are none."""
+    pairs = [(number, handle) for number, one in enumerate(asked) for handle in handles.get(one[1], ())]
+    if not pairs:
         return {}
     found = store.rows(
         _TOUCHES,
         {
-            "brands": [brand for brand, _, _ in asked],
-            "customers": [customer for _, customer, _ in asked],
-            "instants": [at_us for _, _, at_us in asked],
+            "numbers": [number for number, _ in pairs],
+            "brands": [asked[number][0] for number, _ in pairs],
+            "handles": [handle for _, handle in pairs],
+            "instants": [asked[number][2] for number, _ in pairs],
+            "days": days,
         },
     )
     return {asked[row["n"]]: str(row["channel"]) for row in found}

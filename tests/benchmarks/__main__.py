@@ -5,11 +5,11 @@ import logging
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import alerts, breakdown, cascades, guessing, load, rebuild, restore, retention
+from tests.benchmarks import alerts, breakdown, cascades, feed, guessing, load, rebuild, restore, retention
 from tests.benchmarks.spikes import bench as spikes
 
 ALL = (
-    "load", "breakdown", "restore", "rebuild", "retention", "cascades", "spikes", "alerts", "collector", "cluster", "latency", "page",
+    "load", "breakdown", "restore", "rebuild", "retention", "cascades", "spikes", "alerts", "feed", "collector", "cluster", "latency", "page",
     "guessing",
 )  # fmt: skip
 
@@ -51,6 +51,7 @@ def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) ->
         "guessing": guessing.run,
         "spikes": spikes.run,
         "alerts": lambda: alerts.run(folder),
+        "feed": lambda: feed.run(folder),
     }
     for name, run in alone.items():
         if name in chosen:
