@@ -1,4 +1,4 @@
-# make run    set up, load the bundled evening and a simulated month, show what comes out, serve the page until Ctrl-C
+# make run    set up, load the bundled evening and two simulated months, show what comes out, serve the page until Ctrl-C
 #             (RUN=--demo keeps a few made-up events a second coming; RUN=--empty loads nothing; RUN="-- --port 8081" another port)
 # make test   set up, run every test
 # make cost   the same, and then what tests cost in seconds of CPU: by package, by module, and the twenty dearest

@@ -1,4 +1,4 @@
-"""The pictures of the README: the page on the evening and a simulated month, in Chromium.
+"""The pictures of the README: the page on the evening and two simulated months, in Chromium.
 
 python -m tests.page.pictures FOLDER
 """
@@ -25,9 +25,9 @@ _HER = "SELECT customer FROM standings WHERE brand = 'lumiere' AND position = 5 
 def taken(folder: Path) -> None:
     """Load, open each view, and write its picture as FOLDER/page-NAME.png."""
     with tempfile.TemporaryDirectory() as data, evening(Path(data)) as world:
-        start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
-        month = simulate(customers=2_000, days=30, seed=1, start=start)
-        world.load([json.dumps(event).encode() for event in month])
+        start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=60)
+        months = simulate(customers=2_000, days=60, seed=1, start=start)
+        world.load([json.dumps(event).encode() for event in months])
         for name, path, options in _pictures(world):
             _picture(world.url + path, folder / f"page-{name}.png", options)
 
