@@ -1,4 +1,4 @@
-"""Watches a brand in one direction over minutes that are all known: what BrandWatch says of each, at a tenth of the time."""
+"""Watches a brand in one direction over minutes that are all known: what BrandWatch says of each, in a fraction of the time."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
