@@ -5,6 +5,7 @@ turns what they say into the life of an alert: opened, grown, resolved, reopened
 """
 
 from journey.alerts.life import SEVERITIES, Alert, Change, Look, acknowledged, advance
+from journey.alerts.past import Closed, PastWatch
 from journey.alerts.policy import AlertPolicy
 from journey.alerts.rule import Figure, Limit, Rule, ended, follow
 from journey.alerts.scope import BRAND, Scope
@@ -18,10 +19,12 @@ __all__ = [
     "AlertPolicy",
     "BrandWatch",
     "Change",
+    "Closed",
     "Counts",
     "Figure",
     "Limit",
     "Look",
+    "PastWatch",
     "Rule",
     "Scope",
     "Sight",

@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
 from journey.alerts.policy import AlertPolicy
 from journey.alerts.scope import BRAND, NARROWEST_FIRST, Scope
-from journey.alerts.watch import NEVER_US, BrandWatch, Sight
+from journey.alerts.watch import NEVER_US, Sight
 
 __all__ = ["SEVERITIES", "Alert", "Change", "Look", "acknowledged", "advance", "narrowest"]
 
@@ -52,13 +52,24 @@ class Change:
     at_us: int
 
 
+class Watch(Protocol):
+    """What is known of the people of a brand in one direction, by scope: a BrandWatch, or a PastWatch."""
+
+    @property
+    def scopes(self) -> set[Scope]:
+        """The scopes with a history."""
+
+    def tally(self, scope: Scope, since_us: int) -> tuple[float, float]:
+        """Return the people and the expected people of a scope since a minute."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """The counts of a brand in one direction at an instant; `people` counts distinct customers of a scope since a time."""
 
     brand: str
     direction: str
-    watch: BrandWatch
+    watch: Watch
     sights: Sequence[Sight]
     people: People
     now_us: int

@@ -10,12 +10,12 @@ from journey.alerts.policy import AlertPolicy
 from journey.alerts.scope import BRAND, Scope
 from journey.spikes import Detector, Reading
 
-__all__ = ["MINUTE_US", "NEVER_US", "BrandWatch", "Counts", "Sight"]
+__all__ = ["HOT", "KEPT", "MINUTE_US", "NEVER_US", "BrandWatch", "Counts", "Sight"]
 
 MINUTE_US = 60_000_000
 NEVER_US = -(2**62)  # before every minute: those before 1970 are negative
-_KEPT = 180  # minutes of each scope, for the message
-_HOT = 0.49  # what a detector gives a minute of an event that has had its alarm
+KEPT = 180  # minutes of each scope, for the message
+HOT = 0.49  # what a detector gives a minute of an event that has had its alarm
 
 Counts = Mapping[Scope, int]
 
@@ -44,7 +44,7 @@ class _Track:
 
     def __init__(self, detector: Detector, next_us: int) -> None:
         self.detector = detector
-        self.recent: deque[tuple[int, float, float]] = deque(maxlen=_KEPT)
+        self.recent: deque[tuple[int, float, float]] = deque(maxlen=KEPT)
         self.next_us = next_us  # the first minute that the detector has not been given
         self.heard_us = self.began_us = NEVER_US
 
@@ -82,7 +82,7 @@ class _Track:
         minutes = self.waiting(until_us)
         if minutes <= 0 or not self.detector.is_quiet:
             return
-        expected = self.detector.feed_zeros(self.next_us, minutes)[-_KEPT:]
+        expected = self.detector.feed_zeros(self.next_us, minutes)[-KEPT:]
         first_us = until_us - len(expected) * MINUTE_US
         self.recent.extend((first_us + n * MINUTE_US, 0, mean) for n, mean in enumerate(expected))
         self.next_us = until_us
@@ -107,7 +107,7 @@ class BrandWatch:
     def close(self, minute_us: int, counts: Counts) -> list[Sight]:
         """Learn a minute that will not change any more; scopes without a count had nobody. Minutes come in order."""
         self._begin(minute_us)
-        for scope in counts.keys() - self._tracks.keys():
+        for scope in sorted(counts.keys() - self._tracks.keys()):
             self._track(scope)
         sights = []
         for scope in self._tracks.keys() & {*self._awake, *counts}:
@@ -227,7 +227,7 @@ class BrandWatch:
 
 
 def _sight(scope: Scope, track: _Track, reading: Reading) -> Sight | None:
-    if reading.score < _HOT:
+    if reading.score < HOT:
         return None
     span_us = int((reading.span or timedelta(minutes=1)) / timedelta(microseconds=1))
     first = reading.at_us - span_us + MINUTE_US

@@ -8,8 +8,20 @@ one odd bucket nor a slow hour alone is one. `python -m tests.benchmarks spikes`
 what came out, and why this one was kept, is in deploy/docs/guide/spikes.md.
 """
 
-from journey.spikes.detector import THRESHOLD, Detector, Reading, SeriesError
+from journey.spikes.abreast import Abreast
+from journey.spikes.detector import HIGHEST, Detector, Reading, SeriesError
 from journey.spikes.policy import Policy
+from journey.spikes.score import THRESHOLD, Score
 from journey.spikes.series import Series
 
-__all__ = ["THRESHOLD", "Detector", "Policy", "Reading", "Series", "SeriesError"]
+__all__ = [
+    "HIGHEST",
+    "THRESHOLD",
+    "Abreast",
+    "Detector",
+    "Policy",
+    "Reading",
+    "Score",
+    "Series",
+    "SeriesError",
+]

@@ -7,16 +7,16 @@ from math import exp, log, sqrt
 
 from journey.spikes.policy import Policy
 
-__all__ = ["Baseline"]
+__all__ = ["DAY", "ENOUGH_S", "FACTOR", "FASTER", "GROSS", "HOUR_S", "PSEUDO", "WEEK", "Baseline"]
 
-_HOUR_S = 3600
+HOUR_S = 3600
 _US = 1_000_000
-_DAY, _WEEK = 24, 168
-_ENOUGH_S = 1200  # seconds of an hour that must have been seen for it to count as a visit
-_PSEUDO = 2.0  # counts added to both sides of an hour's ratio
-_FACTOR = 3.0  # bound of a factor's logarithm: twenty times above or below
-_FASTER = 8.0
-_GROSS = 10.0  # a count enters the daily sums up to so many times the expected
+DAY, WEEK = 24, 168
+ENOUGH_S = 1200  # seconds of an hour that must have been seen for it to count as a visit
+PSEUDO = 2.0  # counts added to both sides of an hour's ratio
+FACTOR = 3.0  # bound of a factor's logarithm: twenty times above or below
+FASTER = 8.0
+GROSS = 10.0  # a count enters the daily sums up to so many times the expected
 
 
 class Baseline:
@@ -43,17 +43,17 @@ class Baseline:
     def __init__(self, policy: Policy, width_s: float) -> None:
         self._policy, self._width_s = policy, width_s
         self._fade = exp(-width_s / policy.level_memory.total_seconds())
-        self._fast = self._fade**_FASTER
-        self._ahead = exp(-width_s / (_DAY * _HOUR_S))
+        self._fast = self._fade**FASTER
+        self._ahead = exp(-width_s / (DAY * HOUR_S))
         # counts, exposure, this hour, its factor, its counts, its level, its buckets, a day's counts, a day's expected
         self._numbers = array("d", [0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
-        self._day, self._week = array("f", [0.0] * _DAY), array("f", [0.0] * _WEEK)
-        self._days, self._weeks = array("f", [0.0] * _DAY), array("f", [0.0] * _WEEK)
+        self._day, self._week = array("f", [0.0] * DAY), array("f", [0.0] * WEEK)
+        self._days, self._weeks = array("f", [0.0] * DAY), array("f", [0.0] * WEEK)
 
     def expected(self, at_s: float) -> float | None:
         """Return the count to expect in the bucket that starts then; None while none was seen."""
         numbers = self._numbers
-        hour = at_s // _HOUR_S
+        hour = at_s // HOUR_S
         if hour != numbers[2]:
             self._turn(hour)
         return numbers[0] / numbers[1] * numbers[3] if numbers[1] else None
@@ -67,7 +67,7 @@ class Baseline:
         numbers[4] += kept
         numbers[5] += level
         numbers[6] += 1
-        numbers[7] = numbers[7] * self._ahead + min(count, _GROSS * (expected + 1))
+        numbers[7] = numbers[7] * self._ahead + min(count, GROSS * (expected + 1))
         numbers[8] = numbers[8] * self._ahead + expected
         fade = self._fast if self.shifted else self._fade
         numbers[0] = numbers[0] * fade + kept
@@ -82,10 +82,10 @@ class Baseline:
         expected: list[float] = []
         shifted: list[bool] = []
         while buckets:
-            hour = at_us / _US // _HOUR_S
+            hour = at_us / _US // HOUR_S
             if hour != self._numbers[2]:
                 self._turn(hour)
-            here = min(buckets, -((at_us - (int(hour) + 1) * _HOUR_S * _US) // width_us))
+            here = min(buckets, -((at_us - (int(hour) + 1) * HOUR_S * _US) // width_us))
             self._learn_zeros(here, expected, shifted)
             at_us, buckets = at_us + here * width_us, buckets - here
         return expected, shifted
@@ -95,7 +95,7 @@ class Baseline:
         rate, exposure, hour, factor, counts, levels, seen, day, day_expected = self._numbers
         fade, fast, ahead, ratio = self._fade, self._fast, self._ahead, self._policy.shift_ratio
         # What is expected falls from bucket to bucket of an hour, so that a day's sum of it stays below this.
-        may_shift = max(day, day_expected + buckets * rate / exposure * factor) > _GROSS / 2
+        may_shift = max(day, day_expected + buckets * rate / exposure * factor) > GROSS / 2
         for _ in range(buckets):
             level = rate / exposure
             mean = level * factor
@@ -104,7 +104,7 @@ class Baseline:
             day_expected = day_expected * ahead + mean
             faded = fade
             if may_shift:
-                new = day > ratio * day_expected + _GROSS or day_expected > ratio * day + _GROSS
+                new = day > ratio * day_expected + GROSS or day_expected > ratio * day + GROSS
                 faded = fast if new else fade
                 shifted.append(new)
             rate *= faded
@@ -120,15 +120,15 @@ class Baseline:
     def shifted(self) -> bool:
         """Whether a day's counts are so far from what was expected that the level must be another."""
         seen, expected = self._numbers[7], self._numbers[8]
-        ratio, slack = self._policy.shift_ratio, _GROSS
+        ratio, slack = self._policy.shift_ratio, GROSS
         return seen > ratio * expected + slack or expected > ratio * seen + slack
 
     def _turn(self, hour: float) -> None:
         """Close the hour that was, and look up the factor of the one that begins."""
         numbers, policy = self._numbers, self._policy
-        if numbers[6] * self._width_s >= _ENOUGH_S:
-            self._visit(int(numbers[2]), log((numbers[4] + _PSEUDO) / (numbers[5] + _PSEUDO)))
-        day, week = int(hour) % _DAY, int(hour) % _WEEK
+        if numbers[6] * self._width_s >= ENOUGH_S:
+            self._visit(int(numbers[2]), log((numbers[4] + PSEUDO) / (numbers[5] + PSEUDO)))
+        day, week = int(hour) % DAY, int(hour) % WEEK
         seen, weekly = self._days[day], self._weeks[week]
         factor = self._day[day] * seen / (seen + policy.day_shrinkage)
         factor += self._week[week] * weekly / (weekly + policy.week_shrinkage)
@@ -136,8 +136,8 @@ class Baseline:
         numbers[4] = numbers[5] = numbers[6] = 0.0
 
     def _visit(self, hour: int, ratio: float) -> None:
-        ratio = max(-_FACTOR, min(_FACTOR, ratio))
-        day, week, most = hour % _DAY, hour % _WEEK, self._policy.rhythm_visits
+        ratio = max(-FACTOR, min(FACTOR, ratio))
+        day, week, most = hour % DAY, hour % WEEK, self._policy.rhythm_visits
         self._days[day] = min(self._days[day] + 1, most)
         self._weeks[week] = min(self._weeks[week] + 1, most)
         self._day[day] += (ratio - self._day[day]) / self._days[day]

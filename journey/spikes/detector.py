@@ -4,24 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
-from math import isfinite, log10
+from math import isfinite
 from typing import Protocol
 
 from journey.spikes.baseline import Baseline
-from journey.spikes.event import Event
-from journey.spikes.habit import Habit
 from journey.spikes.policy import Policy
+from journey.spikes.score import Score
 from journey.spikes.surprise import Surprise, usual
 from journey.spikes.tail import LEAST_QUANTILE, Tails
 
-__all__ = ["THRESHOLD", "Detector", "Reading", "SeriesError", "check"]
+__all__ = ["HIGHEST", "Detector", "Reading", "SeriesError", "check"]
 
-THRESHOLD = 0.5  # of a score: there as many alarms are to be expected in a quiet month as the policy allows
-_HELD = 0.49  # the most that a bucket scores without an alarm, since its event has had one
-_MONTH_DAYS = 30
-_DAY_S = 86_400
+HIGHEST = 300.0  # decades; beyond, a probability is no float
 _US = 1_000_000
-_HIGHEST = 300.0  # decades; beyond, a probability is no float
 
 
 class _Part(Protocol):
@@ -76,17 +71,13 @@ class Detector:
         self._width_s = width.total_seconds()
         self.spans = (width, *(span for span in self.policy.scales if span > width))
         self._baseline = Baseline(self.policy, self._width_s)
-        self._event, self._habit = Event(self.policy), Habit(self.policy)
+        self._score = Score(self.policy, self._width_s)
         self._surprises = [
             Surprise(span.total_seconds(), self._width_s, self.policy.dispersion) for span in self.spans
         ]
         self._tails = Tails(self.policy, self._width_s, len(self.spans))
         self._last_us: int | None = None
         self._first_us = self._rows = 0
-        looks = _MONTH_DAYS * min(self.policy.looks_per_day, _DAY_S / self._width_s)
-        self._allowed = log10(looks / self.policy.alarms_per_month)
-        self._warm_rows = _DAY_S / self._width_s
-        self._warm_s = self.policy.warm_up.total_seconds()
 
     def feed(self, at_us: int, count: float) -> Reading:
         """Take the next bucket, by its start in microseconds since 1970, and return what it says.
@@ -140,12 +131,8 @@ class Detector:
                 surprise.skip(missing)
 
     def _reading(self, at_us: int, count: float, expected: float | None, evidences: list[float]) -> Reading:
-        evidence, at_s = min(sum(evidences) / len(evidences), _HIGHEST), at_us / _US
-        score, alarm = self._score(at_s, evidence), False
-        if score >= THRESHOLD:
-            alarm = self._event.take(at_s)
-        if not alarm:
-            score = min(score, _HELD)
+        evidence, at_s = min(sum(evidences) / len(evidences), HIGHEST), at_us / _US
+        score, alarm = self._score.take(at_s, evidence, self._rows, at_s - self._first_us / _US)
         return Reading(
             at_us=at_us,
             count=count,
@@ -154,20 +141,8 @@ class Detector:
             score=score,
             span=self.spans[max(range(len(evidences)), key=evidences.__getitem__)],
             alarm=alarm,
-            under_way=self._event.under_way(at_s),
+            under_way=self._score.event.under_way(at_s),
         )
-
-    def _score(self, at_s: float, evidence: float) -> float:
-        """Return the score of a bucket, whatever was before it but for what the series makes a habit of."""
-        if evidence <= 0 or self._rows <= self._warm_rows or at_s - self._first_us / _US < self._warm_s:
-            return 0.0
-        score = 1 / (1 + 10 ** (self._allowed - evidence))
-        if score >= THRESHOLD:
-            habit = self._habit.usual(at_s)
-            self._habit.learn(at_s, evidence)
-            if evidence < habit * self.policy.habit_rarer:
-                return min(score, _HELD)
-        return score
 
     def usual(self, expected: float, span: timedelta) -> tuple[float, float]:
         """Return between which counts over a span the series mostly stays, where `expected` is to be expected.
@@ -198,4 +173,4 @@ class Detector:
             left = part.restore(left)
 
     def _parts(self) -> tuple[_Part, ...]:
-        return (self._baseline, self._event, self._habit, *self._surprises, self._tails)
+        return (self._baseline, self._score.event, self._score.habit, *self._surprises, self._tails)

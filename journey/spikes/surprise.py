@@ -4,9 +4,9 @@ from array import array
 from collections.abc import Iterator, Sequence
 from math import asinh, sinh, sqrt
 
-__all__ = ["Surprise", "usual"]
+__all__ = ["ANSCOMBE", "Surprise", "usual"]
 
-_ANSCOMBE = 0.375
+ANSCOMBE = 0.375
 _ROUNDING = 1e-6
 
 
@@ -16,10 +16,10 @@ def usual(expected: float, surprise: float, dispersion: float) -> tuple[float, f
     >>> [round(count, 1) for count in usual(9.0, 2.0, 8.0)]
     [2.1, 20.8]
     """
-    size = dispersion - 2 * _ANSCOMBE
-    middle, away = asinh(sqrt((expected + _ANSCOMBE) / size)), surprise / (2 * sqrt(dispersion))
+    size = dispersion - 2 * ANSCOMBE
+    middle, away = asinh(sqrt((expected + ANSCOMBE) / size)), surprise / (2 * sqrt(dispersion))
     low, high = max(0.0, middle - away), middle + away
-    return max(0.0, size * sinh(low) ** 2 - _ANSCOMBE), size * sinh(high) ** 2 - _ANSCOMBE
+    return max(0.0, size * sinh(low) ** 2 - ANSCOMBE), size * sinh(high) ** 2 - ANSCOMBE
 
 
 class Surprise:
@@ -42,8 +42,8 @@ class Surprise:
         numbers[0] = numbers[0] * self._fade + count
         numbers[1] = numbers[1] * self._fade + expected
         return self._unit * (
-            asinh(sqrt((numbers[0] + _ANSCOMBE) / self._size))
-            - asinh(sqrt((numbers[1] + _ANSCOMBE) / self._size))
+            asinh(sqrt((numbers[0] + ANSCOMBE) / self._size))
+            - asinh(sqrt((numbers[1] + ANSCOMBE) / self._size))
         )
 
     def skip(self, buckets: int) -> None:
@@ -54,8 +54,8 @@ class Surprise:
 
     def at_most(self, surprise: float) -> bool:
         """Return whether no bucket without a count can exceed this surprise, whatever count is expected."""
-        none = asinh(sqrt(_ANSCOMBE / self._size))
-        most = self._size * sinh(none + surprise / self._unit) ** 2 - _ANSCOMBE
+        none = asinh(sqrt(ANSCOMBE / self._size))
+        most = self._size * sinh(none + surprise / self._unit) ** 2 - ANSCOMBE
         return self._numbers[0] * self._fade < most - _ROUNDING
 
     def add_zeros(self, expected: Sequence[float]) -> None:

@@ -7,10 +7,11 @@ from math import log, log10
 
 from journey.spikes.policy import Policy
 
-__all__ = ["LEAST_QUANTILE", "Tail", "Tails"]
+__all__ = ["KEPT", "LEAST_QUANTILE", "NUMBERS", "Tail", "Tails"]
 
 _DAY_S = 86_400
-_KEPT = 2  # copies, a day apart
+KEPT = 2  # copies, a day apart
+NUMBERS = 3  # of a tail: its quantile, its mean excess and the weight of that
 _START_S, _START_ROWS = 15_000, 50  # at the start, steps are as if so much had been seen: four hours
 _STEP = 0.375  # of the quantile, per weight of an observation; the density there is about a third of its tail
 _QUANTILE, _EXCESS = 2.0, 1.0  # before anything was seen, in standard deviations of a Poisson count
@@ -45,11 +46,24 @@ class Tail:
         """Surprise that the series is above for the share `policy.tail` of the time."""
         return self._numbers[0]
 
+    @quantile.setter
+    def quantile(self, quantile: float) -> None:
+        self._numbers[0] = quantile
+
+    def downs(self, rows: range) -> list[float]:
+        """Return by how much `learn` lowers the quantile for surprises below it, down to LEAST_QUANTILE."""
+        if 1 / (rows[0] + self._start) <= self._forget:
+            return [self._step(rows[0]) * self._policy.tail] * len(rows)
+        return [self._step(row) * self._policy.tail for row in rows]
+
+    def _step(self, rows: float) -> float:
+        return max(self._forget, 1 / (rows + self._start)) * _STEP / self._policy.tail
+
     def learn(self, surprise: float, rows: float) -> None:
         """Update the tail with one surprise; `rows` is how many came before it."""
         numbers, policy = self._numbers, self._policy
         excess = surprise - numbers[0]
-        step = max(self._forget, 1 / (rows + self._start)) * _STEP / policy.tail
+        step = self._step(rows)
         if excess <= 0:
             numbers[0] = max(LEAST_QUANTILE, numbers[0] - step * policy.tail)
             return
@@ -93,7 +107,7 @@ class Tails:
     def __init__(self, policy: Policy, width_s: float, spans: int) -> None:
         self.each = [Tail(policy, width_s) for _ in range(spans)]
         self._day_rows = max(1, round(_DAY_S / width_s))
-        self._kept = array("d", self._now() * _KEPT)  # the oldest first
+        self._kept = array("d", self._now() * KEPT)  # the oldest first
         self._shifted = array("d", [0.0])
 
     def learn(self, surprises: Sequence[float], rows: int, *, shifted: bool) -> None:

@@ -91,15 +91,15 @@ class Signal:
         )
         return {str(brand): Stored(int(first) * 1_000_000, int(b), int(n)) for brand, first, b, n in rows}
 
-    def days(self, brand: str, since_us: int, until_us: int) -> list[int]:
-        """Return the starts of the days of a period on which a brand has interactions, in order."""
+    def days(self, brand: str, since_us: int, until_us: int) -> list[tuple[int, int]]:
+        """Return the days of a period on which a brand has interactions, in order: the start of each, and how many."""
         rows = self._store.query(
-            f"SELECT DISTINCT {_MINUTE_S} - positiveModulo({_MINUTE_S}, 86400) AS day_s FROM minute_counts"
+            f"SELECT {_MINUTE_S} - positiveModulo({_MINUTE_S}, 86400) AS day_s, sum(touches) FROM minute_counts"
             f" WHERE brand = {{brand:String}} AND {_MINUTE_S} >= {{since:Int64}} AND {_MINUTE_S} < {{until:Int64}}"
-            " ORDER BY day_s",
+            " GROUP BY day_s ORDER BY day_s",
             {"brand": brand, "since": since_us // 60_000_000 * 60, "until": -(-until_us // 1_000_000)},
         )
-        return [int(day_s) * 1_000_000 for (day_s,) in rows]
+        return [(int(day_s) * 1_000_000, int(touches)) for day_s, touches in rows]
 
     def counts(
         self, since_us: int, until_us: int, brands: Sequence[str] | None = None

@@ -82,7 +82,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - options
             raise UsageError(f"--from {since}: must be before --to, which is {from_us(end).isoformat()}")
         brand = brand_of(shell.store, brand)
         after_horizon(shell.store, from_us(first), brand, "--from")
-        raised = over_history(shell.store, brand, (first, end), policy, progress("backtest", "weeks")).raised
+        raised = over_history(shell.store, brand, (first, end), policy, progress("backtest")).raised
     found = [_plain(alert) for alert in raised]
     if as_json:
         print_json(found)

@@ -148,6 +148,40 @@ class _Level:
         return self._mean * sqrt((2 - self._share) / self._share)
 
 
+def halves(series: Simulated) -> list[float]:
+    """Take either: the three spans at half of the false alarms, or the state-space level besides them at the other half."""
+    return _either(series, 0.5)
+
+
+def fifths(series: Simulated) -> list[float]:
+    """Take either: the three spans at a fifth of the false alarms, or the state-space level besides them at the rest."""
+    return _either(series, 0.2)
+
+
+def _either(series: Simulated, share: float) -> list[float]:
+    less, rest = log10(share), log10(1 - share)
+    return [max(a + less, b + rest) for a, b in zip(kept(series), lasting(series), strict=True)]
+
+
+def greatest(series: Simulated) -> list[float]:
+    """Add a state-space level: the greatest of its deviations over the bucket, 15 minutes and an hour."""
+    return _besides(series, replace(Policy(), tail=0.01), _Windows(series.width_s))
+
+
+class _Windows(_Level):
+    """The same level; of the means over the bucket, 15 minutes and an hour that which stands out most."""
+
+    def __init__(self, width_s: float) -> None:
+        super().__init__(width_s)
+        self._windows = [_Level(width_s) for _ in (1, _HOUR_S // 4)]
+        for window, span_s in zip(self._windows, (1, _HOUR_S // 4), strict=True):
+            window._share = min(1.0, width_s / max(width_s, span_s))
+
+    def __call__(self, at_s: int, surprise: float, row: int, missing: int) -> float:
+        shorter = [window(at_s, surprise, row, missing) for window in self._windows]
+        return max(super().__call__(at_s, surprise, row, missing), *shorter)
+
+
 def conformal(series: Simulated) -> list[float]:
     """Add conformal ranks: the share of recent surprises of the hour of the day that were higher, over an hour."""
     return _besides(series, Policy(), _Ranks(series.width_s))
@@ -212,5 +246,8 @@ TRIED: dict[str, Evidence] = {
     "extreme values by the hour": by_hour,
     "state-space level alone": level_alone,
     "state-space level besides": lasting,
+    "either, half and half": halves,
+    "either, a fifth of the spans": fifths,
+    "greatest of windows besides": greatest,
     "tails from the highest 1 %": higher,
 }

@@ -1,0 +1,100 @@
+"""Laws of what runs over stored history: detectors abreast are detectors, and the watch of the past is the watch of a brand."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from journey.alerts import BRAND, MINUTE_US, AlertPolicy, BrandWatch, PastWatch, Scope
+from journey.spikes import Abreast, Detector, Policy
+
+DAY = 1440
+
+
+def history(seed, days, columns):
+    """Counts by minute and column: nobody, rhythms of a day, bursts, a level that falls away."""
+    generator = np.random.default_rng(seed)
+    rows = int(days * DAY)
+    rates = generator.permutation([0.001, 0.02, 0.3, 3.0, 40.0])[: columns - 1]
+    wave = np.exp(1.5 * np.sin(2 * np.pi * np.arange(rows) / DAY))
+    counts = generator.poisson(np.array([0.0, *rates]) * wave[:, None])
+    for _ in range(2 * columns):
+        column, begin = generator.integers(1, columns), generator.integers(0, rows)
+        counts[begin : begin + generator.integers(1, 200), column] += generator.integers(1, 30)
+    counts[generator.integers(0, rows) :, generator.integers(1, columns)] = 0
+    return counts, int(generator.integers(-30_000_000, 30_000_000)) * MINUTE_US
+
+
+class Told(Detector):
+    """A detector that tells the evidence of its spans."""
+
+    told = None
+
+    def _reading(self, at_us, count, expected, evidences):
+        self.told = tuple(evidences)
+        return super()._reading(at_us, count, expected, evidences)
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 12))])
+def test_detectors_abreast_are_to_the_bit_what_each_is_alone(seed):
+    counts, start_us = history(seed, 3.3, 4)
+    width, policy = timedelta(minutes=1), Policy()
+    abreast, at, cuts = Abreast(width, policy, start_us, counts[0].tolist()), 1, np.random.default_rng(seed)
+    alone = [Told(width, policy) for _ in counts[0]]
+    for detector, count in zip(alone, counts[0], strict=True):
+        detector.feed(start_us, int(count))
+    while at < len(counts):
+        at_us = start_us + at * MINUTE_US
+        minutes = min(abreast.most(at_us), len(counts) - at, int(cuts.integers(1, 99)))
+        here = counts[at : at + minutes]
+        heard = {}
+        for place, column in zip(*(found.tolist() for found in np.nonzero(here)), strict=True):
+            heard.setdefault(place, []).append((column, int(here[place, column])))
+        passed = abreast.take(at_us, minutes, heard)
+        found = {(one.place, one.column): one.each for one in passed.found}
+        for column, detector in enumerate(alone):
+            for place in range(minutes):
+                reading = detector.feed(at_us + place * MINUTE_US, int(here[place, column]))
+                assert reading.expected == passed.expected[place, column]
+                assert detector.told == found.get((place, column), (0.0,) * 3)
+                assert detector.is_quiet == passed.quiet[place, column]
+        at += minutes
+
+
+def crowd(seed, days, scopes):
+    """People by minute and scope."""
+    counts, start_us = history(seed, days, 3)
+    generator = np.random.default_rng(seed)
+    for begin in generator.integers(2 * DAY, len(counts), 4):
+        counts[begin : begin + 7, 1] += 3 * counts.max()
+    minutes = {}
+    for row in np.flatnonzero(counts.sum(1)).tolist():
+        people = minutes[start_us + row * MINUTE_US] = {BRAND: int(counts[row].sum())}
+        for _ in range(min(2, people[BRAND])):
+            scope = Scope("content", f"c{generator.zipf(1.4) % scopes}")
+            people[scope] = people.get(scope, 0) + 1
+    return minutes, start_us, len(counts)
+
+
+@pytest.mark.parametrize(("seed", "scopes"), [(3, 4), (4, 20), pytest.param(5, 90, marks=pytest.mark.soak)])
+def test_a_watch_of_the_past_sees_what_a_watch_does_that_closes_each_minute(seed, scopes):
+    policy = AlertPolicy(alarms_per_month=60.0, most_scopes=12)
+    minutes, start_us, rows = crowd(seed, 2.4, scopes)
+    past, watch, at, sights = PastWatch(policy), BrandWatch(policy), 0, 0
+    while at < rows:
+        first_us = start_us + at * MINUTE_US
+        count = min(past.most(first_us), rows - at)
+        times = range(first_us, first_us + count * MINUTE_US, MINUTE_US)
+        closed = past.close(first_us, count, {us: minutes[us] for us in times if us in minutes})
+        for us, quiet in zip(times, closed.quiet, strict=True):
+            seen = watch.close(us, minutes.get(us, {}))
+            assert set(closed.sights.get(us, [])) == set(seen)
+            assert quiet == watch.is_quiet
+            sights += len(seen)
+            if us % (499 * MINUTE_US) == 0 or seen:
+                past.see(us)
+                assert past.scopes == watch.scopes
+                for scope in watch.scopes | {Scope("content", "never")}:
+                    assert past.tally(scope, us - 7_000_000_000) == watch.tally(scope, us - 7_000_000_000)
+        at += count
+    assert sights > 5
