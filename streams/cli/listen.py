@@ -1,13 +1,14 @@
-"""Defines the commands that listen to networks: bluesky."""
+"""Defines the commands that listen to networks: bluesky and mastodon."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from streams import environment, faults
 from streams.cli.options import UsageError, say
@@ -17,13 +18,13 @@ from streams.settings import Settings
 from streams.settings.listening import ListenSettings
 
 if TYPE_CHECKING:
+    from streams.listen.mastodon import Home
     from streams.listen.outbox import Outbox
     from streams.listen.telemetry import Report
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
-app.callback()(lambda: None)  # one command alone is named all the same
 
 Collector = Annotated[
     str,
@@ -142,6 +143,66 @@ def bluesky(  # noqa: PLR0913, PLR0917 - options
             )
 
 
+@app.command("mastodon")
+def mastodon(  # noqa: PLR0913, PLR0917 - options
+    server: Annotated[
+        str,
+        typer.Option(
+            "--server",
+            metavar="URL",
+            help="Of the brand's account, https://…; its token is in JOURNEY_MASTODON_TOKEN",
+        ),
+    ],
+    collector: Collector = _COLLECTOR,
+    brand: Brand = "",
+    state: State = None,
+    remember: Remember = _REMEMBER,
+    until_caught_up: CaughtUp = False,
+    web_port: WebPort = None,
+) -> None:
+    """Send what people do to the brand's posts and account on Mastodon to a collector, until SIGTERM or Ctrl-C.
+
+    Mentions, replies, quotes, favourites, boosts and follows; posts that are deleted are taken back. After a break it asks the
+    server for what came meanwhile.
+    """
+    from streams.listen.addresses import checked  # noqa: PLC0415
+    from streams.listen.mastodon import SOURCE  # noqa: PLC0415
+    from streams.listen.mastodon_api import MastodonApi  # noqa: PLC0415
+    from streams.listen.mastodon_stream import MastodonStream, home_of  # noqa: PLC0415
+    from streams.listen.pauses import Pauses  # noqa: PLC0415 - the extra listen
+
+    token = ListenSettings.read(state).mastodon_token
+    if not token:
+        raise UsageError(
+            "JOURNEY_MASTODON_TOKEN, or JOURNEY_MASTODON_TOKEN_FILE: must be the access token of the brand's account"
+        )
+    task = _Task(SOURCE, collector, brand, state, remember, web_port)
+    with (
+        stopping.calling(lambda: None),
+        closing(MastodonApi(checked(server, "https", "--server"), token)) as api,
+    ):
+        home = home_of(api, Pauses(stopping.asked))
+        if home is None:
+            return
+        with _outbox(task, home) as (outbox, report):
+            say(
+                escape(
+                    f"listening to {home.server} for @{home.username}@{home.domain}; events go to {task.collector}"
+                )
+            )
+            _until_stopped(
+                MastodonStream(
+                    api,
+                    home,
+                    outbox,
+                    asked=stopping.asked,
+                    clock=system_clock,
+                    report=report.tick,
+                    until_caught_up=until_caught_up,
+                ).run
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _Task:
     """What all listeners are told."""
@@ -155,7 +216,7 @@ class _Task:
 
 
 @contextmanager
-def _outbox(task: _Task, name: str = "", account: str = "") -> "Iterator[tuple[Outbox, Report]]":
+def _outbox(task: _Task, home: "Home | None" = None) -> "Iterator[tuple[Outbox, Report]]":
     """Open the state, count and log; close them in the end."""
     from streams.listen.addresses import checked  # noqa: PLC0415
     from streams.listen.outbox import Outbox, Tally  # noqa: PLC0415
@@ -172,8 +233,8 @@ def _outbox(task: _Task, name: str = "", account: str = "") -> "Iterator[tuple[O
     url = checked(task.collector, "https", "--collector")
     kept = ListenState(
         listening.state,
-        name or task.source,
-        account=account,
+        f"{task.source}-{home.domain}" if home else task.source,
+        account=home.account if home else "",
         handle_key=settings.handle_key,
         most=task.remember,
     )

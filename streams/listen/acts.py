@@ -32,11 +32,11 @@ class Act:
     type: str
     time: str
     who: str
-    is_named_later: bool = True
-    version: str = ""
     content: str | None = None
     cause: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
+    is_named_later: bool = True
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,13 +107,17 @@ class Outbox:
             self._append(line, REVERSED[known.type], "")
             self._removed[key] = version
 
+    def remembered(self, most: int) -> list[str]:
+        """Return the names of the newest records that may be taken back, where those are kept."""
+        return self._state.names(most)
+
     def passed(self, reason: str) -> None:
         """Count what is no event."""
         self.tally.passed[reason] += 1
 
-    def moved(self, cursor: str, origin: str = "") -> None:
-        """Note how far the network was read: everything before it was added."""
-        self.cursor, self.origin = cursor, origin
+    def moved(self, cursor: str, origin: str | None = None) -> None:
+        """Note how far the network was read: everything before it was added; and of which server, or from where on."""
+        self.cursor, self.origin = cursor, self.origin if origin is None else origin
 
     def is_due(self) -> bool:
         """Return whether it is time to send, or to note the cursor."""

@@ -1,8 +1,8 @@
 """Keeps what a listener has to remember in SQLite: how far it has read, and what may still be taken back.
 
 Both change in one transaction, which is synced to disk: a listener that is killed goes on from where the collector has
-everything. What the network calls a record is kept as a keyed hash; who did it is kept only where a removal does not say
-it, and then encrypted under a key that needs the name of the record too.
+everything. What the network calls a record is kept as a keyed hash; that name, and who did it, are kept only where a removal
+does not say who, and then encrypted.
 """
 
 import fcntl
@@ -15,12 +15,16 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from journey.errors import UserError
 from journey.identity.handle_key import KEY_BYTES
 from streams.faults import kill_point
 from streams.listen.acts import Original
 from streams.process.private_files import private_file
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 __all__ = ["State", "StateError"]
 
@@ -141,8 +145,15 @@ class State:
         ).fetchone()
         if row is None:
             return None
-        id_, type_, time, content, who = json.loads(row[0])
-        return Original(id_, type_, time, content, self._unsealed(name, who), row[1], bool(row[2]))
+        id_, type_, time, content, sealed = json.loads(row[0])
+        return Original(id_, type_, time, content, self._unsealed(sealed)[1], row[1], bool(row[2]))
+
+    def names(self, most: int) -> list[str]:
+        """Return the names of the records that were remembered last with whom they are of, the newest first."""
+        rows = self._db.execute(
+            "SELECT original FROM originals WHERE NOT is_removed ORDER BY place DESC LIMIT ?", (most,)
+        ).fetchall()
+        return [name for (text,) in rows if (name := self._unsealed(json.loads(text)[-1])[0])]
 
     def commit(
         self, cursor: str, origin: str, made: Mapping[str, Original], removed: Mapping[str, str]
@@ -176,26 +187,25 @@ class State:
         return hmac.digest(self._secret, b"key\0" + name.encode("utf-8", "surrogatepass"), "sha256")[:16]
 
     def _packed(self, name: str, one: Original) -> str:
-        return json.dumps([one.id, one.type, one.time, one.content, self._sealed(name, one.who)])
-
-    def _cipher_key(self, name: str) -> bytes:
-        return hmac.digest(self._secret, b"who\0" + name.encode("utf-8", "surrogatepass"), "sha256")
+        sealed = self._sealed(name, one.who) if one.who else ""
+        return json.dumps([one.id, one.type, one.time, one.content, sealed])
 
     def _sealed(self, name: str, who: str) -> str:
+        nonce = secrets.token_bytes(_NONCE)
+        return (nonce + self._cipher().encrypt(nonce, json.dumps([name, who]).encode(), None)).hex()
+
+    def _unsealed(self, sealed: str) -> tuple[str, str]:
+        """Return the name of a record and who it is of, "" where that is not remembered."""
+        if not sealed:
+            return "", ""
+        data = bytes.fromhex(sealed)
+        name, who = json.loads(self._cipher().decrypt(data[:_NONCE], data[_NONCE:], None))
+        return name, who
+
+    def _cipher(self) -> "AESGCM":
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - only where somebody is remembered
 
-        if not who:
-            return ""
-        nonce = secrets.token_bytes(_NONCE)
-        return (nonce + AESGCM(self._cipher_key(name)).encrypt(nonce, who.encode(), None)).hex()
-
-    def _unsealed(self, name: str, sealed: str) -> str:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - as above
-
-        if not sealed:
-            return ""
-        data = bytes.fromhex(sealed)
-        return AESGCM(self._cipher_key(name)).decrypt(data[:_NONCE], data[_NONCE:], None).decode()
+        return AESGCM(hmac.digest(self._secret, b"who", "sha256"))
 
 
 def _secret(folder: Path, handle_key: bytes | None) -> bytes:

@@ -69,13 +69,14 @@ class Runner:
             It cannot go on.
         """
         while not self._asked.is_set():
-            before = self._outbox.cursor
+            before, after_s = self._outbox.cursor, 0.0
             try:
                 if self._session():
                     break
                 why = "the server has ended the stream"
             except AWAY as error:
                 why = reason_of(error)
+                after_s = getattr(error, "after_s", 0.0)
                 if isinstance(error, InvalidStatus):
                     why = f"the server answered {error.response.status_code}"
             self._outbox.flush()
@@ -84,7 +85,7 @@ class Runner:
             self._outbox.tally.trouble = why
             if self._outbox.cursor != before:
                 self._pauses.well()
-            self._pauses.wait(why)
+            self._pauses.wait(why, after_s)
         self._outbox.flush()
 
 
