@@ -7,7 +7,7 @@ from collections import Counter
 from tests.fixtures.servers.process import wait_until
 from tests.listen.mastodon_server import BRAND, TOKEN, MastodonServer
 
-FAULTS = ("listen.send.before", "listen.send.after", "listen.commit.before:2", "listen.commit.after:2")
+FAULTS = ("listen.send.after", "listen.commit.before:2")
 
 
 def happen(server, chance, expected, written, count):
