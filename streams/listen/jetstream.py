@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from streams.clock import Clock, from_us
 from streams.listen.bluesky import COLLECTIONS, Bluesky
 from streams.listen.outbox import Outbox
-from streams.listen.stream import LARGEST, Runner, opened, read
+from streams.listen.stream import LARGEST, Reading, Runner, read
 
 __all__ = ["SERVERS", "Jetstream"]
 
@@ -81,17 +81,9 @@ class Jetstream:
         query = [("wantedCollections", each) for each in COLLECTIONS]
         query += [("cursor", str(max(cursor_us, 1))), ("maxMessageSizeBytes", str(LARGEST // 2))]
         progress = _Progress(cursor_us, heard_us=self._clock())
-        with opened(f"{server}/subscribe?{urlencode(query)}") as connection:
-            _log.info(
-                "%s is read from %s on", server, from_us(max(cursor_us, 0)).isoformat(timespec="seconds")
-            )
-            return read(
-                connection,
-                self._outbox,
-                self._asked,
-                lambda frame: self._take(frame, server, progress),
-                lambda: self._is_done(progress),
-            )
+        _log.info("%s is read from %s on", server, from_us(max(cursor_us, 0)).isoformat(timespec="seconds"))
+        reading = Reading(lambda frame: self._take(frame, server, progress), lambda: self._is_done(progress))
+        return read(f"{server}/subscribe?{urlencode(query)}", {}, self._outbox, self._asked, reading)
 
     def _take(self, frame: bytes, server: str, progress: _Progress) -> None:
         now_us = self._clock()

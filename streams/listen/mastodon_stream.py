@@ -10,7 +10,7 @@ from streams.listen.mastodon import Home, Mastodon, StreamRefusedError, is_after
 from streams.listen.mastodon_api import AwayError, MastodonApi, TokenError
 from streams.listen.outbox import Outbox
 from streams.listen.pauses import Pauses
-from streams.listen.stream import Runner, opened, read
+from streams.listen.stream import Reading, Runner, read
 
 __all__ = ["MastodonStream", "home_of"]
 
@@ -70,10 +70,12 @@ class MastodonStream:
 
     def _session(self) -> bool:
         self._api.home()  # a token that was revoked is told
-        with opened(self._api.stream(), self._api.headers) as connection:
-            self._catch_up()
-            self._is_owed, self._next_s = True, time.monotonic() + (0 if self._until_caught_up else _SOON_S)
-            return read(connection, self._outbox, self._asked, self._take, self._is_done)
+        reading = Reading(self._take, self._is_done, self._begin)
+        return read(self._api.stream(), self._api.headers, self._outbox, self._asked, reading)
+
+    def _begin(self) -> None:
+        self._catch_up()
+        self._is_owed, self._next_s = True, time.monotonic() + (0 if self._until_caught_up else _SOON_S)
 
     def _take(self, frame: bytes) -> None:
         try:

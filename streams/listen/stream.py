@@ -1,39 +1,28 @@
-"""Reads a WebSocket until it ends: bounded messages, and none while the collector takes nothing."""
+"""Reads a WebSocket until it ends: bounded messages, and none while the collector takes nothing.
 
+One thread reads and writes: of connections over TLS that two threads of the library share, six in a thousand stood still.
+"""
+
+import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
+from dataclasses import dataclass
 from threading import Event
+from typing import Any
 
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.sync.client import ClientConnection, connect
 
 from streams.listen.addresses import is_local
 from streams.listen.outbox import Outbox
 from streams.listen.pauses import Pauses
 
-__all__ = ["AWAY", "LARGEST", "Runner", "opened", "read", "reason_of"]
+__all__ = ["AWAY", "LARGEST", "Reading", "Runner", "read", "reason_of"]
 
 LARGEST = 2 * 1024 * 1024  # bytes of a message, decompressed; a record of Bluesky has 1 MiB at most
 _WAITING = 64  # frames that wait for us: then the socket is not read, and the server has to wait
 _LOOK_S = 0.2
 AWAY = (WebSocketException, OSError, EOFError)  # TimeoutError is an OSError
-
-
-def opened(url: str, headers: Mapping[str, str] | None = None) -> AbstractContextManager[ClientConnection]:
-    """Connect; certificates are verified, and no redirect leads out of TLS or takes a token to another host."""
-    more = {"proxy": None} if is_local(url) else {}
-    return connect(
-        url,
-        additional_headers=dict(headers or {}),
-        user_agent_header="journey-listen",
-        open_timeout=10,
-        close_timeout=1,
-        ping_interval=20,
-        ping_timeout=20,
-        max_size=LARGEST,
-        max_queue=_WAITING,
-        **more,
-    )
 
 
 def reason_of(error: Exception) -> str:
@@ -89,24 +78,75 @@ class Runner:
         self._outbox.flush()
 
 
-def read(
-    connection: ClientConnection,
-    outbox: Outbox,
-    asked: Event,
-    take: Callable[[bytes], None],
-    is_done: Callable[[], bool],
-) -> bool:
-    """Read messages until the process is to stop or `is_done`, and send what they give; return whether it is done."""
-    outbox.tally.trouble = ""
-    outbox.tally.connections += 1
-    while not asked.is_set():
-        frame = b""
-        with suppress(TimeoutError):
-            frame = connection.recv(_LOOK_S, decode=False)
-        if frame:
-            take(frame)
-        if outbox.is_due():
-            outbox.flush()
-        if is_done():
-            return True
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is done with a stream.
+
+    Attributes
+    ----------
+    take
+        Called with each message.
+    is_done
+        Called after each message, and several times a second; returns whether to end for good.
+    begin
+        Called once it is connected.
+    """
+
+    take: Callable[[bytes], None]
+    is_done: Callable[[], bool]
+    begin: Callable[[], None] = lambda: None
+
+
+def read(url: str, headers: Mapping[str, str], outbox: Outbox, asked: Event, reading: Reading) -> bool:
+    """Connect and read until the process is to stop, or it is done for good; send what messages give. Return whether it is done.
+
+    Certificates are verified; no redirect leads out of TLS or takes a token to another host. While events are sent, nothing
+    is read.
+    """
+    return asyncio.run(_read(url, headers, outbox, asked, reading))
+
+
+async def _read(url: str, headers: Mapping[str, str], outbox: Outbox, asked: Event, reading: Reading) -> bool:
+    async with _connected(url, headers) as connection:
+        reading.begin()
+        outbox.tally.trouble = ""
+        outbox.tally.connections += 1
+        while not asked.is_set():
+            with suppress(TimeoutError):
+                if await _read_for_a_while(connection, outbox, asked, reading):
+                    return True
+            if outbox.is_due():
+                outbox.flush()
+            if reading.is_done():
+                return True
     return False
+
+
+async def _read_for_a_while(
+    connection: ClientConnection, outbox: Outbox, asked: Event, reading: Reading
+) -> bool:
+    """Read, under one timer for all messages, which raises TimeoutError; return whether it is done."""
+    async with asyncio.timeout(_LOOK_S):
+        while not asked.is_set():
+            reading.take(await connection.recv(decode=False))
+            if outbox.is_due():
+                outbox.flush()
+            if reading.is_done():
+                return True
+    return False
+
+
+def _connected(url: str, headers: Mapping[str, str]) -> connect:
+    more: dict[str, Any] = {"proxy": None} if is_local(url) else {}
+    return connect(
+        url,
+        additional_headers=dict(headers),
+        user_agent_header="journey-listen",
+        open_timeout=10,
+        close_timeout=1,
+        ping_interval=20,
+        ping_timeout=20,
+        max_size=LARGEST,
+        max_queue=_WAITING,
+        **more,
+    )

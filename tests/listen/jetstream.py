@@ -122,14 +122,16 @@ class JetstreamServer:
         What is done with the next connections instead of that.
     """
 
-    def __init__(self, messages: list[tuple[int, bytes]], *, compression: str | None = "deflate") -> None:
+    def __init__(
+        self, messages: list[tuple[int, bytes]], *, compression: str | None = "deflate", **more: Any
+    ) -> None:
         self.messages = messages
         self.cut: Callable[[], int | None] = lambda: None
         self.rewind_us = 0
         self.asked: list[dict[str, list[str]]] = []
         self.sent = 0
         self.before: list[Callable[[ServerConnection], None]] = []
-        self._server = serve(self._handle, "127.0.0.1", 0, compression=compression)
+        self._server = serve(self._handle, "127.0.0.1", 0, compression=compression, **more)
         self.url = f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
 
     @contextmanager
