@@ -30,8 +30,12 @@ class Tally:
         By reason: the collector has them as dead letters.
     passed
         By reason: what is no event of a customer, and no fault.
-    behind_us
-        How long ago the last message was written at the network.
+    repeats
+        Messages of what the collector has already.
+    at_us
+        When the network had the message that was read last; 0 before the first.
+    trouble
+        Why the network is not read; "" while it is.
     """
 
     messages: int = 0

@@ -77,6 +77,7 @@ class State:
         handle_key: bytes | None = None,
         most: int = 1_000_000,
     ) -> None:
+        self.forgotten = 0
         self._path, self._most, self._stack = folder / f"{name}.sqlite", most, ExitStack()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,7 +96,6 @@ class State:
         self.remembered = int(
             self._db.execute("SELECT count(*) FROM originals WHERE NOT is_removed").fetchone()[0]
         )
-        self.forgotten = 0
 
     def _lock(self, path: Path) -> None:
         private_file(path)
@@ -113,8 +113,12 @@ class State:
         self._stack.callback(db.close)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         with kill_point("listen.open"):
             db.executescript(_SCHEMA)
+            self.forgotten = int(db.execute(_OVER, (self._most,)).fetchone()[0])
+            db.execute(_FORGET, (self._most,))
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return db
 
     def _check_owner(self, account: str) -> None:

@@ -28,6 +28,18 @@ def test_it_is_there_again_when_it_is_opened_again(tmp_path):
     assert not any(b"ann" in path.read_bytes() for path in files)
 
 
+def test_with_a_smaller_bound_what_is_beyond_it_is_overwritten_at_the_start(tmp_path):
+    first = State(tmp_path, "x", handle_key=b"1" * 32)
+    first.commit("7", "", dict.fromkeys("abc", ONE), {})
+    rows = [row[0].encode() for row in first._db.execute("SELECT original FROM originals ORDER BY place")]
+    first.close()
+    again = State(tmp_path, "x", handle_key=b"1" * 32, most=1)
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("x.sqlite*"))
+    assert [row in kept for row in rows] == [False, False, True]
+    assert (again.forgotten, again.remembered, again.names(5)) == (2, 1, ["c"])
+    again.close()
+
+
 def test_it_stays_when_the_handle_key_is_rotated(tmp_path):
     first = State(tmp_path, "x", handle_key=b"1" * 32)
     first.commit("7", "", {"a": ONE}, {})
