@@ -109,6 +109,11 @@ BOUNDARIES: tuple[str, ...] = (
     "topics.grow",
     "kafka.send",
     "kafka.commit",
+    "listen.key",
+    "listen.open",
+    "listen.own",
+    "listen.send",
+    "listen.commit",
 )
 
 _armed: list[tuple[str, int, int]] = []  # point, hits, signal

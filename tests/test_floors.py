@@ -18,7 +18,7 @@ FLOORS = (
     "edge http store",
     "read_only telemetry",
     "apath collector engine erasure inputs sql",
-    "backup fencing handles recovery",
+    "backup fencing handles listen recovery",
     "analysis dead_letters feed kafka retention",
     "alerts beside embedded server workers",
     "app page",

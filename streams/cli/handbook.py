@@ -58,6 +58,7 @@ _SECTIONS = {
     ),
     "Collector": ("JOURNEY_COLLECTOR_",),
     "Other protocols": ("JOURNEY_SEGMENT", "JOURNEY_WEBHOOK"),
+    "Networks that are listened to": ("JOURNEY_LISTEN_", "JOURNEY_WRITE_", "JOURNEY_MASTODON_"),
     "Queries over HTTP": ("JOURNEY_SQL_",),
     "Page and alerts": ("JOURNEY_PAGE_", "JOURNEY_PUBLIC_", "JOURNEY_ALERTS"),
 }

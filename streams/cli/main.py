@@ -60,6 +60,7 @@ _GROUPS = {
     "retention": ("retention", "How long interactions are kept."),
     "keys": ("keys", "Keys that clients use."),
     "spikes": ("spikes", "Spikes in counts, and how they are found."),
+    "listen": ("listen", "Networks that are listened to: Bluesky and Mastodon."),
 }
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")

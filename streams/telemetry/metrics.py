@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 __all__ = ["CONTENT_TYPE", "METRICS", "Metric", "Metrics", "Sample", "Shell"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-Shell = Literal["worker", "gateway", "collector", "watcher", "page"]
+Shell = Literal["worker", "gateway", "collector", "watcher", "page", "listener"]
 Sample = tuple[str, tuple[str, ...], float]  # name of a metric, values of its labels, value
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -78,8 +78,12 @@ def _alert(kind: Literal["counter", "gauge"], name: str, unit: str, text: str, *
     return Metric(name, kind, unit, text, labels, shells=("collector", "watcher"), read=True)
 
 
+def _listen(kind: Literal["counter", "gauge"], name: str, unit: str, text: str, *labels: str) -> Metric:
+    return Metric(name, kind, unit, text, labels, shells=("listener",), read=True)
+
+
 _KAFKA: tuple[Shell, ...] = ("worker", "gateway")
-_ALL: tuple[Shell, ...] = ("worker", "gateway", "collector", "watcher", "page")
+_ALL: tuple[Shell, ...] = ("worker", "gateway", "collector", "watcher", "page", "listener")
 
 METRICS: tuple[Metric, ...] = (
     _counter("journey_events_received_total", "events", "Events in frames that every table has; stored + duplicates + dead letters. After a failure, repeats count again."),
@@ -108,7 +112,7 @@ METRICS: tuple[Metric, ...] = (
     _gauge("journey_table_offset", "offset", "Offset up to which a table has the partition's events, as last written by this worker.", "table", "partition"),
     _gauge("journey_partitions", "partitions", "Partitions that are assigned to a processor.", "processor"),
     _gauge("journey_handles", "handles", "Handles in the state of a processor; for journey, with the customers that they belong to.", "processor"),
-    _gauge("journey_ready", "0 or 1", "1 while the state of all assigned partitions is there; for a gateway, while it has clients that work; for a collector, while its log takes events; for a watcher, once its detectors have their history; for a page over a server, while that answers.", "processor", shells=_ALL),
+    _gauge("journey_ready", "0 or 1", "1 while the state of all assigned partitions is there; for a gateway, while it has clients that work; for a collector, while its log takes events; for a watcher, once its detectors have their history; for a page over a server, while that answers; for a listener, while it reads and the collector takes.", "processor", shells=_ALL),
     _gauge("journey_waiting", "0 or 1", "1 while a processor waits for that: store, kafka, assignment, or topics.", "processor", "reason"),
     _gauge("journey_standstill_seconds", "seconds", "For how long a processor that is behind, and waits for nothing, has acknowledged nothing. At JOURNEY_STALL_SECONDS the process exits.", "processor", shells=_KAFKA),
     _gauge("journey_broker_answers", "0 or 1", "1 while Kafka answers.", shells=_KAFKA),
@@ -141,6 +145,16 @@ METRICS: tuple[Metric, ...] = (
     _alert("counter", "journey_feed_retries_total", "attempts", "Attempts that failed, each to be made again.", "receiver"),
     _alert("gauge", "journey_feed_waiting_seconds", "seconds", "How long ago the change of stage was announced that a receiver of the feed has still to take; 0 without any.", "receiver"),
     _alert("gauge", "journey_alert_waiting_seconds", "seconds", "For how long the first of them has been tried.", "receiver"),
+    _listen("counter", "journey_listen_messages_total", "messages", "Messages that the network sent, most of which are not of the brand."),
+    _listen("counter", "journey_listen_events_total", "events", "Events that the collector has, by type.", "type"),
+    _listen("counter", "journey_listen_refused_total", "events", "Events that the collector refused, by reason; it has them as dead letters.", "reason"),
+    _listen("counter", "journey_listen_passed_over_total", "messages", "Messages that are no event of a customer, and no fault, by reason; gap: times that the network no longer had what came before.", "reason"),
+    _listen("counter", "journey_listen_repeats_total", "messages", "Messages of what the collector has already, as after each new connection."),
+    _listen("counter", "journey_listen_connections_total", "connections", "Connections to the network that were made."),
+    _listen("counter", "journey_listen_retries_total", "attempts", "Times that the collector did not answer or was busy, so that a batch is sent again."),
+    _listen("gauge", "journey_listen_behind_seconds", "seconds", "How long ago the network had the message that was read last."),
+    _listen("gauge", "journey_listen_remembered", "acts", "Acts that are remembered and may be taken back."),
+    _listen("counter", "journey_listen_forgotten_total", "acts", "Acts that were forgotten since there are more than are remembered: a removal does not take them back."),
     _gauge("journey_threads", "threads", "Threads of the process.", shells=_ALL),
     _gauge("journey_build_info", "always 1", "Version of this program and of Python.", "version", "python", shells=_ALL),
 )  # fmt: skip

@@ -9,7 +9,7 @@ __all__ = ["table"]
 _HEAD = """\
 # Metrics
 
-Every worker, gateway, collector, watcher and page over a server answers `GET /metrics` on `JOURNEY_WEB_HOST`:`JOURNEY_WEB_PORT` (127.0.0.1:6066 by default).
+Every worker, gateway, collector, watcher, listener and page over a server answers `GET /metrics` on `JOURNEY_WEB_HOST`:`JOURNEY_WEB_PORT` (127.0.0.1:6066 by default).
 On another address than loopback it is asked by addresses, by names of private networks (`worker`, `worker.ns.svc`, `x.internal`), and by those
 of `JOURNEY_WEB_NAMES`; what a browser asks for a page of another site is refused. At most 64 connections, 16 kB and 5 s for a request.
 Written by `python -m streams.telemetry.reference`, from the declarations in `streams/telemetry/metrics.py`.
@@ -25,7 +25,8 @@ _TITLES = {
     ("gateway",): "Gateways",
     ("collector",): "Collectors",
     ("collector", "watcher"): "Watchers: `journey alerts watch`, and `journey up` with JOURNEY_ALERTS",
-    ("worker", "gateway", "collector", "watcher", "page"): "All of them",
+    ("listener",): "Listeners: `journey listen`",
+    ("worker", "gateway", "collector", "watcher", "page", "listener"): "All of them",
 }
 
 

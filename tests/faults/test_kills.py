@@ -66,6 +66,9 @@ RETENTION = (
 # Passed by commands beside a process that has the directory open: see tests/beside.
 BESIDE = ("beside.statement", "scratch.make", "scratch.fill", "scratch.empty", "scratch.drop")
 
+# Passed by listeners to networks: see tests/listen.
+LISTENING = ("listen.key", "listen.open", "listen.own", "listen.send", "listen.commit")
+
 
 def hits(number: int, name: str) -> int:
     """Return at which pass of a boundary the process is killed: the first or the second, where there is one."""
@@ -101,6 +104,7 @@ def test_every_point_there_is_belongs_to_one_of_these_tests():
             + BESIDE
             + BACKUP
             + RETENTION
+            + LISTENING
         )
     )
 
