@@ -18,3 +18,13 @@ CREATE TABLE feed_positions
 )
 ENGINE = ReplacingMergeTree(number) ORDER BY receiver
 COMMENT 'How far each receiver of changes of stage is';
+
+-- A number of an announcement is given once. When announcements are erased, or a backup is restored, which has not the latest, a row
+-- says up to where numbers were given, so that a reader who stands there misses nothing that is announced afterwards.
+CREATE TABLE announced_numbers
+(
+    sequence  UInt64                            COMMENT 'Later announcements have higher numbers',
+    at        DateTime64(6, 'UTC')              COMMENT 'When the row was written'
+)
+ENGINE = MergeTree ORDER BY at
+COMMENT 'Up to where numbers of announcements were given that are not in stage_changes any more';

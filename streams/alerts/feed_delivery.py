@@ -20,6 +20,7 @@ from streams.alerts.state import FeedState
 from streams.clock import Clock, from_us, system_clock
 from streams.feed.announcements import Announcement, Wanted, document, now, read
 from streams.feed.position import BEGINNING, Position
+from streams.http.problems import place_of
 from streams.settings import SettingsError
 from streams.store.clickhouse import ClickHouse, QueryError
 from streams.store.port import StoreError
@@ -199,10 +200,11 @@ class _Lane:
             try:
                 with closing(self._open()) as store:
                     self._deliver_all(store)
-            except (StoreError, QueryError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - nobody else serves this receiver
                 attempt += 1
                 wait_s = pause_s(min(attempt, 5), self._pauses)
-                _log.warning("feed %s: looking again in %.0f s: %s", self.state.receiver, wait_s, error)
+                why = str(error) if isinstance(error, StoreError | QueryError | OSError) else place_of(error)
+                _log.warning("feed %s: looking again in %.0f s: %s", self.state.receiver, wait_s, why)
                 self.stopping.wait(wait_s)
 
     def _deliver_all(self, store: ClickHouse) -> None:

@@ -11,9 +11,10 @@ from streams.faults import kill_point
 from streams.process.disk import sync
 from streams.process.private_files import private_file
 
-__all__ = ["UNFINISHED", "checked", "refuse_full", "restored"]
+__all__ = ["RESTORED", "UNFINISHED", "checked", "refuse_full", "restored"]
 
 UNFINISHED = "restore.unfinished"
+RESTORED = "restored"  # stays until the directory is opened: what was numbered after the backup is not in it
 _KEPT = frozenset(
     {"lock", "lost+found"}
 )  # what an empty directory may have: the lock is taken before the mark is made
@@ -69,6 +70,7 @@ def restored(backup: Path, data: Path, manifest: Manifest, tell: Progress) -> No
             raise BackupError(f"{backup} has changed meanwhile: {name} is not as it was written")
         done += entry.bytes
         tell(done, manifest.bytes)
+    private_file(data / RESTORED)
     synced_folders(data)
     with kill_point("restore.finish"):
         mark.unlink()

@@ -25,7 +25,7 @@ from streams.feed.announcements import (
     read,
     since,
 )
-from streams.feed.position import BEGINNING, Position
+from streams.feed.position import BEGINNING, Position, PositionError
 from streams.process.shutdown import stopping
 from streams.server.server import Server
 from streams.store.port import StoreError
@@ -117,14 +117,20 @@ def _of(known: Sequence[str], given: Sequence[str] | None, option: str) -> froze
 
 
 def _begin(shell: Opened, text: str | None, *, is_following: bool) -> Position:
-    text = text or ("now" if is_following else "beginning")
+    if text is None:
+        text = "now" if is_following else "beginning"
     if text == "beginning":
         return BEGINNING
     if text == "now":
         return now(shell.store)
-    if text[:4].isdecimal() and "-" in text[:5]:
+    if text[:4].isdecimal():
         return since(shell.store, instant(text, shell, "--from"))
-    return Position.parse(text)
+    try:
+        return Position.parse(text)
+    except PositionError as error:
+        raise UsageError(
+            f"--from {visible_line(text[:80]) or 'is empty'}: not the `cursor` of an event, an instant such as 2026-11-01, beginning or now"
+        ) from error
 
 
 def _announcements(

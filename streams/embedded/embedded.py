@@ -13,6 +13,7 @@ from journey.model import Model
 from journey.seen import Ids
 from streams.apath import in_force
 from streams.backup import image
+from streams.backup.restore import RESTORED
 from streams.clock import Clock, system_clock
 from streams.collector.write_key_stores import damage_of
 from streams.dead_letters import drop
@@ -23,6 +24,7 @@ from streams.engine.engine import MAX_BATCH_FRAMES, Engine
 from streams.engine.outcome import BatchOutcome
 from streams.erasure import minutes, statements
 from streams.erasure.suppressed_handles import U64, SuppressedHandles, without
+from streams.faults import kill_point
 from streams.handles import key as handle_keys
 from streams.handles import rekey
 from streams.handles.key_file import KeyLostError, brands_file, keep_brands, key_file, promote
@@ -41,7 +43,7 @@ from streams.recovery.salvage import salvage, set_aside
 from streams.recovery.torn_wal import torn
 from streams.retention import expire, idle
 from streams.settings import SEPARATE, Settings
-from streams.store import migrations, scratch
+from streams.store import announced_numbers, migrations, scratch
 from streams.store.clickhouse import ClickHouse
 from streams.store.later import later
 from streams.store.port import LossError, StoreError
@@ -177,6 +179,7 @@ class Embedded:
         clear(self.store)
         scratch.clear(self.store)
         image.clear(settings.data)
+        self._skip_numbers(settings.data / RESTORED)
         self._find_key(self._brands)
         damaged_parts.bear(self.store)
         if settings.durable:
@@ -195,6 +198,13 @@ class Embedded:
         self.settle()
         if look:  # frames that are lost may have reached some of the tables
             self.look()
+
+    def _skip_numbers(self, mark: Path) -> None:
+        """In a directory that was restored, number announcements above all that were made after the backup."""
+        if mark.exists():
+            announced_numbers.skip(self.store)
+            with kill_point("restore.finish"):
+                mark.unlink()
 
     def _mended_log(self, path: Path) -> str:
         """Leave out what a power cut has torn of the log, and save what can be read of a damaged one; return what was lost."""

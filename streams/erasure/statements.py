@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from streams.erasure.suppressed_handles import tombstone
 from streams.faults import kill_point
+from streams.store import announced_numbers
 from streams.store.clickhouse import ClickHouse
 from streams.store.sql import EXPIRED, OF_EXPIRED
 
@@ -253,6 +254,8 @@ def delete(store: ClickHouse, receipt: str, *tables: str) -> None:
         ):
             with kill_point("erasure.delete"):
                 store.client.command("ALTER TABLE interactions APPLY DELETED MASK", settings=WHOLLY)
+        if table == "stage_changes":
+            announced_numbers.keep(store)
         with kill_point("erasure.delete"):
             store.client.command(
                 f"ALTER TABLE {store.parts_of(table)} {_ALTERED[table]}",

@@ -33,14 +33,25 @@ NOT_ON_A_CLUSTER = "the tables are those of a cluster, whose replicas get writes
 _PAGE = 1_000  # announcements of each partition that are read at once
 
 _RANK = "sipHash64(toString(brand), customer)"
+_AFTER = f"""
+(sequence >= {{least:UInt64}} OR _partition NOT IN {{partitions:Array(UInt16)}})
+    AND (sequence > {{sequences:Array(UInt64)}}[known] OR (sequence = {{sequences:Array(UInt64)}}[known] AND {_RANK} > {{ranks:Array(UInt64)}}[known]))
+"""
+# Where the next page of each partition ends, and how many there are up to there: so that only these are sorted, in whatever
+# order the table is, and one that reads all of a long history does not sort the rest of it for every page.
+_ENDS = f"""
+WITH indexOf({{partitions:Array(UInt16)}}, _partition) AS known
+SELECT _partition AS partition, groupArraySorted(%d)(sequence) AS firsts, length(firsts) AS size, firsts[-1] AS upto
+FROM stage_changes WHERE {_AFTER} GROUP BY partition
+"""
 _READ = f"""
 WITH indexOf({{partitions:Array(UInt16)}}, _partition) AS known
 SELECT _partition AS partition, sequence, {_RANK} AS rank, toString(brand) AS brand, customer, toString(from_stage) AS from_stage,
     toString(to_stage) AS to_stage, toUnixTimestamp64Micro(at) AS at_us, toString(reason) AS reason, toString(model) AS model,
     toUnixTimestamp64Micro(announced_at) AS announced_us
 FROM stage_changes
-WHERE (sequence >= {{least:UInt64}} OR _partition NOT IN {{partitions:Array(UInt16)}})
-    AND (sequence, {_RANK}) > ({{sequences:Array(UInt64)}}[known], {{ranks:Array(UInt64)}}[known])
+PREWHERE sequence <= {{last:UInt64}}
+WHERE sequence <= {{upto:Array(UInt64)}}[indexOf({{ending:Array(UInt16)}}, _partition)] AND {_AFTER}
 ORDER BY partition, sequence, rank
 LIMIT {{most:UInt32}} BY partition
 """
@@ -48,13 +59,15 @@ _NOW = f"""
 SELECT _partition AS partition, max((sequence, {_RANK})) AS last FROM stage_changes GROUP BY partition
 """
 # Of each partition the announcement before the first that was made at an instant or later.
-_SINCE = f"""
-SELECT partition, maxIf((sequence, rank), sequence < first) AS last FROM
+_SINCE = """
+SELECT s._partition AS partition, maxIf((s.sequence, sipHash64(toString(s.brand), s.customer)), s.sequence < f.first) AS last
+FROM stage_changes AS s
+INNER JOIN
 (
-    SELECT _partition AS partition, sequence, {_RANK} AS rank,
-        min(if(announced_at >= {{at:DateTime64(6, 'UTC')}}, sequence, 18446744073709551615)) OVER (PARTITION BY _partition) AS first
-    FROM stage_changes
-)
+    SELECT _partition AS part, if(countIf(announced_at >= {at:DateTime64(6, 'UTC')}) = 0, 18446744073709551615,
+        minIf(sequence, announced_at >= {at:DateTime64(6, 'UTC')})) AS first
+    FROM stage_changes GROUP BY part
+) AS f ON f.part = s._partition
 GROUP BY partition
 """
 # The handles of each of these customers. A customer is named by a handle, and may be part of another by now. Of the map of
@@ -189,20 +202,20 @@ def read(store: ClickHouse, position: Position, wanted: Wanted, most: int = _PAG
     known = sorted(position.places)
     places = [position.places[partition] for partition in known]
     most = min(most, _PAGE)
-    rows = store.rows(
-        _READ,
-        {
-            "partitions": known,
-            "sequences": [place.sequence for place in places],
-            "ranks": [place.rank for place in places],
-            "least": min((place.sequence for place in places), default=0),
-            "most": most,
-        },
-    )
+    after = {
+        "partitions": known,
+        "sequences": [place.sequence for place in places],
+        "ranks": [place.rank for place in places],
+        "least": min((place.sequence for place in places), default=0),
+    }
+    ends = store.rows(_ENDS % most, after)
+    upto = {"ending": [end["partition"] for end in ends], "upto": [end["upto"] for end in ends]}
+    last = max((end["upto"] for end in ends), default=0)
+    rows = store.rows(_READ, after | upto | {"last": last, "most": most}) if ends else []
     by_partition: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_partition[row["partition"]].append(row)
-    page = Page(position=position, is_whole=all(len(found) < most for found in by_partition.values()))
+    page = Page(position=position, is_whole=all(end["size"] < most for end in ends))
     # Of a partition in the order of its sequences, whatever its clock said; between partitions by the time.
     ordered = list(heapq.merge(*map(_rising, by_partition.values()), key=lambda pair: pair[0]))
     channels = _channels(store, [row for _, row in ordered if wanted.takes(row)])

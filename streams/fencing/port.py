@@ -107,7 +107,7 @@ class PartitionedStore(ErasureStore, Protocol):
         """Return the hash of the model of these partitions' latest announcement, empty without any."""
 
     def last_sequence(self, table: str, partitions: Collection[int] | None = None) -> int:
-        """Return the highest number of a write that a table of SEQUENCED has (of these partitions), 0 without any."""
+        """Return the highest number of a write that a table of SEQUENCED has (of these partitions), or had, 0 without any."""
 
     def model_in_force(self) -> InForce:
         """Return the active model."""

@@ -12,7 +12,7 @@ from journey.stage import STAGE_NAMES
 from streams.fencing.fence import asking
 from streams.log.batch import Watermark
 from streams.store.clickhouse import ClickHouse
-from streams.store.restore import COUNT_IDS, RECENT, id_slices, ids_of
+from streams.store.restore import COUNT_IDS, GIVEN, RECENT, id_slices, ids_of
 
 __all__ = ["StateReader"]
 
@@ -160,11 +160,14 @@ class StateReader:
         )
 
     def last_sequence(self, table: str, partitions: Collection[int] | None = None) -> int:
-        """Return the highest number of a write that a table of SEQUENCED has (of these partitions), 0 without any."""
+        """Return the highest number of a write that a table of SEQUENCED has (of these partitions), or had, 0 without any."""
         column = {"identity_map": "version", "stage_changes": "sequence"}[table]
         where = "" if partitions is None else " WHERE _partition IN {partitions:Array(UInt16)}"
         parameters = {} if partitions is None else {"partitions": sorted(partitions)}
-        return int(self._query(f"SELECT max({column}) FROM {table}{where}", parameters)[0][0])
+        last = int(self._query(f"SELECT max({column}) FROM {table}{where}", parameters)[0][0])
+        if table != "stage_changes" or partitions is not None:
+            return last
+        return max(last, int(self._query(GIVEN, {})[0][0]))
 
     def links(self) -> pa.Table:
         """Return left_handle, right_handle, kinds, said, withdrawn_at, restored_at, one row a pair."""

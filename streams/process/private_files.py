@@ -25,6 +25,7 @@ _FILES = (
     "whole",
     "backup",
     "restore.unfinished",
+    "restored",
 )
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
 _log = logging.getLogger(__name__)

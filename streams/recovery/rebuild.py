@@ -240,7 +240,7 @@ class _Work:
             self._keep_other_models(name, columns)
 
     def _parameters(self, table: str) -> dict[str, Any]:
-        last = self._last(table, "sequence") if table == "stage_changes" else 0
+        last = self._store.sequences()[table] if table == "stage_changes" else 0
         return parameters_of(
             self._model,
             exact(from_us(self._order.now_us)),

@@ -26,6 +26,7 @@ EVERYWHERE = frozenset(
         "alert_figures",
         "alert_marks",
         "alerts",
+        "announced_numbers",
         "carried_evidence",
         "carried_handles",
         "carried_links",

@@ -92,4 +92,4 @@ class Store(Protocol):
         """Return the hash of the model of the latest announcement, empty without any."""
 
     def sequences(self) -> dict[str, int]:
-        """Return, for each table of SEQUENCED, the highest number of a write that it has, 0 without any."""
+        """Return, for each table of SEQUENCED, the highest number of a write that it has or had, 0 without any."""

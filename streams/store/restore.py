@@ -13,7 +13,7 @@ from journey.stage import STAGE_NAMES
 from streams.log.batch import Watermark
 from streams.store.port import SEQUENCED, TABLES
 
-__all__ = ["COUNT_IDS", "RECENT", "STORED", "Restoring", "id_slices", "ids_of"]
+__all__ = ["COUNT_IDS", "GIVEN", "RECENT", "STORED", "Restoring", "id_slices", "ids_of"]
 
 _LOOKUP_CHUNK = 20_000  # ids in one query
 _PARAMETER_CHUNK = 3_000  # ids in one parameter: a server takes 128 KiB for each
@@ -52,6 +52,8 @@ _WATERMARKS = " UNION ALL ".join(
 )
 # Events that were there once. Those of an expiry that was interrupted are among them too, at the same place as in interactions.
 _EVENTS = "(SELECT event, handle, _partition, _offset FROM interactions UNION ALL SELECT event, handle, _partition, _offset FROM expired_events)"
+# Of announcements that were erased since: readers of the feed may stand there.
+GIVEN = "SELECT max(sequence) FROM announced_numbers"
 COUNT_IDS = "SELECT (SELECT count() FROM interactions WHERE {scope}) + (SELECT count() FROM expired_events WHERE {scope})"
 
 
@@ -198,12 +200,14 @@ class Restoring(ABC):
         return str(self.query("SELECT argMax(model, sequence) FROM stage_changes", {})[0][0])
 
     def sequences(self) -> dict[str, int]:
-        """Return, for each table of SEQUENCED, the highest number of a write that it has, 0 without any."""
+        """Return, for each table of SEQUENCED, the highest number of a write that it has or had, 0 without any."""
         query = "SELECT max({column:Identifier}) FROM {table:Identifier}"
-        return {
+        found = {
             table: int(self.query(query, {"table": table, "column": column})[0][0])
             for table, column in SEQUENCED.items()
         }
+        ((given,),) = self.query(GIVEN, {})
+        return found | {"stage_changes": max(found["stage_changes"], int(given))}
 
 
 def _numpy(table: pa.Table, name: str) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from streams.feed.announcements import Wanted, document, now, read, since
 from streams.feed.position import BEGINNING, Place, Position, PositionError
 from streams.settings import Settings
 from streams.store.clickhouse import ClickHouse
+from tests.backup.world import journey
 from tests.collector.server import BATCH, Collector, event
 from tests.fixtures import commands
 from tests.fixtures.directories import EVENING, with_tables
@@ -218,3 +219,9 @@ def test_beside_a_running_engine_it_is_followed_and_nobody_who_was_forgotten_is_
         collector.kill()
         if following is not None:
             following.kill()
+
+
+@pytest.mark.parametrize("text", ["", " ", "yesterday", "NOW", "eyJ4IjoxfQ", "2026"])
+def test_a_text_to_read_from_that_is_none_is_refused_and_not_taken_for_the_default(tmp_path, text):
+    told = journey("feed", "--from", text, "--data", tmp_path / "data", code=2).stderr
+    assert f"--from {text or 'is empty'}" in told

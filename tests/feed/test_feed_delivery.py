@@ -248,3 +248,33 @@ def test_every_change_is_on_the_topic_each_customers_in_one_partition_and_in_ord
     for partition in range(3):
         mine = [event for event in events if int(event["subject"], 16) % 3 == partition]
         assert [event for place, event in found if place == partition] == mine != []
+
+
+def test_an_error_that_nobody_thought_of_ends_no_receiver(engine, crm):
+    tries = []
+
+    def send(events):
+        tries.append(events[0]["id"])
+        if len(tries) < 3:
+            raise UnicodeError
+
+    with delivering(engine, more=[(to("http://127.0.0.1:9/", crm), send)]):
+        booked(engine, crm, count(engine))
+    assert tries[:3] == tries[:1] * 3
+
+
+@pytest.mark.parametrize(
+    ("line", "mistake"),
+    [
+        (f'secret = "whsec_{"A" * 33}"', "secret: must be whsec_"),
+        (f'secret = "whsec_{"A" * 43}"', "secret: must be whsec_"),
+        (f'secret = "{SECRET}"\nheaders = {{ x = "\u20ac" }}', "headers: 1 of them have characters"),
+    ],
+)
+def test_what_could_never_be_sent_is_a_mistake_of_the_file(tmp_path, line, mistake):
+    (file := tmp_path / "alerts.toml").write_text(
+        f'[[feed]]\nname = "crm"\nurl = "https://example.com/"\n{line}\n'
+    )
+    _, mistakes = parse(file, lambda _: "")
+    assert len(mistakes) == 1
+    assert mistake in mistakes[0]

@@ -1,5 +1,6 @@
 """Parses and validates receivers: their kind, address and secret, and which alerts each of them gets."""
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -81,15 +82,26 @@ def check_http(url: str, secret: str | None, headers: Mapping[str, str], *, priv
         checked(url, private=private)
     except AddressError as error:
         raise ValueError(f"url: {error}") from error
-    if secret is not None and not all(
-        re.fullmatch(r"whsec_[A-Za-z0-9+/]{32,}={0,2}", one) for one in secret.split() or [""]
-    ):
+    if secret is not None and not all(map(_is_secret, secret.split() or [""])):
         raise ValueError(
             "secret: must be whsec_ and at least 24 bytes in base64: `openssl rand -base64 32`; two are apart by a space"
         )
     _check_headers(headers)
 
 
+def _is_secret(text: str) -> bool:
+    found = re.fullmatch(r"whsec_([A-Za-z0-9+/]{32,}={0,2})", text)
+    try:
+        return found is not None and bool(base64.b64decode(found[1]))
+    except ValueError:
+        return False
+
+
 def _check_headers(headers: Mapping[str, str]) -> None:
     if wrong := [text for text in (*headers, *headers.values()) if "\r" in text or "\n" in text]:
         raise ValueError(f"headers: {len(wrong)} of them have a line break")
+    latin_1 = 256  # as HTTP has them; names are of ASCII
+    if wrong := [
+        name for name, text in headers.items() if not name.isascii() or any(ord(c) >= latin_1 for c in text)
+    ]:
+        raise ValueError(f"headers: {len(wrong)} of them have characters that HTTP cannot send")
