@@ -6,6 +6,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from streams.alerts.delivery.addresses import Target, resolve
+from streams.text.printable import visible_line
 
 __all__ = ["DeliveryRefusedError", "NotDeliveredError", "post"]
 
@@ -83,7 +84,7 @@ def _pool(scheme: str, host: str, address: str, port: int) -> urllib3.HTTPConnec
 def _judge(status: int, text: str, after: str) -> None:
     if _OK <= status < _MULTIPLE:
         return
-    said = f"HTTP {status}: {' '.join(text.split())[:200]}"
+    said = f"HTTP {status}: {visible_line(' '.join(text.split())[:200])}"
     if status < _CLIENT or (status < _SERVER and status not in _MAY_PASS):
         raise DeliveryRefusedError(said)
     raise NotDeliveredError(said, float(after) if after.isdecimal() else 0.0)
