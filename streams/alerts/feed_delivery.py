@@ -222,6 +222,8 @@ class _Lane:
                     self._book(store, stands, within_s=_BOOK_S)
                 stands = replace(stands, position=page.position)
                 self._book(store, stands, within_s=0.0 if page.is_whole else _BOOK_S)
+                if page.is_held:
+                    self.stopping.wait(_LOOK_S)
                 if page.is_whole:
                     self.stopping.wait(_LOOK_S)
                     self.news.wait(self._idle_s - _LOOK_S)

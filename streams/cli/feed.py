@@ -145,6 +145,8 @@ def _announcements(
                 continue
             position = page.position
             yield page.announcements
+            if page.is_held:
+                stopping.asked.wait(_LOOK_S)
             if page.is_whole:
                 if not is_following:
                     return

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from streams.clock import from_us
 from streams.feed.position import BEGINNING, Place, Position
+from streams.handles.key import named_by
 from streams.store.clickhouse import ClickHouse
 
 __all__ = [
@@ -175,20 +176,28 @@ class Page:
     position: Position = BEGINNING
     is_whole: bool = True
     """Whether nothing more was there."""
+    is_held: bool = False
+    """Whether nothing was read, since the key by which customers are named is being changed: it is soon over."""
 
 
 def now(store: ClickHouse) -> Position:
     """Return the position after all that is announced."""
-    return _position(store.rows(_NOW, {}))
+    return _position(store, _NOW, {})
 
 
 def since(store: ClickHouse, at: datetime) -> Position:
     """Return the position before the first announcement of each partition that was made at an instant or later."""
-    return _position([row for row in store.rows(_SINCE, {"at": at}) if row["last"][0]])
+    return _position(store, _SINCE, {"at": at})
 
 
-def _position(rows: Sequence[dict[str, Any]]) -> Position:
-    return Position({int(row["partition"]): Place(*row["last"]) for row in rows})
+def _position(store: ClickHouse, sql: str, parameters: dict[str, Any]) -> Position:
+    key = named_by(store)
+    rows = store.rows(sql, parameters)
+    places = {int(row["partition"]): Place(*row["last"]) for row in rows if row["last"][0]}
+    # While another key takes the place of this one, ranks are of neither: that of the sequence alone is whole.
+    return (
+        Position(places, key) if key is not None and key == named_by(store) else Position(places, "changing")
+    )
 
 
 def read(store: ClickHouse, position: Position, wanted: Wanted, most: int = _PAGE) -> Page:
@@ -199,9 +208,16 @@ def read(store: ClickHouse, position: Position, wanted: Wanted, most: int = _PAG
     QueryError, StoreError
         The store does not answer.
     """
+    key = named_by(store)
+    if key is None:  # for a moment: another key takes its place
+        return Page(position=position, is_whole=False, is_held=True)
+    page = _read(store, position.under(key), wanted, min(most, _PAGE))
+    return page if key == named_by(store) else Page(position=position, is_whole=False, is_held=True)
+
+
+def _read(store: ClickHouse, position: Position, wanted: Wanted, most: int) -> Page:
     known = sorted(position.places)
     places = [position.places[partition] for partition in known]
-    most = min(most, _PAGE)
     after = {
         "partitions": known,
         "sequences": [place.sequence for place in places],

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -12,6 +13,7 @@ __all__ = ["BEGINNING", "Place", "Position", "PositionError"]
 
 _MOST = 1 << 64
 _PARTITIONS = 1 << 16
+_FINGERPRINT = re.compile(r"[!-~]{0,100}")
 
 
 class PositionError(UserError, ValueError):
@@ -31,17 +33,32 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The last announcement that a reader has of each partition; of one that is not named, they have none."""
+    """The last announcement that a reader has of each partition; of one that is not named, they have none.
+
+    Attributes
+    ----------
+    key
+        Fingerprint of the key by which customers were named then: ranks are of its names.
+    """
 
     places: Mapping[int, Place] = field(default_factory=dict)
+    key: str = ""
 
     def after(self, partition: int, place: Place) -> "Position":
         """Return the position once a reader has an announcement too."""
-        return Position({**self.places, partition: place})
+        return Position({**self.places, partition: place}, self.key)
+
+    def under(self, key: str) -> "Position":
+        """Return the position where a key names customers; under another one, what was written last is read again whole."""
+        if key == self.key:
+            return self
+        places = {partition: Place(place.sequence, 0) for partition, place in self.places.items()}
+        return Position(places if self.key else self.places, key)
 
     def __str__(self) -> str:
         """Return the position as a text without spaces, to be kept and given back."""
-        said = {str(number): [one.sequence, f"{one.rank:x}"] for number, one in sorted(self.places.items())}
+        said: dict[str, object] = {"key": self.key} if self.key else {}
+        said |= {str(number): [one.sequence, f"{one.rank:x}"] for number, one in sorted(self.places.items())}
         text = json.dumps(said, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
@@ -50,7 +67,9 @@ class Position:
         """Return the position of a text. Raises PositionError."""
         try:
             said = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-            return cls({_number(int(key), _PARTITIONS): _place(*value) for key, value in said.items()})
+            key = said.pop("key", "")
+            places = {_number(int(number), _PARTITIONS): _place(*value) for number, value in said.items()}
+            return cls(places, _fingerprint(key))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise PositionError("not a position of the feed, such as its events have as `cursor`") from error
 
@@ -62,6 +81,12 @@ def _place(sequence: object, rank: object) -> Place:
     if not (type(sequence) is int and isinstance(rank, str)):
         raise TypeError
     return Place(_number(sequence, _MOST), _number(int(rank, 16), _MOST))
+
+
+def _fingerprint(key: object) -> str:
+    if not isinstance(key, str) or not _FINGERPRINT.fullmatch(key):
+        raise TypeError
+    return key
 
 
 def _number(value: int, most: int) -> int:

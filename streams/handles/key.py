@@ -19,6 +19,7 @@ __all__ = [
     "keep",
     "mode_of",
     "modes",
+    "named_by",
     "ready",
     "register",
 ]
@@ -30,6 +31,15 @@ def in_force(store: ClickHouse) -> str:
     """Return the fingerprint of the active key, "" where none was ever recorded."""
     rows = store.rows("SELECT fingerprint FROM handle_keys WHERE state = 'in force' ORDER BY at DESC LIMIT 1")
     return str(rows[0]["fingerprint"]) if rows else ""
+
+
+def named_by(store: ClickHouse) -> str | None:
+    """Return the fingerprint of the key by which tables name customers, None while those of another take their place."""
+    (row,) = store.rows(
+        "SELECT argMaxIf(fingerprint, (at, state), state = 'in force') AS fingerprint,"
+        " argMax(state, (at, state)) = 'ready' AS is_changing FROM handle_keys"
+    )
+    return None if row["is_changing"] else str(row["fingerprint"])
 
 
 def is_free(store: ClickHouse) -> bool:
