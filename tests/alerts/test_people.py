@@ -62,7 +62,7 @@ def test_every_mistake_of_a_file_is_named_at_once_and_no_directory_is_made(tmp_p
         assert said in done.stderr, said
     assert not (tmp_path / "data").exists()
     path.write_text('[[rule]]\nname = "low"\nsql = "SELECT 1 AS figure"\nbelow = 5\n')
-    assert "0 receivers and 1 rules, no mistake" in run("alerts", "check", path).stdout
+    assert "0 receivers, 1 rules and 0 feeds, no mistake" in run("alerts", "check", path).stdout
     assert run("alerts", "check", tmp_path / "none").returncode == 1
 
 

@@ -42,7 +42,7 @@ def test_a_password_over_tls_and_a_client_certificate_are_let_in_and_others_are_
     monkeypatch.setattr("streams.kafka.clients._BOOTSTRAP_S", 4.0)
     known = by_password(secured)
     topics.create(known.kafka, 2)
-    assert [topic.problems() for topic in topics.listed(by_certificate(secured).kafka)] == [[]] * 7
+    assert [topic.problems() for topic in topics.listed(by_certificate(secured).kafka)] == [[]] * 8
     with Publisher(known) as publisher:
         publisher.publish(line(1))
     with Publisher(by_certificate(secured)) as publisher:

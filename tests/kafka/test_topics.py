@@ -121,7 +121,7 @@ def consumed(settings, name, group):
 def test_partitions_are_added_when_nobody_is_at_work(settings):
     assert topics.grow(settings.kafka, 8) == [
         settings.kafka.prefix + name
-        for name in ("events.in", "interactions", "identity.map", "evidence", "dead-letters")
+        for name in ("events.in", "interactions", "identity.map", "evidence", "dead-letters", "stages")
     ]
     assert counts(settings) == {topic.name: topic.partitions or 8 for topic in declared()}
     assert topics.grow(settings.kafka, 8) == []
