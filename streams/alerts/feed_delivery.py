@@ -14,7 +14,7 @@ import pyarrow as pa
 from streams.alerts.delivery.addresses import AddressError, Target, checked
 from streams.alerts.delivery.deliverer import Pauses, pause_s
 from streams.alerts.delivery.http import DeliveryRefusedError, NotDeliveredError, post
-from streams.alerts.delivery.senders import signature
+from streams.alerts.delivery.senders import signed
 from streams.alerts.feed_receivers import FeedReceiver
 from streams.alerts.state import FeedState
 from streams.clock import Clock, from_us, system_clock
@@ -32,7 +32,6 @@ _BOOK_S = 1.0  # between two writes of a position while events are delivered
 _PASSED_S = 30.0  # while none is wanted
 _STOP_S = 1.0
 _CUT = 300
-_US = 1_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -97,13 +96,10 @@ def send(receiver: FeedReceiver, target: Target, events: Sequence[dict[str, Any]
     is_list = receiver.batch > 1
     body = json.dumps(events if is_list else events[0], ensure_ascii=False, separators=(",", ":")).encode()
     identity = f"stage-{events[0]['id']}" + (f"-{len(events)}" if is_list else "")
-    now_s = clock() // _US
     headers = {
         **receiver.headers,
         "content-type": f"application/cloudevents{'-batch' if is_list else ''}+json",
-        "webhook-id": identity,
-        "webhook-timestamp": str(now_s),
-        "webhook-signature": signature(receiver.secret, identity, now_s, body),
+        **signed(receiver.secret, identity, body, clock),
     }
     post(target, body, headers, private=receiver.private)
 

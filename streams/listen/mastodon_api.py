@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError
 
 from journey.errors import UserError
 from streams.listen.addresses import checked
+from streams.listen.answers import answered
 from streams.listen.mastodon import Home
 
 __all__ = ["AwayError", "MastodonApi", "TokenError"]
@@ -103,17 +104,7 @@ class MastodonApi:
     def _asked(self, path: str, *, absent: Any = AwayError) -> Any:
         """Return the JSON that is at a path; `absent`, if given, where nothing is."""
         try:
-            answer = self._pool.request(
-                "GET",
-                f"{self._server}{path}",
-                headers=self.headers | {"user-agent": "journey-listen"},
-                redirect=False,
-                preload_content=False,
-            )
-            try:
-                body = answer.read(_LARGEST)
-            finally:
-                answer.release_conn()
+            answer = answered(self._pool, "GET", f"{self._server}{path}", _LARGEST, headers=self.headers)
         except (HTTPError, OSError) as error:
             raise AwayError(f"{self._server}: {type(error).__name__}") from error
         if answer.status in _REFUSED:
@@ -124,11 +115,9 @@ class MastodonApi:
         if answer.status in {_NOT_FOUND, _GONE} and absent is not AwayError:
             return absent
         if answer.status != _OK:
-            raise AwayError(
-                f"{self._server} answered {answer.status}", _after(answer.headers.get("retry-after", ""))
-            )
+            raise AwayError(f"{self._server} answered {answer.status}", answer.after_s)
         try:
-            return json.loads(body)
+            return json.loads(answer.body)
         except (ValueError, RecursionError):
             raise AwayError(f"{self._server} answered what is no JSON") from None
 
@@ -136,7 +125,3 @@ class MastodonApi:
 def _place(notification: Any) -> tuple[int, str]:
     name = str(notification.get("id", "")) if isinstance(notification, dict) else ""
     return len(name), name
-
-
-def _after(text: str) -> float:
-    return float(text) if text.isdecimal() else 0.0

@@ -5,6 +5,8 @@ import secrets
 from collections.abc import Callable
 from threading import Event
 
+from streams.process.retries import doubled_s
+
 __all__ = ["Pauses"]
 
 _FIRST_S, _LONGEST_S = 0.5, 60.0
@@ -39,9 +41,8 @@ class Pauses:
 
         Return False where the process is to stop.
         """
-        whole = min(_LONGEST_S, self._first_s * 2.0 ** min(self.failed, 30))
+        pause_s = doubled_s(self.failed, self._first_s, _LONGEST_S, asked_s, self._chance)
         self.failed += 1
-        pause_s = max(whole * self._chance(0.5, 1.0), min(asked_s, _LONGEST_S))
         if not self._asked.is_set():
             _log.warning("%s; trying again in %.1f s", why, pause_s)
         return not self._asked.wait(pause_s)

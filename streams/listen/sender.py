@@ -10,6 +10,7 @@ from urllib3.exceptions import HTTPError
 
 from journey.errors import UserError
 from streams.faults import kill_point
+from streams.listen.answers import Answer, answered
 from streams.listen.pauses import Pauses
 
 __all__ = ["CollectorError", "NotSentError", "Refusal", "Sender"]
@@ -106,35 +107,28 @@ class Sender:
 
     def _posted(self, lines: Sequence[bytes]) -> list[Refusal]:
         try:
-            answer = self._pool.request(
+            answer = answered(
+                self._pool,
                 "POST",
                 self._url,
+                _LONGEST_ANSWER,
                 body=b"[" + b",".join(lines) + b"]",
-                headers={
-                    "content-type": _TYPE,
-                    "authorization": f"Bearer {self._key}",
-                    "user-agent": "journey-listen",
-                },
-                redirect=False,
-                preload_content=False,
+                headers={"content-type": _TYPE, "authorization": f"Bearer {self._key}"},
             )
-            try:
-                body = answer.read(_LONGEST_ANSWER)
-            finally:
-                answer.release_conn()
         except (HTTPError, OSError) as error:
             raise _Unanswered(type(error).__name__) from error
-        return self._judged(answer.status, body, answer.headers.get("retry-after", ""), len(lines))
+        return self._judged(answer, len(lines))
 
-    def _judged(self, status: int, body: bytes, after: str, count: int) -> list[Refusal]:
+    def _judged(self, answer: Answer, count: int) -> list[Refusal]:
         """Return what was refused. Raises _Unanswered where it may pass, CollectorError where it does not."""
+        status, body = answer.status, answer.body
         if status in {_ACCEPTED, _FORBIDDEN, _NO_EVENT} and (found := _refusals(body, count)) is not None:
             return found
         said = f"{self._url} answered {status}: {_detail(body)}"
         if status == _TOO_LARGE and count == 1:
             return [Refusal(0, "too_large", "the collector takes no body of this size")]
         if status in _MAY_PASS or status >= _SERVER or status < _CLIENT:
-            raise _Unanswered(said, float(after) if after.isdecimal() else 0.0)
+            raise _Unanswered(said, answer.after_s)
         raise CollectorError(said)
 
 

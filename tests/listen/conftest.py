@@ -6,7 +6,16 @@ from contextlib import ExitStack
 import pytest
 
 from tests.collector.server import Collector
+from tests.listen.boxes import Box
 from tests.listen.listener import Listener
+
+
+@pytest.fixture
+def box(tmp_path) -> Iterator[Box]:
+    """An outbox for what Bluesky says."""
+    made = Box(tmp_path, "bluesky")
+    yield made
+    made.state.close()
 
 
 @pytest.fixture

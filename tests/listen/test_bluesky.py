@@ -18,13 +18,6 @@ LATEST_US = 1 << 60
 
 
 @pytest.fixture
-def box(tmp_path):
-    made = Box(tmp_path, "bluesky")
-    yield made
-    made.state.close()
-
-
-@pytest.fixture
 def network():
     return Network()
 

@@ -10,15 +10,7 @@ from streams.clock import system_clock
 from streams.listen.jetstream import Jetstream
 from streams.listen.sender import NotSentError
 from tests.fixtures.servers.process import free_port, wait_until
-from tests.listen.boxes import Box
 from tests.listen.jetstream import BRAND, JetstreamServer, Network, mention, person
-
-
-@pytest.fixture
-def box(tmp_path):
-    made = Box(tmp_path, "bluesky")
-    yield made
-    made.state.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import logging
 import queue
-import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,12 +16,12 @@ from streams.alerts.delivery.senders import Send, sender
 from streams.alerts.ledger import Delivered, StoredChange
 from streams.alerts.state import ReceiverState
 from streams.clock import Clock, system_clock
+from streams.process.retries import doubled_s
 from streams.settings import SettingsError
 
 __all__ = ["Deliverer", "Listener", "Pauses", "pause_s"]
 
 _log = logging.getLogger(__name__)
-_chance = secrets.SystemRandom()
 _HOUR_S = 3_600.0
 _STOP_S = 1.0  # for what is being sent
 _CUT = 300  # characters of what a receiver answered
@@ -53,8 +52,7 @@ class Pauses:
 
 def pause_s(attempt: int, pauses: Pauses, asked_s: float = 0.0) -> float:
     """Return the pause after an attempt, from 1: half to all of what doubling gives, or what the receiver asked for."""
-    whole = min(pauses.longest_s, pauses.first_s * 2.0 ** min(attempt - 1, 30))
-    return max(whole * _chance.uniform(0.5, 1.0), min(asked_s, pauses.longest_s))
+    return doubled_s(attempt - 1, pauses.first_s, pauses.longest_s, asked_s)
 
 
 class Deliverer:

@@ -19,7 +19,7 @@ from streams.alerts.delivery.receivers import Receiver
 from streams.alerts.ledger import StoredChange
 from streams.clock import Clock, from_us
 
-__all__ = ["Send", "sender", "signature"]
+__all__ = ["Send", "sender", "signature", "signed"]
 
 Send = Callable[[StoredChange], None]  # raises NotDeliveredError or RefusedError
 _TIME_S = 15
@@ -53,6 +53,16 @@ def signature(secret: str, identity: str, timestamp_s: int, body: bytes) -> str:
     )
 
 
+def signed(secret: str, identity: str, body: bytes, clock: Clock) -> dict[str, str]:
+    """Return the headers of Standard Webhooks for a body that is sent now."""
+    now_s = clock() // _US
+    return {
+        "webhook-id": identity,
+        "webhook-timestamp": str(now_s),
+        "webhook-signature": signature(secret, identity, now_s, body),
+    }
+
+
 def _poster(receiver: Receiver, url: str) -> Callable[[bytes, Mapping[str, str]], None]:
     target = checked(url, private=receiver.private)
 
@@ -74,13 +84,8 @@ def _webhook(receiver: Receiver, clock: Clock) -> Send:
     send_body = _poster(receiver, receiver.url)
 
     def send(told: StoredChange) -> None:
-        identity, now_s, body = message_id(told), clock() // _US, _json(document(told))
-        headers = {
-            "webhook-id": identity,
-            "webhook-timestamp": str(now_s),
-            "webhook-signature": signature(receiver.secret, identity, now_s, body),
-        }
-        send_body(body, headers)
+        body = _json(document(told))
+        send_body(body, signed(receiver.secret, message_id(told), body, clock))
 
     return send
 
