@@ -87,7 +87,6 @@ BOUNDARIES: tuple[str, ...] = (
     "expiry.carry",
     "expiry.enter",
     "expiry.delete",
-    "expiry.free",
     "letters.drop",
     "letters.receipt",
     "letters.delete",

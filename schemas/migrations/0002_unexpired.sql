@@ -50,7 +50,6 @@ ALTER TABLE interactions_kept
     COMMENT COLUMN _partition 'Partition of the log',
     COMMENT COLUMN _offset    'Offset of the frame in the log; where the event was seen first';
 
--- A deletion marks rows. The columns of other rows stay as they are; the orders that ClickHouse keeps beside them are
--- made again.
+-- 0023_deleted_rows.sql replaces this setting.
 ALTER TABLE interactions
     MODIFY SETTING lightweight_mutation_projection_mode = 'rebuild';

@@ -87,7 +87,6 @@ _ALTERED: dict[str, str] = {
 }
 # ALTER has answered when all parts are rewritten. A lightweight DELETE would leave the rows where they are.
 WHOLLY = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
-_MASKED = "SELECT 1 FROM interactions WHERE NOT _row_exists LIMIT 1"
 _TOUCHED = (*_ALTERED, "minute_counts")
 
 
@@ -246,14 +245,6 @@ def receipt_of(store: ClickHouse, receipt: str) -> Erased | None:
 def delete(store: ClickHouse, receipt: str, *tables: str) -> None:
     """Delete the handles from these tables, or from all; others' events that named one are kept without it."""
     for table in tables or _ALTERED:
-        # Of theirs too: they have expired, and are on the disk still. On a cluster nothing expires.
-        if (
-            table == "interactions"
-            and not store.cluster
-            and store.rows(_MASKED, settings={"apply_deleted_mask": 0})
-        ):
-            with kill_point("erasure.delete"):
-                store.client.command("ALTER TABLE interactions APPLY DELETED MASK", settings=WHOLLY)
         if table == "stage_changes":
             announced_numbers.keep(store)
         with kill_point("erasure.delete"):

@@ -4,6 +4,8 @@ The sums of one expiry of a brand replace those of the one before, which they co
 have them, so that these are recomputed from the interactions that are there and from the sums together.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +14,7 @@ from streams.clock import exact
 from streams.recovery.derived_tables import LINKS_OF
 from streams.store.sql import CARRIED, MINUTE
 
-__all__ = ["CARRYING", "KEYS", "Expiry", "statement"]
+__all__ = ["CARRYING", "KEYS", "Expiry", "gone", "statement"]
 
 GONE = (
     "brand = {brand:String} AND time < {horizon:DateTime64(6, 'UTC')} AND has({parts:Array(UInt16)}, _partition)"
@@ -140,3 +142,14 @@ def statement(table: str) -> str:
         return KEYS.replace("{part}", _PART)
     select = CARRYING[table].replace("{part}", _PART)
     return f"INSERT INTO {table} SELECT {{number:UInt64}} AS number, * FROM ({select})"
+
+
+def gone(expiries: Sequence[Expiry]) -> tuple[str, dict[str, Any]]:
+    """Return the condition on the interactions that some expiries delete, and its parameters."""
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
+    for number, expiry in enumerate(expiries):
+        named = {name: value for name, value in expiry.parameters.items() if f"{{{name}:" in GONE}
+        conditions.append(re.sub(r"\{(\w+):", rf"{{\g<1>_{number}:", GONE))
+        parameters |= {f"{name}_{number}": value for name, value in named.items()}
+    return " OR ".join(f"({condition})" for condition in conditions), parameters

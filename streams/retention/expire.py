@@ -5,9 +5,13 @@ interactions that they are made of do not: the view interactions_kept leaves the
 before that insert, nothing has happened; killed after it, the deletion is finished later. Batches may be written
 meanwhile: an interaction of a later offset waits for the next expiry. Two expiries at once are kept apart by the caller,
 and so is whatever else changes tables otherwise than by batches.
+
+Interactions of all brands are deleted by one statement, which rewrites the parts of the table that have some. A
+lightweight DELETE would cost half of that, and be wrong: ClickHouse leaves the deleted rows in projections, from which
+queries then read them (https://github.com/ClickHouse/ClickHouse/issues/111791).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +25,7 @@ from streams.engine.shell import Tell
 from streams.erasure import statements
 from streams.erasure.statements import WHOLLY, Insert
 from streams.faults import kill_point
-from streams.retention.carry import CARRYING, GONE, Expiry, statement
+from streams.retention.carry import CARRYING, Expiry, gone, statement
 from streams.retention.terms import horizon_of, kept
 from streams.store.clickhouse import ClickHouse
 from streams.store.query_settings import INSERT_SETTINGS
@@ -30,13 +34,12 @@ from streams.store.sql import CARRIED, EXPIRED
 
 __all__ = ["Course", "Due", "Expired", "ExpiryError", "due", "expire", "finish"]
 
-_MASKED = 0.1  # of the rows of interactions: deleted and still on the disk, until so many are
-_ONE = {"mutations_sync": 2, "lightweight_deletes_sync": 2}
 _SUMS = (*CARRYING, "expired_events")
 _COUNT = """
     SELECT count() AS n FROM interactions_kept
     WHERE brand = {brand:String} AND time < {horizon:DateTime64(6, 'UTC')}
 """
+_REPLACED = f"brand = {{brand:String}} AND number < {{number:UInt64}} AND NOT ({CARRIED})"
 _OF_CONFLICTS = "SELECT event FROM expired_events WHERE number = {number:UInt64} AND event IN (SELECT event FROM conflicts)"
 _PENDING = """
     SELECT number, any(brand) AS brand, any(horizon) AS horizon, any(model) AS model,
@@ -125,12 +128,15 @@ def expire(store: ClickHouse, course: Course, *, late_too: bool) -> Sequence[Exp
     """
     _clear(store)
     done = list(finish(store, course.insert, course.clock()))
+    began = False
     for wanted in due(store, course.clock(), late_too=late_too):
         # Between two batches: of one that is being written, interactions may be there, and what follows from them not yet.
         expiry = course.between(partial(_begin, store, wanted, course))
         _carry(store, expiry, wanted.events, course)
         # And here, so that a copy of the tables that is made there has all of it, or nothing.
         course.between(partial(_enter, course.insert, expiry, "expired", course.clock()))
+        began = True
+    if began:
         course.tell("deletion", 0, 1)
         done += finish(store, course.insert, course.clock())
     return done
@@ -199,44 +205,33 @@ def _pending(store: ClickHouse) -> list[Expiry]:
     ]  # fmt: skip
 
 
-def _delete(store: ClickHouse, insert: Insert, expiry: Expiry, now_us: int) -> None:
-    """Delete what has expired, and the sums that those of this expiry replace; again is harmless."""
-    old = f"brand = {{brand:String}} AND number < {{number:UInt64}} AND NOT ({CARRIED})"
-    for table, which in _deletions(old):
-        parameters = {name: value for name, value in expiry.parameters.items() if f"{{{name}:" in which}
-        with kill_point("expiry.delete"):
-            store.client.command(
-                which, parameters=parameters, settings=_ONE if table == "interactions" else WHOLLY
-            )
-    _free(store)
-    _enter(insert, expiry, "deleted", now_us)
-
-
-def _deletions(old: str) -> Iterator[tuple[str, str]]:
-    yield "conflicts", f"ALTER TABLE conflicts DELETE WHERE event IN ({_OF_CONFLICTS})"
-    yield "interactions", f"DELETE FROM interactions WHERE {GONE}"
-    for table in CARRYING:
-        yield table, f"ALTER TABLE {table} DELETE WHERE {old}"
-
-
-def _free(store: ClickHouse) -> None:
-    """Take deleted rows off the disk, where they are a good part of the table; what stays is rewritten only then."""
-    count = "SELECT count() AS n FROM interactions"  # the user of a server may not read system.parts
-    there = int(store.rows(count)[0]["n"])
-    stored = int(store.rows(count, settings={"apply_deleted_mask": 0})[0]["n"])
-    if stored - there >= _MASKED * max(stored, 1) > 0:
-        with kill_point("expiry.free"):
-            store.client.command("ALTER TABLE interactions APPLY DELETED MASK", settings=WHOLLY)
-    statements.scrub(store, "interactions", "conflicts", *CARRYING)
-
-
 def finish(store: ClickHouse, insert: Insert, now_us: int) -> Sequence[Expired]:
-    """Finish the deletion of what has expired; return what that was."""
-    return [_finished(store, insert, expiry, now_us) for expiry in _pending(store)]
+    """Finish the deletion of what has expired; return what that was. Again is harmless."""
+    pending = _pending(store)
+    if not pending:
+        return []
+    for expiry in (
+        pending
+    ):  # conflicts before the events that they are about, and sums that those of this expiry replace
+        _delete(store, "conflicts", f"event IN ({_OF_CONFLICTS})", {"number": expiry.number})
+        for table in CARRYING:
+            _delete(store, table, _REPLACED, {"brand": expiry.brand, "number": expiry.number})
+    which, parameters = gone(pending)
+    _delete(store, "interactions", which, parameters)
+    statements.scrub(store, "interactions", "conflicts", *CARRYING)
+    for expiry in pending:
+        _enter(insert, expiry, "deleted", now_us)
+    return [_expired(store, expiry) for expiry in pending]
 
 
-def _finished(store: ClickHouse, insert: Insert, expiry: Expiry, now_us: int) -> Expired:
-    _delete(store, insert, expiry, now_us)
+def _delete(store: ClickHouse, table: str, which: str, parameters: dict[str, Any]) -> None:
+    with kill_point("expiry.delete"):
+        store.client.command(
+            f"ALTER TABLE {table} DELETE WHERE {which}", parameters=parameters, settings=WHOLLY
+        )
+
+
+def _expired(store: ClickHouse, expiry: Expiry) -> Expired:
     (row,) = store.rows(
         "SELECT count() AS n FROM expired_events WHERE number = {number:UInt64}", {"number": expiry.number}
     )

@@ -63,7 +63,7 @@ COMMENTS = re.compile(r"ALTER TABLE (?P<name>\w+)\n(?=\s+COMMENT COLUMN )")
 _ADD = re.compile(r"ALTER TABLE (\w+)\n(?=\s+ADD COLUMN )")
 # Of the table that has the rows.
 _OF_ROWS = re.compile(
-    r"ALTER TABLE (?P<name>\w+)\n(?=\s+(?:(?:ADD|MATERIALIZE) (?:PROJECTION|INDEX)|MODIFY SETTING) )"
+    r"ALTER TABLE (?P<name>\w+)\n(?=\s+(?:(?:ADD|MATERIALIZE) (?:PROJECTION|INDEX)|MODIFY SETTING|APPLY DELETED) )"
 )
 _JOIN = re.compile(r"(?<!ASOF )\b(?=(?:ASOF )?(?:INNER|LEFT|FULL OUTER|CROSS) JOIN\b)")
 _IN = re.compile(r"\b(NOT )?IN (?=\(SELECT\b)")

@@ -60,7 +60,6 @@ RETENTION = (
     "expiry.carry",
     "expiry.enter",
     "expiry.delete",
-    "expiry.free",
 )
 
 # Passed by commands beside a process that has the directory open: see tests/beside.

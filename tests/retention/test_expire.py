@@ -357,30 +357,61 @@ def test_what_was_ever_linked_to_a_handle_that_stays_is_kept(tmp_path):
         assert embedded.store.rows(people)[0]["n"] == before[0]["n"] - 1
 
 
-def test_whoever_is_forgotten_is_off_the_disk_with_what_has_expired(tmp_path):
-    lines_ = [
-        event(
-            "letter",
-            "store.visit",
-            "2026-01-12T12:00:00Z",
-            {"email": ["ann@example.org"]},
-            content="letter-of-ann",
+# What a query in this order is served from: the order of the table, and those that ClickHouse keeps beside it.
+ORDERS = {"brand": "", "time": "by_time", "event": "by_event"}
+
+
+def seen(embedded) -> list[list[dict]]:
+    """Return what queries find in the table, and in each of its projections."""
+    return [
+        embedded.store.rows(
+            "SELECT brand, count(handle) AS n, min(time) AS first"
+            f" FROM (SELECT brand, handle, time FROM interactions ORDER BY {order} LIMIT 1000000) GROUP BY brand ORDER BY brand"
+            f" SETTINGS optimize_use_projections = {int(bool(name))}, force_optimize_projection_name = '{name}'"
         )
+        for order, name in ORDERS.items()
     ]
-    lines_ += [
-        event(f"v{n}", "store.visit", "2026-06-01T12:00:00Z", {"email": [f"v{n}@example.org"]})
-        for n in range(200)
-    ]
-    hidden = "SELECT count() AS n FROM interactions WHERE content = 'letter-of-ann' SETTINGS apply_deleted_mask = 0"
-    with opened(tmp_path / "data") as embedded:
-        load(embedded, lines_)
-        set_term(embedded.store, "lumiere", 2, NOW_US)
-        assert [one.events for one in expire(embedded, lambda *_: None)] == [1]
-        assert embedded.store.rows(hidden) == [{"n": 1}]
-        (who,) = embedded.store.rows("SELECT handle FROM carried_handles")
-        forget(embedded, who["handle"])
-        assert embedded.store.rows(hidden) == [{"n": 0}]
+
+
+def test_what_has_expired_is_in_no_order_of_the_table_and_off_the_disk(copy):
+    with opened(copy) as embedded:
+        assert expired(embedded) > 0
+        table, *projections = seen(embedded)
+        assert projections == [table, table]
+        assert all(row["first"].replace(tzinfo=UTC) >= HORIZON for row in table)
+        (stored,) = embedded.store.rows(
+            "SELECT sum(rows) AS n FROM system.parts WHERE active AND database = currentDatabase() AND table = 'interactions'"
+        )
+        assert stored["n"] == counts(embedded)["there"] == sum(row["n"] for row in table)
+
+
+def test_brands_that_expire_together_rewrite_the_table_once(copy):
+    with opened(copy) as embedded:
+        assert expired(embedded) > 0
+        mutations = embedded.store.rows(
+            "SELECT command FROM system.mutations WHERE database = currentDatabase() AND table = 'interactions' AND command LIKE '%DELETE WHERE%'"
+        )
+        assert len(mutations) == 1
         assert drift(embedded) == []
+
+
+def test_a_directory_whose_expired_rows_are_still_in_projections_is_mended_when_it_is_opened(copy):
+    """Until the version before, an expiry marked rows; ClickHouse kept them in projections."""
+    with opened(copy) as embedded:
+        command = embedded.store.client.command
+        command("ALTER TABLE interactions MODIFY SETTING lightweight_mutation_projection_mode = 'rebuild'")
+        command("DELETE FROM interactions WHERE time < '2026-03-01'")
+        table, *projections = seen(embedded)
+        assert projections != [table, table]
+        command(
+            "ALTER TABLE migrations DELETE WHERE name = '0023_deleted_rows.sql' SETTINGS mutations_sync = 2"
+        )
+    with opened(copy) as embedded:
+        assert seen(embedded) == [table, table, table]
+        (made,) = embedded.store.rows(
+            "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = 'interactions'"
+        )
+        assert "lightweight_mutation_projection_mode = 'drop'" in made["engine_full"]
 
 
 def test_a_late_event_from_before_the_horizon_comes_into_the_path_there(copy):

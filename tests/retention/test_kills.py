@@ -11,6 +11,7 @@ from tests.retention.history import BRANDS, lines, load, opened
 HITS = (
     [("expiry.carry.after", 6), ("expiry.clear.before", 1), ("expiry.clear.after", 1)], [("expiry.enter.before", 1)], [("expiry.enter.after", 1)],
     [("expiry.delete.after", 2), ("expiry.delete.before", 2)], [("expiry.delete.after", 5)], [("expiry.enter.before", 2)],
+    [("expiry.enter.before", 3)], [("expiry.delete.after", 12), ("expiry.delete.after", 13)], [("expiry.enter.before", 4)],
 )  # fmt: skip
 SCORES = ("attention", "attraction", "affinity", "audience", "advocacy")
 
