@@ -38,81 +38,117 @@ COMMENT 'Events that are named as a cause, by id or share code';
 
 -- `lead_us` is by how much the effect is older than its cause; up to 5 minutes are attributed to clocks. A cause that
 -- was never received is a node too, so that the events it brought stay together; its key is a hash of brand and name.
--- Every event writes two rows: one at its own key that tells what brought it, and one at the key of its cause that
--- asks what brought the cause. GROUP BY then answers, in place of a second join: ClickHouse reads a view twice when a
--- query names it twice.
+-- Events that name a cause, and those that may be it, meet under the name in one GROUP BY, by the rules of
+-- cascade_causes. Every event then writes two rows: one at its own key that tells what brought it, and one at the key of
+-- its cause that asks what brought the cause. GROUP BY answers again, in place of a join.
 -- Chains of events of the same time are walked in rounds that double the distance, as in cascade_spine. An event whose
 -- walk returns to the event itself, and meets none that precedes it by source and id, is the first of a cycle.
+--
+-- Three views have a recursion, in one form. ClickHouse reads a recursion from a view as its first part, and one step
+-- over the rows of all rounds together: a step that mixes rounds is no step of a walk. Each step therefore hands the
+-- rows of the round before on unchanged, with `is_kept`, and the view reads those alone. With `once`, a table of one row
+-- that has no kept one, ClickHouse leaves the first part out, which it would otherwise compute twice.
 CREATE VIEW cascade_edges
 AS WITH RECURSIVE walked AS
 (
-    SELECT
-        brand,
-        edge.1 AS event,
-        toUnixTimestamp64Micro(edge.2) AS time_us,
-        if(edge.6 = 0, reinterpretAsUInt128(MD5(concat(brand, '\0', edge.5))), edge.6) AS parent,
-        edge.7 - time_us AS lead_us,
-        above.2 - edge.7 AS cause_lead_us,
-        multiIf(
-            edge.6 = 0, 'missing',
-            edge.6 = edge.1, 'self',
-            lead_us > 300000000, 'early',
-            lead_us <= 0, 'joined',
-            above.1 = 0 OR above.1 = edge.6 OR cause_lead_us > 300000000 OR above.2 <= time_us, 'joined',
-            'disordered') AS state,
-        multiIf(
-            state != 'joined', (toUInt128(0), '', ''),
-            lead_us = 0, (edge.6, edge.9, edge.10),
-            lead_us > 0 AND above.1 != 0 AND above.1 != edge.6 AND above.2 = time_us, (above.1, above.3, above.4),
-            (toUInt128(0), '', '')) AS beside,
-        [(edge.2, toString(edge.3), edge.4, edge.5, parent, edge.8, lead_us, cause_lead_us, state, edge.11, edge.12)] AS told,
-        beside.1 AS apex,
-        (beside.2, beside.3, beside.1) AS first,
-        toUInt8(0) AS round,
-        toUInt8(apex != 0) AS is_open
+    SELECT brand, event, told, apex, first, toUInt8(0) AS round, toUInt8(apex != 0) AS is_open, once.dummy AS is_kept
     FROM
     (
         SELECT
             brand,
-            ask.1 AS at,
-            groupArrayIf((event, time, type, handle, cause, cause_event, cause_us, cause_handle, cause_source, cause_id, source, id), ask.2) AS edges,
-            anyIf((cause_event, cause_us, cause_source, cause_id), NOT ask.2) AS above
+            edge.1 AS event,
+            toUnixTimestamp64Micro(edge.2) AS time_us,
+            if(edge.6 = 0, reinterpretAsUInt128(MD5(concat(brand, '\0', edge.5))), edge.6) AS parent,
+            edge.7 - time_us AS lead_us,
+            above.2 - edge.7 AS cause_lead_us,
+            multiIf(
+                edge.6 = 0, 'missing',
+                edge.6 = edge.1, 'self',
+                lead_us > 300000000, 'early',
+                lead_us <= 0, 'joined',
+                above.1 = 0 OR above.1 = edge.6 OR cause_lead_us > 300000000 OR above.2 <= time_us, 'joined',
+                'disordered') AS state,
+            multiIf(
+                state != 'joined', (toUInt128(0), '', ''),
+                lead_us = 0, (edge.6, edge.9, edge.10),
+                lead_us > 0 AND above.1 != 0 AND above.1 != edge.6 AND above.2 = time_us, (above.1, above.3, above.4),
+                (toUInt128(0), '', '')) AS beside,
+            [(edge.2, toString(edge.3), edge.4, edge.5, parent, edge.8, lead_us, cause_lead_us, state, edge.11, edge.12)] AS told,
+            beside.1 AS apex,
+            (beside.2, beside.3, beside.1) AS first
         FROM
         (
             SELECT
-                e.brand AS brand,
-                e.event AS event,
-                e.time AS time,
-                e.type AS type,
-                e.handle AS handle,
-                e.cause AS cause,
-                e.source AS source,
-                e.id AS id,
-                c.event AS cause_event,
-                toUnixTimestamp64Micro(c.time) AS cause_us,
-                c.handle AS cause_handle,
-                c.source AS cause_source,
-                c.id AS cause_id,
-                arrayJoin([(event, false), (if(cause_event = 0, event, cause_event), true)]) AS ask
-            FROM (SELECT brand, event, time, type, handle, cause, toString(source) AS source, id FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.')) AS e
-            LEFT JOIN (SELECT brand, named, event, time, handle, source, id FROM cascade_causes) AS c ON c.brand = e.brand AND c.named = e.cause
+                brand,
+                ask.1 AS at,
+                groupArrayIf((effect.1, effect.2, effect.3, effect.4, effect.5, found.1, cause_us, found.4, found.5, found.6, effect.6, effect.7), ask.2) AS edges,
+                anyIf((found.1, cause_us, found.5, found.6), NOT ask.2) AS above
+            FROM
+            (
+                SELECT
+                    brand,
+                    found,
+                    toUnixTimestamp64Micro(found.2) AS cause_us,
+                    effect,
+                    arrayJoin([(effect.1, false), (if(found.1 = 0, effect.1, found.1), true)]) AS ask
+                FROM
+                (
+                    SELECT
+                        brand,
+                        named,
+                        argMinIf((event, time, cause, handle, source, id), (place, time, source, id, event), place > 0) AS found,
+                        groupArrayIf((event, time, type, handle, cause, source, id), place = 0) AS effects
+                    FROM
+                    (
+                        SELECT brand, cause AS named, 0 AS place, event, time, type, handle, cause, toString(source) AS source, id
+                        FROM interactions
+                        WHERE cause != '' AND NOT startsWith(type, 'identity.')
+                        UNION ALL
+                        SELECT brand, id AS named, 1 AS place, event, time, type, handle, cause, toString(source) AS source, id
+                        FROM interactions
+                        WHERE id IN (SELECT cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.'))
+                            AND (brand, id) IN (SELECT brand, cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.'))
+                            AND NOT startsWith(type, 'identity.')
+                        UNION ALL
+                        SELECT brand, JSONExtractString(properties, 'share_code') AS named, 2 AS place, event, time, type, handle, cause, toString(source) AS source, id
+                        FROM interactions
+                        WHERE position(properties, 'share_code') > 0 AND named != '' AND NOT startsWith(type, 'identity.')
+                    )
+                    GROUP BY brand, named
+                    HAVING notEmpty(effects)
+                )
+                ARRAY JOIN effects AS effect
+            )
+            GROUP BY brand, at
+        )
+        ARRAY JOIN edges AS edge
+    ) AS begun
+    CROSS JOIN system.one AS once
+    UNION ALL
+    SELECT brand, row.1, row.2, row.3, row.4, row.5, toUInt8(NOT row.6 AND bitShiftLeft(toUInt64(1), row.5) < countIf(NOT row.6) OVER ()), row.6
+    FROM
+    (
+        SELECT
+            brand,
+            tell.1 AS at,
+            anyIf(apex, tell.2 = 'answer') AS further,
+            anyIf(first, tell.2 = 'answer') AS first_there,
+            arrayConcat(
+                if(further = 0, [], arrayMap(
+                    ask -> (ask.1, CAST([], 'Array(Tuple(DateTime64(6, \'UTC\'), String, UInt64, String, UInt128, UInt64, Int64, Int64, String, String, String))'),
+                        further, if(ask.2 < first_there, ask.2, first_there), toUInt8(ask.3 + 1), toUInt8(0)),
+                    groupArrayIf((event, first, round), tell.2 = 'ask'))),
+                groupArrayIf((event, told, apex, first, round, toUInt8(1)), tell.2 = 'keep')) AS rows
+        FROM
+        (
+            SELECT brand, event, told, apex, first, round,
+                arrayJoin(if(is_open AND round < 24, [(event, 'answer'), (apex, 'ask'), (event, 'keep')], [(event, 'keep')])) AS tell
+            FROM walked
+            WHERE NOT is_kept
         )
         GROUP BY brand, at
     )
-    ARRAY JOIN edges AS edge
-    UNION ALL
-    SELECT
-        brand, ask.1, toInt64(0), toUInt128(0), toInt64(0), toInt64(0), '', (toUInt128(0), '', ''),
-        CAST([], 'Array(Tuple(DateTime64(6, \'UTC\'), String, UInt64, String, UInt128, UInt64, Int64, Int64, String, String, String))'),
-        further, if(ask.2 < first_there, ask.2, first_there), toUInt8(ask.3 + 1), toUInt8(bitShiftLeft(toUInt64(1), ask.3 + 1) < count() OVER ())
-    FROM
-    (
-        SELECT brand, tell.1 AS at, groupArrayIf((tell.2, first, round), tell.2 != 0) AS asked, anyIf(apex, tell.2 = 0) AS further, anyIf(first, tell.2 = 0) AS first_there
-        FROM (SELECT brand, apex, first, round, arrayJoin([(event, toUInt128(0)), (apex, event)]) AS tell FROM walked WHERE is_open AND round < 24)
-        GROUP BY brand, at
-    )
-    ARRAY JOIN asked AS ask
-    WHERE further != 0
+    ARRAY JOIN rows AS row
 )
 SELECT
     brand,
@@ -131,6 +167,7 @@ FROM
 (
     SELECT brand, event, argMin(told, round)[1] AS edge, argMax(first, round) AS last
     FROM walked
+    WHERE is_kept
     GROUP BY brand, event
 )
 COMMENT 'Every interaction that names a cause, and whether that holds: joined, missing, self, early or disordered';
@@ -145,33 +182,43 @@ COMMENT 'Every interaction that names a cause, and whether that holds: joined, m
 CREATE VIEW cascade_spine
 AS WITH RECURSIVE climbed AS
 (
-    SELECT
-        brand,
-        node,
-        if(max(above) = 0, node, max(above)) AS apex,
-        toUInt32(max(above) != 0) AS hops,
-        toUInt8(0) AS round,
-        toUInt8(1) AS is_open,
-        arraySort(groupArrayIf(below, below != 0)) AS brought
+    SELECT brand, node, if(above = 0, node, above) AS apex, toUInt32(above != 0) AS hops, toUInt8(0) AS round, brought, toUInt8(1) AS is_open, once.dummy AS is_kept
     FROM
     (
-        SELECT brand, pair.1 AS node, pair.2 AS above, pair.3 AS below
+        SELECT brand, pair.1 AS node, max(pair.2) AS above, arraySort(groupArrayIf(pair.3, pair.3 != 0)) AS brought
         FROM (SELECT brand, arrayJoin([(event, parent, toUInt128(0)), (parent, toUInt128(0), event)]) AS pair FROM cascade_edges WHERE counts)
-    )
-    GROUP BY brand, node
-    HAVING notEmpty(brought)
+        GROUP BY brand, node
+        HAVING notEmpty(brought)
+    ) AS begun
+    CROSS JOIN system.one AS once
     UNION ALL
-    SELECT brand, ask.1, higher, toUInt32(ask.2 + further), toUInt8(ask.3 + 1), toUInt8(max(at != higher) OVER ()), CAST([], 'Array(UInt128)')
+    SELECT brand, row.1, row.2, row.3, row.4, row.5, toUInt8(max(NOT row.6 AND at != row.2) OVER ()), row.6
     FROM
     (
-        SELECT brand, told.1 AS at, groupArrayIf((told.2, hops, round), told.2 != 0) AS asked, anyIf(apex, told.2 = 0) AS higher, anyIf(hops, told.2 = 0) AS further
-        FROM (SELECT brand, apex, hops, round, arrayJoin([(node, toUInt128(0)), (apex, node)]) AS told FROM climbed WHERE is_open AND round < 17)
+        SELECT
+            brand,
+            tell.1 AS at,
+            anyIf(apex, tell.2 = 'answer') AS higher,
+            anyIf(hops, tell.2 = 'answer') AS further,
+            arrayConcat(
+                arrayMap(ask -> (ask.1, higher, toUInt32(ask.2 + further), toUInt8(ask.3 + 1), CAST([], 'Array(UInt128)'), toUInt8(0)),
+                    groupArrayIf((node, hops, round), tell.2 = 'ask')),
+                groupArrayIf((node, apex, hops, round, brought, toUInt8(1)), tell.2 = 'keep')) AS rows
+        FROM
+        (
+            SELECT brand, node, apex, hops, round, brought, arrayJoin(arrayConcat(
+                if(is_open AND round < 17, [(node, 'answer'), (apex, 'ask')], []),
+                if(round = 0 OR NOT is_open OR round = 17, [(node, 'keep')], []))) AS tell
+            FROM climbed
+            WHERE NOT is_kept
+        )
         GROUP BY brand, at
     )
-    ARRAY JOIN asked AS ask
+    ARRAY JOIN rows AS row
 )
 SELECT brand, node AS event, argMax(apex, round) AS root, argMax(hops, round) AS generation, argMin(brought, round) AS brought
 FROM climbed
+WHERE is_kept
 GROUP BY brand, node
 COMMENT 'Events that brought others, with their root and generation; the root is generation 0';
 
@@ -316,7 +363,7 @@ COMMENT 'Customers of a cascade by the generation in which they were reached fir
 CREATE VIEW cascade_ancestors
 AS WITH RECURSIVE climbed AS
 (
-    SELECT event, step.1 AS ancestor, step.2 AS handle, step.3 AS distance, toUInt8(0) AS round, toUInt8(1) AS is_open
+    SELECT event, step.1 AS ancestor, step.2 AS handle, step.3 AS distance, toUInt8(0) AS round, toUInt8(1) AS is_open, once.dummy AS is_kept
     FROM
     (
         SELECT event, arrayJoin(if(above.1 = 0, [(event, handle, toUInt32(0))], [(event, handle, toUInt32(0)), (above.1, above.2, toUInt32(1))])) AS step
@@ -332,21 +379,36 @@ AS WITH RECURSIVE climbed AS
             GROUP BY event
             HAVING max(told.4) = 1
         )
-    )
+    ) AS begun
+    CROSS JOIN system.one AS once
     UNION ALL
-    SELECT ask.1, answer.1, answer.2, toUInt32(ask.2 + answer.3), toUInt8(ask.3 + 1), toUInt8(max(answer.3 > 0) OVER ())
+    SELECT row.1, row.2, row.3, row.4, row.5, toUInt8(max(row.6) OVER ()), row.7
     FROM
     (
-        SELECT told.1 AS at, groupArrayIf((told.2, distance, round), told.2 != 0) AS asked, groupArrayIf((ancestor, handle, distance), told.2 = 0) AS answers
-        FROM (SELECT ancestor, handle, distance, round, arrayJoin([(event, toUInt128(0)), (ancestor, event)]) AS told FROM climbed WHERE is_open AND round < 5)
+        SELECT
+            tell.1 AS at,
+            groupArrayIf((ancestor, handle, distance), tell.2 = 'answer') AS answers,
+            arrayConcat(
+                arrayFlatten(arrayMap(
+                    ask -> arrayMap(
+                        answer -> (ask.1, answer.1, answer.2, toUInt32(ask.2 + answer.3), toUInt8(ask.3 + 1), toUInt8(answer.3 > 0), toUInt8(0)),
+                        arrayFilter(answer -> answer.3 = 0 OR ask.2 = bitShiftLeft(toUInt32(1), ask.3), answers)),
+                    groupArrayIf((event, distance, round), tell.2 = 'ask'))),
+                groupArrayIf((event, ancestor, handle, distance, round, toUInt8(0), toUInt8(1)), tell.2 = 'keep')) AS rows
+        FROM
+        (
+            SELECT event, ancestor, handle, distance, round,
+                arrayJoin(if(is_open AND round < 5, [(event, 'answer'), (ancestor, 'ask')], [(event, 'keep')])) AS tell
+            FROM climbed
+            WHERE NOT is_kept
+        )
         GROUP BY at
     )
-    ARRAY JOIN asked AS ask
-    ARRAY JOIN answers AS answer
-    WHERE answer.3 = 0 OR ask.2 = bitShiftLeft(toUInt32(1), ask.3)
+    ARRAY JOIN rows AS row
 )
 SELECT event, ancestor, any(climbed.handle) AS handle, min(climbed.distance) AS distance
 FROM climbed
+WHERE is_kept
 GROUP BY event, ancestor
 COMMENT 'Events that brought others, with everything that brought them, up to 32 generations back; itself at distance 0';
 

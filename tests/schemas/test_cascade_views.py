@@ -125,6 +125,68 @@ def test_the_views_place_every_touch_where_its_causes_lead(many):
     assert list(drift(Asked(world.client))) == []
 
 
+def ring(length, rng):
+    """Return events of one time, each brought by the next, and some that they bring; one may be a little late."""
+    brand, names = f"r{length}", [f"n{i}" for i in range(length)]
+    late = rng.choice([None, rng.randrange(length)])
+    events = [
+        row(
+            rng.getrandbits(120) + 1,
+            3 if i == late else 0,
+            cause=names[(i + 1) % length],
+            name=name,
+            brand=brand,
+        )
+        for i, name in enumerate(names)
+    ]
+    events += [
+        row(
+            rng.getrandbits(120) + 1,
+            0,
+            cause=rng.choice([*names, *(f"m{j}" for j in range(i))]),
+            name=f"m{i}",
+            brand=brand,
+        )
+        for i in range(rng.choice([0, 3, 9]))
+    ]
+    rng.shuffle(events)
+    return events
+
+
+@pytest.mark.parametrize("length", [2, 3, 4, 5, 6, 7, 8, 12, 16, 17])
+def test_a_ring_that_is_alone_is_cut_at_its_first_event(world, length):
+    """A walk ends after so many rounds as the open events of the whole table need."""
+    rows = [row(n + 1, 0, cause=f"n{(n + 1) % length}", name=f"n{n}") for n in range(length)]
+    put(world, rows)
+    placed = nodes(edges(namings(rows)))
+    assert {
+        r["event"]: (r["root"], r["parent"], r["generation"])
+        for r in world.rows("SELECT * FROM cascade_nodes")
+    } == {event: (node.root, node.parent, node.generation) for event, node in placed.items()}
+    assert world.rows("SELECT countIf(state = 'disordered') AS n FROM cascade_edges") == [{"n": 1}]
+    assert max(node.generation for node in placed.values()) == length - 1
+
+
+def test_rings_of_any_length_are_cut_at_their_first_events(world):
+    rng = random.Random(4)
+    lengths = [*range(1, 41), 63, 64, 65, 100, 129]
+    rows = {length: ring(length, rng) for length in lengths}
+    put(world, [r for some in rows.values() for r in some])
+    placed, states = {}, {}
+    for some in rows.values():
+        found = edges(namings(some))
+        placed |= {e: (n.root, n.parent, n.generation) for e, n in nodes(found).items()}
+        states |= {event: edge.state for event, edge in found.items()}
+    assert {
+        r["event"]: (r["root"], r["parent"], r["generation"])
+        for r in world.rows("SELECT * FROM cascade_nodes")
+    } == placed
+    assert {r["event"]: r["state"] for r in world.rows("SELECT * FROM cascade_edges")} == states
+    assert sum(state == "disordered" for state in states.values()) > len(lengths) / 3
+    assert max(generation for _, _, generation in placed.values()) >= 128
+    assert list(drift(Asked(world.client))) == []
+
+
 def told(world, rows):
     """Return cascades and followers the slow way, by (brand, root) and (brand, customer)."""
     by_event = {r[0]: r for some in rows.values() for r in some}
