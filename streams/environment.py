@@ -76,7 +76,11 @@ ENVIRONMENT: dict[str, str] = {
     "machine only, and not served where the collector listens elsewhere or behind proxies",
     "JOURNEY_ZONE": "time zone whose days the page has, and of single brands: Europe/Paris or Europe/Paris, nova=America/New_York (UTC)",
     "JOURNEY_PAGE_TOKENS": "file of named tokens of the page, TOML: each with the hash of a token, the brands that it sees, and whether "
-    "it may change anything",
+    "it may change anything; and the same of people and groups whom a proxy signs in",
+    "JOURNEY_PAGE_PROXIES": "addresses or networks of the proxies that sign people in to the page, 127.0.0.1,10.0.0.5: their headers are "
+    "believed, and nobody else's; JOURNEY_PAGE_TOKENS says what people and groups may see",
+    "JOURNEY_PAGE_USER_HEADER": "header in which such a proxy names who it has signed in (X-Forwarded-User)",
+    "JOURNEY_PAGE_GROUPS_HEADER": "header in which it names their groups, separated by commas; without it, no groups are read",
     "JOURNEY_PUBLIC_URL": "address under which others reach the page, https://journey.example.com: alerts link to it, and to "
     "a picture where JOURNEY_PAGE_TOKEN is set",
     "JOURNEY_SEGMENT": "file of the mapping of Segment's calls; else the bundled one (schemas/segment.toml)",

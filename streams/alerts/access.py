@@ -12,8 +12,7 @@ from streams.alerts.ledger import Ledger
 from streams.alerts.routes import UNNAMED, UnavailableError, routes
 from streams.alerts.urls import AlertUrls
 from streams.clock import Clock, system_clock
-from streams.http.guard import Guard, is_ours
-from streams.http.page_tokens import PageTokens
+from streams.http.guard import Guard, guard_of
 from streams.settings import Settings
 from streams.store.clickhouse import ClickHouse, QueryError
 from streams.store.connections import ConnectionPool, OverloadedError, opener
@@ -26,14 +25,13 @@ __all__ = ["opened_routes"]
 def opened_routes(settings: Settings, *, clock: Clock = system_clock) -> Iterator[Sequence[BaseRoute]]:
     """Open the connection, and yield the routes; none where anybody who reaches the port would be let in.
 
-    The viewers of the page may ask: holders of JOURNEY_PAGE_TOKEN, or this machine where no other reaches the port.
+    The viewers of the page may ask: holders of JOURNEY_PAGE_TOKEN, whom a proxy has signed in, or this machine where no other
+    reaches the port.
     """
-    if not (settings.page_token or settings.page_tokens or is_ours(settings.collector)):
+    if (guard := guard_of(settings)) is None:
         yield ()
         return
     connection = ConnectionPool(opener(settings, None), threads=1, what="alerts over HTTP")
-    tokens = PageTokens(settings.page_tokens) if settings.page_tokens else None
-    guard = Guard(settings.page_token, secure=not is_ours(settings.collector), tokens=tokens)
 
     async def run(work: Callable[[Ledger], Any]) -> Any:
         try:
@@ -56,6 +54,6 @@ def _allowed(guard: Guard, request: Request) -> str | None:
     if guard.refused(request) is not None:
         return None
     viewer = guard.viewer(request)  # alerts of all brands are for who sees all of them
-    if viewer is None or viewer.brands is not None or not (viewer.writes or request.method == "GET"):
+    if viewer is None or viewer.brands is not None or not (viewer.changes("") or request.method == "GET"):
         return None
     return viewer.name or UNNAMED

@@ -2,12 +2,13 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from streams.http.peers import Networks, is_of
 
 __all__ = ["Networks", "address_of", "presented"]
 
-Networks = Sequence[IPv4Network | IPv6Network]
 _MOST_HOPS = 8
 
 
@@ -36,7 +37,7 @@ def address_of(peer: str, forwarded: str, proxies: Networks) -> str:
     """
     address = peer
     for hop in reversed(forwarded.split(",")[-_MOST_HOPS:] if forwarded else []):
-        if not _is_of(address, proxies):
+        if not is_of(address, proxies):
             break
         hop_address = hop.strip()
         try:
@@ -44,11 +45,3 @@ def address_of(peer: str, forwarded: str, proxies: Networks) -> str:
         except ValueError:
             break
     return address
-
-
-def _is_of(address: str, networks: Networks) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks if network.version == parsed.version)

@@ -1,4 +1,4 @@
-"""Authorises viewers: anybody on this machine where the page listens on loopback, else holders of the token."""
+"""Authorises viewers: anybody on this machine where the page listens on loopback, else holders of a token, and whom a proxy signs in."""
 
 import hashlib
 import hmac
@@ -9,10 +9,11 @@ from starlette.responses import RedirectResponse, Response
 
 from streams.http.cross_site import ANY_NAME, LOOPBACK, Door, why_refused
 from streams.http.page_tokens import PageTokens
+from streams.http.proxy_sign_in import ProxySignIn
 from streams.http.viewer import EVERYBODY, Viewer
-from streams.settings import CollectorSettings, is_loopback
+from streams.settings import CollectorSettings, Settings, is_loopback
 
-__all__ = ["SAFE", "Guard", "is_ours"]
+__all__ = ["SAFE", "Guard", "guard_of"]
 
 COOKIE = "journey-page"  # no name of a metric
 _A_MONTH_S = 30 * 86_400
@@ -41,10 +42,19 @@ class Guard:
         Named tokens of some brands, each of which opens the page for its brands; None for none.
     secure
         Whether browsers come over TLS: then the cookie goes over nothing else.
+    proxy
+        Signs people in by the headers of a proxy in front, whatever token they have; None for no such proxy.
     """
 
-    def __init__(self, token: str = "", *, secure: bool = False, tokens: PageTokens | None = None) -> None:
-        self._token, self._secure, self._tokens = token, secure, tokens
+    def __init__(
+        self,
+        token: str = "",
+        *,
+        secure: bool = False,
+        tokens: PageTokens | None = None,
+        proxy: ProxySignIn | None = None,
+    ) -> None:
+        self._token, self._secure, self._tokens, self._proxy = token, secure, tokens, proxy
         self._pass = hmac.new(token.encode(), b"journey page", hashlib.sha256).hexdigest() if token else ""
 
     def refused(self, request: Request, door: Door = Door.OWN) -> Response | None:
@@ -60,6 +70,8 @@ class Guard:
             return self.let_in(given, f"{path}?{urlencode(rest)}" if rest else path)
         if self.viewer(request) is not None:
             return None
+        if why := self.unknown(request):
+            return _said(why, 403)
         said = "a token is needed: open the address with ?token=… once, or send it as Authorization: Bearer …"
         return _said(said, 401, {"www-authenticate": "Bearer"})
 
@@ -79,12 +91,20 @@ class Guard:
 
     @property
     def _is_closed(self) -> bool:
-        return bool(self._token) or self._tokens is not None
+        return bool(self._token) or self._tokens is not None or self._proxy is not None
+
+    def unknown(self, request: Request) -> str:
+        """Say in words why whom a proxy in front has signed in may see nothing; "" where it signed in nobody, or who may look."""
+        if self._proxy is None or not self._proxy.speaks(request) or self._proxy.viewer(request) is not None:
+            return ""
+        return self._proxy.why(request)
 
     def viewer(self, request: Request) -> Viewer | None:
-        """Return who asks, by a token in the header or in the cookie; None for nobody who may look."""
+        """Return who asks: by our proxy's header, which wins, by a token in the header or in the cookie; None for nobody who may look."""
         if not self._is_closed:
             return EVERYBODY
+        if self._proxy is not None and self._proxy.speaks(request):
+            return self._proxy.viewer(request)
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._of_token(bearer.strip())
@@ -123,6 +143,23 @@ def _said(text: str, status: int, headers: dict[str, str] | None = None) -> Resp
     )
 
 
-def is_ours(collector: CollectorSettings) -> bool:
+def guard_of(settings: Settings) -> Guard | None:
+    """Return the guard of a page; None where everybody who reaches the port would be let in: then a token must be set.
+
+    Raises
+    ------
+    TokensError
+        The file of named tokens cannot be read.
+    """
+    is_open = not (settings.page_token or settings.page_tokens)
+    if is_open and not _is_ours(settings.collector):
+        return None
+    tokens = PageTokens(settings.page_tokens) if settings.page_tokens else None
+    proxy = ProxySignIn(settings.page_proxy, tokens) if settings.page_proxy and tokens else None
+    secure = proxy is not None or not _is_ours(settings.collector)
+    return Guard(settings.page_token, secure=secure, tokens=tokens, proxy=proxy)
+
+
+def _is_ours(collector: CollectorSettings) -> bool:
     """Return whether nobody but this machine reaches the port: behind a proxy everybody may seem to be this machine."""
     return is_loopback(collector.host) and not collector.proxies

@@ -6,6 +6,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from streams.analysis.brands import Brand
+from streams.http.viewer import EVERYBODY, Viewer
 from streams.page import filters
 from streams.page.answer import Answered
 from streams.page.form import form
@@ -26,9 +27,14 @@ _HEAD = Markup(
 
 
 def top(  # noqa: PLR0913, PLR0917 - of one page
-    view: View, views: Sequence[View], scope: Scope, brands: Sequence[Brand], said: str = "", who: str = ""
+    view: View,
+    views: Sequence[View],
+    scope: Scope,
+    brands: Sequence[Brand],
+    said: str = "",
+    who: Viewer = EVERYBODY,
 ) -> Markup:
-    """Return the page down to where its panels begin; nothing in it waits for their queries. `who` is signed in by name."""
+    """Return the page down to where its panels begin; nothing in it waits for their queries. `who` asks for it."""
     return together(
         [
             _shell(view.title, _navigation(view, views, scope), scope.brand, who),
@@ -59,7 +65,7 @@ def bottom() -> Markup:
     return Markup("</main></body></html>")
 
 
-def _shell(title: str, navigation: Markup | None, brand: str = "", who: str = "") -> Markup:
+def _shell(title: str, navigation: Markup | None, brand: str = "", who: Viewer = EVERYBODY) -> Markup:
     name = f"{title} · {brand}" if brand else title
     header = tag(
         "header",
@@ -67,13 +73,18 @@ def _shell(title: str, navigation: Markup | None, brand: str = "", who: str = ""
         navigation,
         search_field(brand) if navigation else None,
         tag("p", tag("span", class_="dot"), tag("span", "not live", id="live"), class_="live", role="status"),
-        _signed_in(who) if who else None,
+        _signed_in(who) if who.name else None,
         class_="bar",
     )
     return together(
         [
             Markup('<!doctype html><html lang="en">'),
-            tag("head", _HEAD, tag("meta", name="viewer", content=who) if who else None, tag("title", name)),
+            tag(
+                "head",
+                _HEAD,
+                tag("meta", name="viewer", content=who.name) if who.name else None,
+                tag("title", name),
+            ),
             Markup("<body>"),
             tag("a", "Skip to the figures", href="#main", class_="skip"),
             header,
@@ -82,10 +93,12 @@ def _shell(title: str, navigation: Markup | None, brand: str = "", who: str = ""
     )
 
 
-def _signed_in(who: str) -> Markup:
-    return tag(
-        "form", tag("span", who), tag("button", "Sign out"), method="post", action="/sign-out", class_="me"
-    )
+def _signed_in(who: Viewer) -> Markup:
+    """Return who is signed in, and the way out; whom a proxy signed in leaves there."""
+    name = tag("span", who.name)
+    if who.by_proxy:
+        return tag("p", name, class_="me")
+    return tag("form", name, tag("button", "Sign out"), method="post", action="/sign-out", class_="me")
 
 
 def _navigation(shown: View, views: Sequence[View], scope: Scope) -> Markup:

@@ -41,6 +41,7 @@ from streams.store.connections import CachedAnswer, ConnectionPool, Want
 __all__ = ["Page"]
 
 _MOST_SAID = 100
+_PROXIED_S = 900.0  # after which the browser opens its stream again, and the proxy in front asks who it is
 _log = logging.getLogger(__name__)
 
 
@@ -143,7 +144,7 @@ class Page:
         if (refused := self._guard.refused_change(request)) is not None:
             return refused
         viewer = self._reading.viewer(request)
-        if self._keys is None or viewer.brands is not None or not viewer.writes:
+        if self._keys is None or not viewer.changes(""):
             return message("There is nothing to change here", "", 404)
         try:
             form, now_us = await posted(request), self._clock()
@@ -169,7 +170,7 @@ class Page:
             said = self._said.pop(request.query_params.get("said", ""), "")
             viewer = self._reading.viewer(request)
             listed = [each for each in self._views.values() if each.shown_to(viewer)]
-            yield render.top(view, listed, scope, known, said, viewer.name)
+            yield render.top(view, listed, scope, known, said, viewer)
             yield shown or ""
         yield '<div id="panels" class="panels">'
         made: list[CachedAnswer[str]] = []
@@ -230,9 +231,11 @@ class Page:
         try:
             form, viewer = await posted(request), self._reading.viewer(request)
             if not viewer.writes:
-                return message("You may look, and change nothing", "Your token is for reading.", 403)
+                return message("You may look, and change nothing", "You are signed in for reading.", 403)
             if not viewer.sees(form.get("brand", "")):
                 raise ScopeError("brand: unknown")
+            if not viewer.changes(form.get("brand", "")):
+                return message("You may look here, and change nothing", "You may change other brands.", 403)
             back = dict(parse_qsl(form.pop("back", "")))
             said = await self._writer.run(partial(_act, action, form, viewer, self._clock()))
         except (ValueError, *FAILURES) as error:
@@ -272,7 +275,13 @@ class Page:
             return message("Too many watch", "Figures are shown, and not refreshed.", 503)
         headers = SAFE | {"x-accel-buffering": "no"}
         viewer = self._guard.viewer(request)
-        stream = self.live.stream(lambda: self._guard.viewer(request) == viewer)
+        end = asyncio.get_running_loop().time() + _PROXIED_S
+
+        def may_stay() -> bool:
+            is_late = viewer is not None and viewer.by_proxy and asyncio.get_running_loop().time() > end
+            return not is_late and self._guard.viewer(request) == viewer
+
+        stream = self.live.stream(may_stay)
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 

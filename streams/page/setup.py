@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 
 from streams.clock import Clock, system_clock
 from streams.handles.match import Hasher
-from streams.http.guard import Guard, is_ours
-from streams.http.page_tokens import PageTokens
+from streams.http.guard import guard_of
 from streams.kafka.errors import BrokerError
 from streams.log.lag import of_log
 from streams.page.activation import Activate, Activation
@@ -50,14 +49,12 @@ def opened_page(  # noqa: PLR0913 - keywords
     clock: Clock = system_clock,
 ) -> Iterator[Page | None]:
     """Open the page, whose search field asks `find`, whose lists are hashed by `hasher`, whose models are activated by `activate`, which makes write keys in `keys`; None where everybody who reaches the port could see it: then a token must be set."""
-    if not (settings.page_token or settings.page_tokens or is_ours(settings.collector)):
+    if (guard := guard_of(settings)) is None:
         yield None
         return
-    tokens = PageTokens(settings.page_tokens) if settings.page_tokens else None
     reader = ConnectionPool(opener(settings, READING))
     watcher = ConnectionPool(opener(settings, READING), threads=1)
     writer = ConnectionPool(opener(settings, None), threads=1)
-    guard = Guard(settings.page_token, secure=not is_ours(settings.collector), tokens=tokens)
     standings = _standings(settings)
     page = Page(
         reader,

@@ -8,12 +8,12 @@ from streams.page import render
 from streams.page.form import labelled
 from streams.page.markup import tag, together
 from streams.page.posted import posted
-from streams.page.replies import failure, html
+from streams.page.replies import failure, html, message
 from streams.page.scope import ScopeError
 
 __all__ = ["SignIn"]
 
-_UNAUTHORIZED = 401
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 _SHORT = 2_000  # characters of an address to go back to
 
 
@@ -24,8 +24,12 @@ class SignIn:
         self._guard = guard
 
     def instead(self, request: Request, refused: Response) -> Response:
-        """Return the form in the place of an answer to a browser that has no token; else that answer."""
-        if refused.status_code != _UNAUTHORIZED or "text/html" not in request.headers.get("accept", ""):
+        """Return the form in the place of an answer to a browser that has no token, words for whom a proxy signed in; else that answer."""
+        if "text/html" not in request.headers.get("accept", ""):
+            return refused
+        if refused.status_code == _FORBIDDEN and (why := self._guard.unknown(request)):
+            return message("You may not see this page", f"{why[0].upper()}{why[1:]}.", _FORBIDDEN)
+        if refused.status_code != _UNAUTHORIZED:
             return refused
         there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         given = "token" in request.query_params

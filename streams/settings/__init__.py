@@ -11,7 +11,9 @@ from journey.identity.rules import HandleRules
 from streams import environment
 from streams.clock import is_zone
 from streams.environment import ENVIRONMENT, SettingsError, is_loopback
+from streams.settings.adapters import AdapterSettings, adapters
 from streams.settings.handle_key import handle_key, parse_key
+from streams.settings.page_proxy import PageProxySettings, page_proxy
 
 __all__ = [
     "BRANDS",
@@ -22,6 +24,7 @@ __all__ = [
     "AdapterSettings",
     "CollectorSettings",
     "KafkaSettings",
+    "PageProxySettings",
     "Settings",
     "SettingsError",
     "SqlSettings",
@@ -38,8 +41,6 @@ _SCHEME = "chdb://"
 _SERVER_SCHEMES = ("clickhouse://", "clickhouses://", "http://", "https://")
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-
-_WEBHOOK = re.compile(r"JOURNEY_WEBHOOK_([A-Z0-9_]+?)_(SECRET|SECRET_FILE|URL)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +97,6 @@ class SqlSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class AdapterSettings:
-    """The mappings of other protocols, None for the bundled ones; secrets and addresses of webhooks by name in capitals."""
-
-    segment: Path | None = None
-    webhooks: Path | None = None
-    secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
-    urls: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of every shell: `store` is the DSN of a server, "" for the embedded engine in `data`."""
 
@@ -128,6 +119,8 @@ class Settings:
     """Time zones whose days those of brands are on the page; that of "" is for all others."""
     page_tokens: Path | None = None
     """File of the page's named tokens; None for none."""
+    page_proxy: PageProxySettings | None = None
+    """The proxies that sign people in to the page; None for none."""
     public_url: str = ""
     brands: str = ""
     """"separate" or "shared", "" where it is not told."""
@@ -155,10 +148,11 @@ class Settings:
             worker=_worker(),
             collector=(collector := _collector()),
             sql=_sql(collector),
-            adapters=_adapters(),
+            adapters=adapters(),
             page_token=environment.token("JOURNEY_PAGE_TOKEN"),
             zones=_zones(environment.text("JOURNEY_ZONE")),
-            page_tokens=environment.path("JOURNEY_PAGE_TOKENS"),
+            page_tokens=(rights := environment.path("JOURNEY_PAGE_TOKENS")),
+            page_proxy=page_proxy(has_rights=rights is not None),
             public_url=environment.url("JOURNEY_PUBLIC_URL"),
             alerts=Path(alerts) if (alerts := environment.text("JOURNEY_ALERTS")) else None,
             handle_key=handle_key(),
@@ -263,31 +257,6 @@ def _sql(collector: CollectorSettings) -> SqlSettings:
             " JOURNEY_COLLECTOR_CERTIFICATE and JOURNEY_COLLECTOR_CERTIFICATE_KEY, or JOURNEY_COLLECTOR_PROXIES"
         )
     return settings
-
-
-def _adapters() -> AdapterSettings:
-    matched = ((_WEBHOOK.fullmatch(name), value) for name, value in environment.given().items())
-    webhooks = [(found[1], found[2], value) for found, value in matched if found and value]
-    secrets = {
-        name: tuple((value if what == "SECRET" else _file(name, value)).split())
-        for name, what, value in sorted(webhooks)
-        if what != "URL"
-    }
-    return AdapterSettings(
-        segment=environment.path("JOURNEY_SEGMENT"),
-        webhooks=environment.path("JOURNEY_WEBHOOKS"),
-        secrets=secrets,
-        urls={name: value for name, what, value in webhooks if what == "URL"},
-    )
-
-
-def _file(name: str, path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"JOURNEY_WEBHOOK_{name}_SECRET_FILE = {path!r}: cannot be read: {error}"
-        ) from error
 
 
 def _worker() -> WorkerSettings:

@@ -12,7 +12,7 @@ from journey.alerts import Scope as AlertScope
 from streams.alerts.ledger import Ledger
 from streams.analysis.brands import brands
 from streams.clock import from_us
-from streams.http.page_tokens import TokensError, parsed_tokens
+from streams.http.page_tokens import TokensError, parsed_rights
 from streams.page.scope import read
 from streams.page.views import ANSWERS, VIEWS
 from tests.alerts.examples import told
@@ -267,7 +267,7 @@ def test_a_token_that_is_withdrawn_opens_nothing_and_a_file_with_a_mistake_opens
 )  # fmt: skip
 def test_a_file_with_a_mistake_is_refused_and_no_hash_is_told(text):
     with pytest.raises(TokensError) as told_:
-        parsed_tokens(text)
+        parsed_rights(text)
     assert "a" * 64 not in str(told_.value)
 
 

@@ -51,7 +51,7 @@ def acknowledge(store: ClickHouse, form: Mapping[str, str], viewer: Viewer, now_
     found = ledger.newest(form.get("alert", "")) if form.get("alert") else []
     brands = {form.get("brand", ""), ""}
     mine = [told.change.alert for told in found if told.change.alert.brand in brands]
-    if not any(alert.id == form["alert"] and viewer.sees(alert.brand) for alert in mine):
+    if not any(alert.id == form["alert"] and viewer.changes(alert.brand) for alert in mine):
         raise actions.AlertError("there is no such alert")
     actions.ack(ledger, form.get("alert", ""), viewer.named(form), now_us)
     return "The alert is taken on: receivers are told at the watcher's next look."

@@ -214,7 +214,7 @@ def activation_action(activation: Activation) -> Action:
     """Return the action that activates what a form has tried."""
 
     def activate(store: ClickHouse, form: Mapping[str, str], viewer: Viewer, now_us: int) -> str:
-        if viewer.brands is not None:
+        if not viewer.changes(""):
             raise EditError("a model decides for all brands: only who sees them all may activate one")
         by, name = _plain(viewer.named(form), "your name"), _plain(form.get("name", "").strip(), "name")
         found = in_force(store.client)
