@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "is_zone",
     "system_clock",
     "to_us",
+    "with_offset",
 ]
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -51,6 +52,21 @@ def in_zone(at_us: int, zone: str) -> datetime:
     '17:06 CEST'
     """
     return from_us(at_us).astimezone(ZoneInfo(zone))
+
+
+def with_offset(at: datetime, zone: tzinfo) -> datetime:
+    """Return an instant in a time zone, with the offset that it has there then.
+
+    Of two instants that have the zone itself, Python would subtract what clocks show, and lose the hour that a clock is put.
+
+    >>> begins, ends = (with_offset(from_us(s * 10**6), ZoneInfo("Europe/Paris")) for s in (1_792_879_200, 1_792_969_200))
+    >>> f"{begins:%-d %b %H:%M} to {ends:%-d %b %H:%M}: {ends - begins}"
+    '25 Oct 00:00 to 26 Oct 00:00: 1 day, 1:00:00'
+    """
+    shown = at.astimezone(zone)
+    if (offset := shown.utcoffset()) is None or zone is UTC:
+        return shown
+    return shown.replace(tzinfo=timezone(offset, shown.tzname() or ""), fold=0)
 
 
 def is_zone(name: str) -> bool:

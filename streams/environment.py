@@ -74,7 +74,7 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_STALL_SECONDS": "a worker whose lag does not fall for so long says so on /health and exits (120)",
     "JOURNEY_PAGE_TOKEN": "what opens the page of journey up, at least 16 characters; without it the page is for its own "
     "machine only, and not served where the collector listens elsewhere or behind proxies",
-    "JOURNEY_ZONE": "time zone whose days the page has, and of single brands: Europe/Paris or Europe/Paris, nova=America/New_York (UTC)",
+    "JOURNEY_ZONE": "time zone whose days and times the page has, and of single brands: Europe/Paris or Europe/Paris, nova=America/New_York (UTC)",
     "JOURNEY_PAGE_TOKENS": "file of named tokens of the page, TOML: each with the hash of a token, the brands that it sees, and whether "
     "it may change anything; and the same of people and groups whom a proxy signs in",
     "JOURNEY_PAGE_PROXIES": "addresses or networks of the proxies that sign people in to the page, 127.0.0.1,10.0.0.5: their headers are "

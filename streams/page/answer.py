@@ -50,7 +50,7 @@ def answer(store: ClickHouse, panel: Panel, scope: Scope) -> Answered:
     if panel.is_list and (more or page):
         counted = f"SELECT count() FROM ({panel.sql})"
         count = int(store.query(counted, _parameters(panel, scope))[0][0])
-    shown = panel.derive(rows, scope)
+    shown = _local(panel.derive(rows, scope), scope)
     names = [column.name for column in panel.columns if column.kind == "customer"]
     ids = {row[name] for row in shown[:MOST_ROWS] for name in names if row[name] is not None}
     return Answered(shown, more, count, described(store, scope, ids))
@@ -59,13 +59,26 @@ def answer(store: ClickHouse, panel: Panel, scope: Scope) -> Answered:
 def all_rows(store: ClickHouse, panel: Panel, scope: Scope, most: int = MOST_LINES) -> Answered:
     """Ask a panel's query for all of its rows, at most so many, to be downloaded. Raises as `answer`."""
     found = _asked(store, panel, scope, most, 0)
-    return Answered(panel.derive(found[:most], scope), len(found) > most)
+    return Answered(_local(panel.derive(found[:most], scope), scope), len(found) > most)
 
 
 def _asked(store: ClickHouse, panel: Panel, scope: Scope, most: int, offset: int) -> list[Row]:
     settings = {"limit": most + 1} | ({"offset": offset} if offset else {})
     found = store.rows(panel.ordered(scope), _parameters(panel, scope), settings)
     return [{name: _json_value(value) for name, value in row.items()} for row in found]
+
+
+def _local(rows: Sequence[Row], scope: Scope) -> list[Row]:
+    """Return rows whose times are in the brand's zone: drawings, tables and downloads show them as they are."""
+    return [{name: _local_value(value, scope) for name, value in row.items()} for row in rows]
+
+
+def _local_value(value: Any, scope: Scope) -> Any:
+    if isinstance(value, datetime):
+        return scope.local(value)
+    return (
+        type(value)(_local_value(each, scope) for each in value) if isinstance(value, list | tuple) else value
+    )
 
 
 def query_of(panel: Panel, scope: Scope) -> str:

@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from journey.errors import UserError
 from journey.identity.handle import KINDS
 from journey.stage import STAGE_NAMES
-from streams.clock import Clock, aware, from_us
+from streams.clock import Clock, aware, from_us, with_offset
 from streams.handles.match import Hasher
 from streams.http.guard import SAFE, Guard
 from streams.page import render
@@ -65,6 +65,8 @@ class Audience:
     ----------
     hasher
         Hashes in this process; None where there is no key.
+    zones
+        In which times are, by brand; that of "" for all others, UTC without it.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class Audience:
         reader: ConnectionPool,
         guard: Guard,
         clock: Clock,
+        zones: Mapping[str, tzinfo],
     ) -> None:
+        self._zones = zones
         self._hasher, self._reader, self._guard, self._clock = hasher, reader, guard, clock
         self._one = asyncio.Semaphore(1)
 
@@ -100,7 +104,10 @@ class Audience:
             raise ScopeError(str(error)) from None
         if texts["as"] == "csv":
             headers = SAFE | {"content-disposition": 'attachment; filename="audience.csv"'}
-            return StreamingResponse(_lines(found), media_type="text/csv; charset=utf-8", headers=headers)
+            zone = self._zones.get(texts["brand"]) or self._zones.get("") or UTC
+            return StreamingResponse(
+                _lines(found, zone), media_type="text/csv; charset=utf-8", headers=headers
+            )
         return Response(
             self._figures(found, texts["brand"]), media_type="text/html; charset=utf-8", headers=SAFE
         )
@@ -174,7 +181,7 @@ def _column(headings: Sequence[str], kind: str, name: str) -> tuple[str, int]:
     raise ScopeError("column: no heading says which one has the customers; name it, and choose the kind")
 
 
-def _lines(found: _Matched) -> Iterator[str]:
+def _lines(found: _Matched, zone: tzinfo) -> Iterator[str]:
     """Yield the list as CSV: its own columns as they came, and after them what is known of each customer."""
     buffer = io.StringIO()
     lines = csv.writer(buffer)
@@ -182,7 +189,7 @@ def _lines(found: _Matched) -> Iterator[str]:
     for own, row in zip(found.table.lines, found.customers, strict=True):
         kinds = ["customer", *[""] * (len(_ADDED) - 1)]
         added = (
-            [for_programs(row[name], kind) for name, kind in zip(_ADDED, kinds, strict=True)]
+            [for_programs(_local(row[name], zone), kind) for name, kind in zip(_ADDED, kinds, strict=True)]
             if row
             else [""] * len(_ADDED)
         )
@@ -192,3 +199,7 @@ def _lines(found: _Matched) -> Iterator[str]:
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue()
+
+
+def _local(value: Any, zone: tzinfo) -> Any:
+    return with_offset(value, zone) if isinstance(value, datetime) else value

@@ -66,7 +66,8 @@ def described(store: ClickHouse, scope: Scope, customers: Collection[int]) -> Ma
             latest[row["customer"]] = max(latest.get(row["customer"], there), there)
     return {
         customer: Described(
-            known_by(of), *((latest[customer][1], latest[customer][0]) if customer in latest else ())
+            known_by(of),
+            *((latest[customer][1], scope.local(latest[customer][0])) if customer in latest else ()),
         )
         for customer, of in kinds.items()
     }

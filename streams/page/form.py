@@ -1,7 +1,6 @@
 """Renders the form over a view: brand, period and the view's own parameters; it works without scripts."""
 
 from collections.abc import Sequence
-from datetime import UTC
 from itertools import groupby
 from urllib.parse import urlencode
 
@@ -53,10 +52,10 @@ def _periods(view: View, scope: Scope, brand: Brand) -> Markup:
         )
         for label, since in periods.items()
     )
-    zone = tag("span", f"days of {scope.zone}") if scope.zone is not UTC else None
+    zone = tag("span", f"days and times of {scope.zone}")
     if len(periods) > 1:
         return tag("nav", links, zone, class_="periods", aria_label="Period")
-    return tag("p", zone, class_="periods") if zone else Markup()
+    return tag("p", zone, class_="periods")
 
 
 def _group(name: str, fields: Sequence[Field], scope: Scope) -> Markup:

@@ -1,9 +1,9 @@
 """Reads when which A-Path model came into force, to be marked on charts over time."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
-from streams.clock import aware
+from streams.clock import aware, with_offset
 from streams.store.clickhouse import ClickHouse
 
 __all__ = ["ModelMark", "model_marks"]
@@ -18,10 +18,10 @@ class ModelMark:
     at: datetime
     name: str
 
-    @property
-    def said(self) -> str:
-        """The moment in words."""
-        return f"Model {self.name} came into force on {self.at:%-d %b %Y %H:%M} UTC; all figures are by the model in force now"
+    def said(self, zone: tzinfo) -> str:
+        """Return the moment in words, by the clocks of a zone."""
+        at = f"{with_offset(self.at, zone):%-d %b %Y %H:%M} {zone}"
+        return f"Model {self.name} came into force on {at}; all figures are by the model in force now"
 
 
 def model_marks(store: ClickHouse) -> tuple[ModelMark, ...]:

@@ -147,9 +147,10 @@ def _part(made: Panel, found: Answered) -> Markup | None:
     return tag("p", said, class_="note", role="status") if found.more and not made.is_list else None
 
 
-def as_of(at: datetime, version: str) -> Markup:
+def as_of(at: datetime, version: str, scope: Scope) -> Markup:
     """Return a line that says how old figures are; by its version a live page decides whether to query again."""
-    return tag("p", f"As of {at:%-d %b %Y %H:%M:%S} UTC.", class_="note as-of", data_version=version)
+    said = f"As of {scope.local(at):%-d %b %Y %H:%M:%S} {scope.zone}."
+    return tag("p", said, class_="note as-of", data_version=version)
 
 
 def failed(made: Panel, text: str) -> Markup:

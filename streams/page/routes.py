@@ -87,7 +87,7 @@ class Page:
         self._static = StaticFiles()
         self._said: OrderedDict[str, str] = OrderedDict()
         self._search = Search(find, reader, guard, self._keep)
-        self._audience = Audience(hasher, reader, guard, clock)
+        self._audience = Audience(hasher, reader, guard, clock, zones)
         self._sign_in = SignIn(guard)
         self.live = Live(watcher)
         self._reading = Reading(reader, self.live, guard, clock, zones)
@@ -178,7 +178,7 @@ class Page:
             made.append(await self._reading.panel(view, panel, scope, want))
             yield made[-1].answer
         oldest = min(made, key=lambda kept: kept.at)
-        yield render.as_of(oldest.at, self.live.named(oldest.version)) + "</div>"
+        yield render.as_of(oldest.at, self.live.named(oldest.version), scope) + "</div>"
         if whole:
             yield await self._reading.names(view, scope, want)
             yield render.bottom()

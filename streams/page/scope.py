@@ -10,11 +10,12 @@ from urllib.parse import quote, urlencode
 
 from schemas.event import MAX_NAME
 from streams.analysis.brands import Brand
+from streams.clock import with_offset
+from streams.page.field import Field, ScopeError
 from streams.page.model_marks import ModelMark
 
 __all__ = ["FILTERED", "Field", "Scope", "ScopeError", "has_brand", "presets", "read"]
 
-_LONGEST_NUMBER = 40
 _DATE = re.compile(r"(19|20|21|22)\d\d-\d\d-\d\d", re.ASCII)  # what ClickHouse's times reach
 _DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
@@ -24,65 +25,6 @@ _AT_FIRST = _YEAR * _DAY
 FILTERED = frozenset({"flow", "customers", "lapses"})
 """Views that can be restricted to customers with a certain touch: the parameters that begin with met_."""
 _PRESETS = {"7 days": 7, "30 days": 30, "90 days": 90, "1 year": _YEAR}
-
-
-class ScopeError(ValueError):
-    """An error of a URL parameter; the message names it and what is allowed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """A parameter of one view.
-
-    Attributes
-    ----------
-    kind
-        text, choice, number, or hidden: hidden ones are kept in the URL, and come from links alone.
-    default
-        What holds where the URL says nothing, as text.
-    choices
-        Of a choice: value and label.
-    low, high
-        Of a number, both allowed.
-    pattern
-        That a text must match in full.
-    group
-        Heading under which the form has it, with those beside it of the same group.
-    elsewhere
-        Whether a panel has the input; the form only keeps the value.
-    known
-        Kind of name (place, product, …) of which the form offers those that there are; "" for none.
-    """
-
-    name: str
-    label: str
-    kind: str = "text"
-    default: str = ""
-    choices: Sequence[tuple[str, str]] = ()
-    low: float = 0.0
-    high: float = 1e9
-    pattern: str = r".*"
-    group: str = ""
-    known: str = ""
-    elsewhere: bool = False
-
-    def checked(self, value: str) -> str:
-        """Return the value. Raises ScopeError."""
-        if self.kind == "choice" and value not in {name for name, _ in self.choices}:
-            raise ScopeError(f"{self.name}: must be one of {', '.join(name for name, _ in self.choices)}")
-        if self.kind == "number" and value != self.default and not self._is_number(value):
-            raise ScopeError(f"{self.name}: must be a number from {self.low:g} to {self.high:g}")
-        if not re.fullmatch(self.pattern, value, re.ASCII | re.DOTALL):
-            raise ScopeError(f"{self.name}: has another form than {self.pattern}")
-        return value
-
-    def _is_number(self, value: str) -> bool:
-        if len(value) > _LONGEST_NUMBER or not value.isascii() or "_" in value:
-            return False
-        try:
-            return self.low <= float(value) <= self.high
-        except ValueError:
-            return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +89,11 @@ class Scope:
     @property
     def marked(self) -> list[tuple[datetime, str]]:
         """The moments that charts over time mark, and what each says."""
-        return [(each.at, each.said) for each in self.models]
+        return [(each.at, each.said(self.zone)) for each in self.models]
 
     def local(self, at: datetime) -> datetime:
         """Return an instant in the brand's time zone."""
-        return at.astimezone(self.zone)
+        return with_offset(at, self.zone)
 
     @property
     def first_day(self) -> date:
@@ -162,6 +104,10 @@ class Scope:
     def last_day(self) -> date:
         """The period's last day."""
         return _day_of(self.until - _INSTANT, self.zone)
+
+    def midnight(self, days: int) -> datetime:
+        """Return the start of the day so many after the first one: where clocks change, not so many times 24 hours later."""
+        return _midnight(self.first_day + days * _DAY, self.zone)
 
     @property
     def before(self) -> datetime:

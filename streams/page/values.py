@@ -1,7 +1,7 @@
 """Formats values: for people in tables and labels, for programs in CSV."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ NOTHING = "–"
 
 
 def for_people(value: Any, kind: str = "text") -> str:
-    """Return a value as text; what is not there is a dash, never a word of the program's.
+    """Return a value as text, times as clocks of their zone show them; what is not there is a dash, never a word of the program's.
 
     >>> [for_people(1234, "number"), for_people(0.256, "share"), for_people(5400, "duration"), for_people(None)]
     ['1,234', '25.6 %', '1.5 h', '–']
@@ -40,7 +40,7 @@ def _number(value: float) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, date):
         return f"{value:%Y-%m-%d}"
     if isinstance(value, Mapping):
@@ -63,7 +63,7 @@ _FORMS: dict[str, Callable[[Any], str]] = {
 
 
 def for_programs(value: Any, kind: str = "text") -> str:
-    """Return a value for a cell of CSV: full precision, times in ISO 8601, text that no spreadsheet runs.
+    """Return a value for a cell of CSV: full precision, times in ISO 8601 with their offset, text that no spreadsheet runs.
 
     >>> for_programs("=1+1"), for_programs(-1), for_programs(None)
     ("'=1+1", '-1', '')
@@ -71,7 +71,7 @@ def for_programs(value: Any, kind: str = "text") -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
+        return value.isoformat()
     if isinstance(value, bool | int | float | Decimal):
         return f"{value:016x}" if kind == "customer" and isinstance(value, int) else str(value)
     text = "" if value in ({}, [], ()) else _plain(value)

@@ -162,7 +162,7 @@ def test_a_day_is_that_of_the_brands_time_zone(world):
     told = lines(world, "flow", "period", brand="trattoria-sole", since=day, until=day)
     assert [float(row["now"]) for row in told if row["what"] == "touches"] == [found["n"]]
     shown = html.unescape(world.ask("/view/flow?brand=trattoria-sole").body.decode())
-    assert "days of Asia/Tokyo" in shown
+    assert "days and times of Asia/Tokyo" in shown
     assert f'name="until" id="field-until" value="{day}"' in shown
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from streams.page.charts.moments import moments
 from streams.page.charts.svg import Scale, TimeScale, axis, figure, mark, path, text, ticks
@@ -57,9 +57,10 @@ def band(  # noqa: PLR0913 - keywords
     span: tuple[datetime, datetime],
     width: timedelta,
     marked: Sequence[tuple[datetime, str]] = (),
+    zone: tzinfo = UTC,
 ) -> Markup:
     """Return the strips, the first above, each on its own scale of counts; `width` is that of a bucket, `marked` are moments."""
-    across = TimeScale(*span, _LEFT, _WIDTH - _RIGHT)
+    across = TimeScale(*span, _LEFT, _WIDTH - _RIGHT, zone)
     foot = _TOP + len(strips) * (_HEIGHT + _GAP) - _GAP
     drawn = []
     for n, strip in enumerate(strips):

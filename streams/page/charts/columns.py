@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from streams.page.charts.moments import moments
 from streams.page.charts.svg import Scale, TimeScale, axis, figure, mark
@@ -31,9 +31,10 @@ def columns(  # noqa: PLR0913, PLR0917 - of one chart
     parts: Sequence[Part],
     period: tuple[datetime, datetime],
     marked: Sequence[tuple[datetime, str]] = (),
+    zone: tzinfo = UTC,
 ) -> Markup:
     """Return the figure over the whole period; there is at least one part, and they may leave gaps. `marked` are moments."""
-    scale = TimeScale(*period, _LEFT, _WIDTH - _RIGHT)
+    scale = TimeScale(*period, _LEFT, _WIDTH - _RIGHT, zone)
     up = Scale(0, max(part.good + part.bad for part in parts) or 1, _HEIGHT - _FOOT, 12)
     marks = []
     for part in parts:

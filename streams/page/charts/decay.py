@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from streams.page.charts.svg import Scale, TimeScale, axis, figure, mark, path, text
 from streams.page.markup import Markup, tag
@@ -43,9 +43,11 @@ class Score:
     verdict: str
 
 
-def fading(title: str, scores: Sequence[Score], period: tuple[datetime, datetime]) -> Markup:
+def fading(
+    title: str, scores: Sequence[Score], period: tuple[datetime, datetime], zone: tzinfo = UTC
+) -> Markup:
     """Return the figure: a row for each stage, in the order given."""
-    scale = TimeScale(*period, _LEFT, _WIDTH - _RIGHT)
+    scale = TimeScale(*period, _LEFT, _WIDTH - _RIGHT, zone)
     height = _ROW * len(scores) + 34
     said = [f"{score.name}: {_figure(score)}, {score.verdict}" for score in scores]
     rows = [

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from journey.channel import CHANNELS
 from streams.page.charts.moments import moments
@@ -55,9 +55,10 @@ def line(  # noqa: PLR0913, PLR0917 - what stands on it
     links: Sequence[Link],
     period: tuple[datetime, datetime],
     marked: Sequence[tuple[datetime, str]] = (),
+    zone: tzinfo = UTC,
 ) -> Markup:
     """Return the figure; what is outside the period is left out. `marked` are moments, and what each says."""
-    scale = TimeScale(*period, _LEFT, _WIDTH - _RIGHT)
+    scale = TimeScale(*period, _LEFT, _WIDTH - _RIGHT, zone)
     since, until = period
     height = _BAND + _BAND_HEIGHT + 64
     return figure(
@@ -126,4 +127,4 @@ def _legend(channels: Sequence[str], y: float) -> list[Markup]:
 
 
 def _time(at: datetime) -> str:
-    return f"{at:%-d %b %Y %H:%M} UTC"
+    return f"{at:%-d %b %Y %H:%M}"

@@ -4,33 +4,19 @@ Colours and type come from style.css by class: stage-0 to stage-5, channel-NAME,
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from streams.page.markup import Child, Markup, tag, together
 
 __all__ = ["Scale", "TimeScale", "axis", "figure", "mark", "path", "text", "ticks"]
 
 _STEPS = (1, 2, 2.5, 5, 10)
-_SPANS = tuple(
-    timedelta(seconds=s)
-    for s in (
-        60,
-        300,
-        900,
-        3_600,
-        10_800,
-        21_600,
-        43_200,
-        86_400,
-        172_800,
-        604_800,
-        1_209_600,
-        2_592_000,
-        7_776_000,
-    )
-)
+_MINUTES = (1, 5, 15, 30, 60, 180, 360, 720)
+_DAYS = (1, 2, 7, 14)
+_MONTHS = (1, 3, 6, 12, 24, 60, 120, 240, 600)
+_DAY, _MONTH = timedelta(days=1), timedelta(days=30.4)  # a month on average
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +36,13 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class TimeScale:
-    """A scale from instants (low to high) to coordinates (start to end)."""
+    """A scale from instants (low to high) to coordinates (start to end), whose ticks are round by the clocks of a zone."""
 
     low: datetime
     high: datetime
     start: float
     end: float
+    zone: tzinfo = UTC
 
     def __call__(self, at: datetime) -> float:
         """Return the coordinate."""
@@ -64,15 +51,37 @@ class TimeScale:
         return self.start + along * (self.end - self.start)
 
     def ticks(self, most: int = 8) -> list[tuple[datetime, str]]:
-        """Return at most about `most` round instants with their labels."""
+        """Return at most about `most` round instants with their labels: midnight, and the first of months, are those of the zone."""
         span = self.high - self.low
-        step = next((each for each in _SPANS if span / each <= most), max(_SPANS[-1], span / most))
-        step_s = step.total_seconds()
-        first = math.ceil(self.low.timestamp() / step_s) * step_s
-        count = int((self.high.timestamp() - first) // step_s) + 1
         form = "%b %Y" if timedelta(days=300) < span else "%-d %b"
-        at = [datetime.fromtimestamp(first + n * step_s, UTC) for n in range(max(count, 0))]
-        return [(each, each.strftime("%H:%M" if each.hour or each.minute else form)) for each in at]
+        return [
+            (at, clock.strftime("%H:%M" if clock.time() != time() else form))
+            for clock in self._clocks(span / most)
+            if (at := self._instant(clock)) is not None and self.low <= at <= self.high
+        ]
+
+    def _clocks(self, least: timedelta) -> Iterator[datetime]:
+        """Yield what clocks show at round times that are at least so far apart, on all days of the scale."""
+        first, last = (at.astimezone(self.zone).date() for at in (self.low, self.high))
+        minutes = next((n for n in _MINUTES if timedelta(minutes=n) >= least), None)
+        days = next((n for n in _DAYS if n * _DAY >= least), None)
+        if minutes is not None or days is not None:
+            for n in range(first.toordinal(), last.toordinal() + 1):
+                if minutes is None and (n - 1) % (days or 1):  # weeks begin on Monday
+                    continue
+                midnight = datetime.combine(date.fromordinal(n), time())
+                yield from (midnight + timedelta(minutes=m) for m in range(0, 1_440, minutes or 1_440))
+            return
+        months = next((n for n in _MONTHS if n * _MONTH >= least), _MONTHS[-1])
+        for n in range(first.year * 12 + first.month - 1, last.year * 12 + last.month):
+            if n % months == 0:
+                yield datetime(n // 12, n % 12 + 1, 1)  # noqa: DTZ001 - what a clock shows
+
+    def _instant(self, clock: datetime) -> datetime | None:
+        """Return when clocks show that; None for a time that is left out as they are put forward, except at midnight."""
+        at = clock.replace(tzinfo=self.zone).astimezone(UTC)
+        is_there = at.astimezone(self.zone).replace(tzinfo=None, fold=0) == clock
+        return at if is_there or clock.time() == time() else None
 
 
 def ticks(high: float, most: int = 5) -> list[float]:

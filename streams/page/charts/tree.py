@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from streams.page.charts.svg import TimeScale, axis, figure, mark, text
 from streams.page.markup import Child, Markup, tag
@@ -42,8 +42,14 @@ class Leaf:
     below: list["Leaf"] = field(default_factory=list)
 
 
-def tree(
-    name: str, title: str, description: str, leaves: Sequence[Leaf], *, until: datetime | None = None
+def tree(  # noqa: PLR0913 - keywords
+    name: str,
+    title: str,
+    description: str,
+    leaves: Sequence[Leaf],
+    *,
+    until: datetime | None = None,
+    zone: tzinfo = UTC,
 ) -> Markup:
     """Return the tree: across is time, and each customer has a line. Every branch carries its instant as data-at.
 
@@ -55,7 +61,7 @@ def tree(
         Those reached later have the class later; None for no such moment.
     """
     start = leaves[0].at
-    scale = TimeScale(start, max(leaf.at for leaf in leaves), *EDGES)
+    scale = TimeScale(start, max(leaf.at for leaf in leaves), *EDGES, zone)
     lines = _lines(_hung(leaves))
     foot = _TOP + len(lines) * _LINE
     rows = {leaf.key: _TOP + (n + 0.5) * _LINE for n, (_, leaf) in enumerate(lines)}

@@ -29,10 +29,17 @@ function grow(scrubber) {
   const reached = scrubber.dataset.reached.split(" ").filter(Boolean).filter(each => parseFloat(each) <= at);
   const bought = reached.filter(each => each.endsWith("b")).length;
   const time = new Date(Date.parse(scrubber.dataset.start) + 1000 * at);
-  const clock = time.toISOString().slice(11, 16);
-  const said = `${time.getUTCDate()} ${MONTHS[time.getUTCMonth()]} ${clock}: ${reached.length} reached, ${bought} of them buy`;
+  const said = `${shown(time, scrubber.dataset.zone)}: ${reached.length} reached, ${bought} of them buy`;
   scrubber.querySelector("output").textContent = said;
   slider.setAttribute("aria-valuetext", said);
+}
+
+// What clocks of the brand's time zone show, as the server writes it.
+function shown(time, timeZone) {
+  const asked = { timeZone, day: "numeric", month: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const parts = new Intl.DateTimeFormat("en-GB", asked).formatToParts(time);
+  const { day, month, hour, minute } = Object.fromEntries(parts.map(part => [part.type, part.value]));
+  return `${Number(day)} ${MONTHS[month - 1]} ${hour}:${minute}`;
 }
 
 // The URL holds the moment; the whole tree needs none.

@@ -63,7 +63,7 @@ def _cards(rows: Sequence[Row], scope: Scope) -> Markup:
 
 def _card(row: Row, scope: Scope) -> Markup:
     where = f"{row['kind']} {row['value']}" if row["value"] else "the brand as a whole"
-    when = f"{row['since']:%-d %b %H:%M}–{row['last_hot']:%H:%M} UTC"
+    when = f"{row['since']:%-d %b %H:%M}–{row['last_hot']:%H:%M}"
     name = _headline(row)
     return tag(
         "li",

@@ -65,7 +65,7 @@ _EVENTS = Panel(
     " reload.",
     sql=_TAIL,
     columns=(
-        Column("time", "Happened (UTC)", "time"),
+        Column("time", "Happened", "time"),
         Column("type", "Type"),
         Column("about", "About"),
         Column("brand", "Brand"),
@@ -82,7 +82,7 @@ _REFUSED = Panel(
     " dead-letters shows, replays and drops them.",
     sql=_REFUSALS,
     columns=(
-        Column("received", "Came (UTC)", "time"),
+        Column("received", "Came", "time"),
         Column("reason", "Reason"),
         Column("detail", "Where, and what is allowed"),
         Column("topic", "From"),

@@ -53,7 +53,10 @@ def _panels(scope: Scope) -> Sequence[Panel]:
     at, states = asked["instants"], asked["states"]
     assert isinstance(at, list)  # noqa: S101 - made above
     assert isinstance(states, list)  # noqa: S101 - as above
-    said = [f"{named(state)} at {when:%-d %b %Y %H:%M} UTC" for when, state in zip(at, states, strict=True)]
+    said = [
+        f"{named(state)} at {scope.local(when):%-d %b %Y %H:%M}"
+        for when, state in zip(at, states, strict=True)
+    ]
     return (
         Panel(
             name="list",

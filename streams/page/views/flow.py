@@ -127,7 +127,7 @@ def _moves(scope: Scope) -> Panel:
         columns=(
             Column("from_stage", "From"),
             Column("to_stage", "To"),
-            Column("since", "At (UTC)"),
+            Column("since", "At"),
             Column("until", "And at"),
             Column("customers", "Customers", "number"),
             Column("share", "Of those at From", "share"),

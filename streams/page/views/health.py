@@ -56,7 +56,7 @@ def _arrived(rows: Sequence[Row], scope: Scope) -> Markup:
     ]  # fmt: skip
     told = f"{sum(row['received'] for row in rows):,} events received, {sum(row['refused'] for row in rows):,} of them refused"
     period = min(_from_day(scope), rows[0]["since"]), max(scope.now, parts[-1].until)
-    return columns("arrived", "Events received over time", told, parts, period, scope.marked)
+    return columns("arrived", "Events received over time", told, parts, period, scope.marked, scope.zone)
 
 
 def _refused(rows: Sequence[Row], _: Scope) -> Markup:
@@ -83,7 +83,7 @@ ARRIVED = Panel(
     parameters=lambda scope: {"part_s": int(_part(scope).total_seconds()), "from_day": _from_day(scope)},
     draw=_arrived,
     columns=(
-        Column("since", "From (UTC)"),
+        Column("since", "From"),
         *_BOOKS,
     ),
     empty=f"Nothing has come in during the last day. {_SEND}",
@@ -96,7 +96,7 @@ TAKEN = Panel(
     columns=(
         Column("topic", "File or topic"),
         *_BOOKS,
-        Column("last_at", "Last at (UTC)"),
+        Column("last_at", "Last at"),
         Column("quiet_s", "Quiet for", "duration"),
     ),
     empty=f"Nothing has come in since this day. {_SEND}",
@@ -110,8 +110,8 @@ REFUSED = Panel(
         Column("reason", "Reason"),
         Column("letters", "Refused", "number"),
         Column("sources", "Files or topics", "number"),
-        Column("first_at", "First at (UTC)"),
-        Column("last_at", "Last at (UTC)"),
+        Column("first_at", "First at"),
+        Column("last_at", "Last at"),
     ),
     draw=_refused,
     empty="Nothing was refused: every event that came in is in the tables.",

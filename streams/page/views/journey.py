@@ -91,7 +91,7 @@ def _period(first: datetime, scope: Scope) -> tuple[datetime, datetime]:
     until = scope.at
     since = max(first, scope.since) if "since" in scope.given else first
     margin = max((until - since) / 80, timedelta(minutes=1))
-    return min(since, until) - margin, until
+    return scope.local(min(since, until) - margin), scope.local(until)
 
 
 def _draw_line(rows: Sequence[Row], scope: Scope) -> Markup:
@@ -103,7 +103,9 @@ def _draw_line(rows: Sequence[Row], scope: Scope) -> Markup:
     now = spans[-1].name if spans else named(0)
     told = f"{len(touches):,} touches, {len(links):,} links between handles; now {now}"
     dots = [Touch(row["at"], row["channel"], row["remaining"], _touch(row)) for row in drawn]
-    drawing = line("Touches of this customer", told, dots, spans, links[-_DRAWN:], period, scope.marked)
+    drawing = line(
+        "Touches of this customer", told, dots, spans, links[-_DRAWN:], period, scope.marked, scope.zone
+    )
     if len(touches) <= _DRAWN:
         return drawing
     return together([tag("p", f"Drawn are the latest {_DRAWN:,} of {told}.", class_="told"), drawing])
@@ -124,14 +126,15 @@ def _spans(rows: Sequence[Row], until: datetime) -> list[Span]:
 
 
 def _draw_why(rows: Sequence[Row], scope: Scope) -> Markup:
-    at = scope.at
     scores = [
-        _score(stage, [row for row in rows if row["position"] == stage], at) for stage in reversed(STAGES)
+        _score(stage, [row for row in rows if row["position"] == stage], scope) for stage in reversed(STAGES)
     ]
-    return fading("Evidence for each stage", scores, _period(min(row["time"] for row in rows), scope))
+    return fading(
+        "Evidence for each stage", scores, _period(min(row["time"] for row in rows), scope), scope.zone
+    )
 
 
-def _score(stage: Stage, rows: Sequence[Row], at: datetime) -> Score:
+def _score(stage: Stage, rows: Sequence[Row], scope: Scope) -> Score:
     name = named(stage)
     if not rows:
         return Score(int(stage), name, [], timedelta(days=1), 1, None, "nothing counted for it yet")
@@ -141,7 +144,8 @@ def _score(stage: Stage, rows: Sequence[Row], at: datetime) -> Score:
         rows[0]["half_life_s"],
     )
     least = threshold * (1 - TOLERANCE)
-    verdict = f"until {for_people(lapse(at, now, least, half_life_s))}" if now >= least else "not reached"
+    until = scope.local(lapse(scope.at, now, least, half_life_s)) if now >= least else None
+    verdict = f"until {for_people(until)}" if until else "not reached"
     evidence = sorted((Evidence(row["time"], row["weight"]) for row in rows), key=lambda each: each.at)
     return Score(int(stage), name, evidence, timedelta(seconds=half_life_s), threshold, now, verdict)
 
@@ -166,7 +170,7 @@ LINE = Panel(
     derive=lambda rows, _: list(reversed(rows)),  # of very many, the latest are asked for
     draw=_draw_line,
     columns=(
-        Column("at", "At (UTC)"),
+        Column("at", "At"),
         Column("what", "What"),
         Column("type", "Type"),
         Column("channel", "Channel"),
@@ -185,7 +189,7 @@ WHY = Panel(
     parameters=_parameters,
     draw=_draw_why,
     columns=(
-        Column("time", "At (UTC)"),
+        Column("time", "At"),
         Column("type", "Type"),
         Column("about", "About"),
         Column("stage", "For stage"),

@@ -52,11 +52,11 @@ _STATE = (
     Column("place", "Partition"),
     Column("state", "State"),
     Column("unread", "Not read", "number"),
-    Column("oldest_at", "The first of these sent (UTC)"),
+    Column("oldest_at", "The first of these sent"),
     Column("behind_s", "Behind for", "duration"),
 )
-_OWNER = (Column("worker", "Taken by"), Column("taken_at", "Taken at (UTC)"))
-_STORED = (Column("stored", "Stored up to", "number"), Column("received_at", "Received at (UTC)"))
+_OWNER = (Column("worker", "Taken by"), Column("taken_at", "Taken at"))
+_STORED = (Column("stored", "Stored up to", "number"), Column("received_at", "Received at"))
 
 
 def lag(ask: Ask | None) -> Panel:

@@ -46,7 +46,7 @@ def _link(row: Row, scope: Scope) -> str:
 
 def _panels(scope: Scope) -> Sequence[Panel]:
     stage = scope.own["stage"]
-    until = f"{_end(scope):%-d %b %Y %H:%M} UTC"
+    until = f"{scope.local(_end(scope)):%-d %b %Y %H:%M}"
     listed = Panel(
         name="soon",
         title=f"Customers who fall from {stage or 'their stage'} by {until}",
@@ -57,8 +57,8 @@ def _panels(scope: Scope) -> Sequence[Panel]:
         columns=(
             Column("customer", "Customer", "customer"),
             Column("stage", "Stage now"),
-            Column("lapses_at", "Falls (UTC)"),
-            Column("last_seen", "Last touch (UTC)"),
+            Column("lapses_at", "Falls"),
+            Column("last_seen", "Last touch"),
             Column("touches", "Touches", "number"),
             Column("revenue", "Revenue", "money"),
         ),
@@ -77,7 +77,7 @@ def _stages(scope: Scope) -> Panel:
         columns=(
             Column("stage", "Stage now"),
             Column("customers", "Customers", "number"),
-            Column("first_at", "First falls (UTC)"),
+            Column("first_at", "First falls"),
             Column("revenue", "Revenue", "money"),
         ),
         reads=("days",),

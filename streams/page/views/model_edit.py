@@ -148,7 +148,7 @@ FROM models ORDER BY sequence DESC
 """,
     columns=(
         Column("name", "Model"),
-        Column("activated_at", "In force since (UTC)", "time"),
+        Column("activated_at", "In force since", "time"),
         Column("about", "How"),
         Column("model", "Its hash"),
     ),

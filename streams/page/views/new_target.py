@@ -117,7 +117,7 @@ def _form(rows: Sequence[Row], scope: Scope) -> Markup:
         tag("option", "any channel", value=""),
         *(tag("option", name, value=name) for name in CHANNELS),
     ]
-    due = f"{scope.now + _AHEAD:%Y-%m-%d}"
+    due = f"{scope.local(scope.now + _AHEAD):%Y-%m-%d}"
     return tag(
         "form",
         labelled("target-stage", "Stage or above", tag("select", stages, name="stage", id="target-stage")),

@@ -12,7 +12,7 @@ __all__ = ["CUSTOMERS", "PATHS", "instants", "named", "paths"]
 CUSTOMERS = (
     Column("customer", "Customer", "customer"),
     Column("stage", "Stage now"),
-    Column("lapses_at", "Lapses (UTC)"),
+    Column("lapses_at", "Lapses"),
     Column("touches", "Touches", "number"),
     Column("revenue", "Revenue", "money"),
     Column("first_seen", "First seen"),
@@ -65,7 +65,7 @@ def paths(scope: Scope) -> str:
 
 
 _NAMES = ("without a stage", "Attention", "Attraction", "Affinity", "Audience", "Advocacy")
-_DAY = timedelta(days=1)
+_DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 def named(state: int) -> str:
@@ -76,6 +76,8 @@ def named(state: int) -> str:
 def instants(scope: Scope, steps: int) -> list[datetime]:
     """Return the ends of `steps` equal parts of the period, and its start; whole days where they are long enough."""
     span = scope.until - scope.since
-    unit = _DAY if span >= 2 * steps * _DAY else timedelta(minutes=1)
-    inner = [scope.since + round(span * n / steps / unit) * unit for n in range(1, steps)]
+    if span >= 2 * steps * _DAY:
+        inner = [scope.midnight(round(span * n / steps / _DAY)) for n in range(1, steps)]
+    else:
+        inner = [scope.since + round(span * n / steps / _MINUTE) * _MINUTE for n in range(1, steps)]
     return [scope.since, *inner, scope.until]

@@ -1,5 +1,7 @@
 """Shows the cookbook: the questions of marketers, by the part of a strategy that each belongs to, and the answer to each."""
 
+import re
+
 from streams.analysis.cookbook import PARTS, Recipe, recipes
 from streams.page.scope import Field, Scope
 from streams.page.view import Column, Panel, Row, View
@@ -10,6 +12,8 @@ __all__ = ["ANSWERS", "VIEW"]
 _OF_SCOPE = ("brand", "at")  # parameters that the form has anyway: `at` is the end of the period
 _MOST_DAYS = 3_660
 _RECIPES = recipes()
+_AS_OF = "As of the end of the period. Open in SQL shows how it counts."
+_BY_DAY, _OF_UTC = re.compile(r"\btoDate\(|\btoStartOf"), " Its days and weeks begin at midnight, UTC."
 
 
 def _name(recipe: str) -> str:
@@ -39,7 +43,7 @@ def _answer(one: Recipe) -> View:
     panel = Panel(
         name="answer",
         title="Answer",
-        counts=one.note or "As of the end of the period. Open in SQL shows how it counts.",
+        counts=f"{one.note or _AS_OF}{_OF_UTC if _BY_DAY.search(one.sql) else ''}",
         sql=one.sql,
         columns=(),
         parameters=lambda scope: {"at": scope.at, **{name: int(float(scope.own[name])) for name in own}},

@@ -97,7 +97,7 @@ def _end_form(rows: Sequence[Row], scope: Scope) -> Markup:
     lasting = [
         tag(
             "option",
-            f"{_words(row['direction'], row['value'])} until {row['until']:%-d %b %H:%M} UTC, by {row['by']}",
+            f"{_words(row['direction'], row['value'])} until {row['until']:%-d %b %H:%M}, by {row['by']}",
             value=_name(row["direction"], row["value"]),
         )
         for row in rows

@@ -97,7 +97,14 @@ def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
     said = ". ".join(_caption(strip) for strip in strips)
     span = (min(scope.since, rows[0]["at"]), max(scope.until, rows[-1]["at"] + width))
     return band(
-        "heard", "People heard, and expected", said, strips, span=span, width=width, marked=scope.marked
+        "heard",
+        "People heard, and expected",
+        said,
+        strips,
+        span=span,
+        width=width,
+        marked=scope.marked,
+        zone=scope.zone,
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from streams.page.charts.parts import Part, parts
 from streams.page.charts.tree import EDGES, Leaf, tree
@@ -66,8 +66,8 @@ def _tree(rows: Sequence[Row], scope: Scope) -> Markup:
         leaves = [unsent, *leaves]
     until = _until(scope, start)
     told = _caption(rows)
-    drawing = tree("growth", "The cascade as a tree", told, leaves, until=until)
-    return together([tag("p", told, class_="told"), _scrubber(rows, start, end, until), drawing])
+    drawing = tree("growth", "The cascade as a tree", told, leaves, until=until, zone=scope.zone)
+    return together([tag("p", told, class_="told"), _scrubber(rows, start, end, until, scope), drawing])
 
 
 def _leaf(row: Row, scope: Scope) -> Leaf:
@@ -112,11 +112,13 @@ def _until(scope: Scope, start: datetime) -> datetime | None:
     return start + timedelta(seconds=float(scope.own["at"])) if scope.own["at"] else None
 
 
-def _scrubber(rows: Sequence[Row], start: datetime, end: datetime, until: datetime | None) -> Markup:
+def _scrubber(
+    rows: Sequence[Row], start: datetime, end: datetime, until: datetime | None, scope: Scope
+) -> Markup:
     """Return the slider by which the tree grows; its script is static/tree.js, and without it all is shown."""
     span = math.ceil((end - start).total_seconds())
     shown = span if until is None else min(span, (until - start).total_seconds())
-    said = _so_far(rows, start + timedelta(seconds=shown))
+    said = _so_far(rows, scope.local(start + timedelta(seconds=shown)))
     return tag(
         "div",
         tag("button", "Play", type="button", class_="play"),
@@ -133,7 +135,8 @@ def _scrubber(rows: Sequence[Row], start: datetime, end: datetime, until: dateti
         ),
         tag("output", said, for_="growth-at"),
         class_="scrubber",
-        data_start=f"{start:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+        data_start=f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+        data_zone=f"{scope.zone}",
         data_left=EDGES[0],
         data_right=EDGES[1],
         data_reached=" ".join(
@@ -150,7 +153,7 @@ def _so_far(rows: Sequence[Row], at: datetime) -> str:
 _GROWTH = Panel(
     name="growth",
     title="How it grew",
-    counts="Counts customers, each once, at their first touch; times are those of events, UTC. A filled dot buys"
+    counts="Counts customers, each once, at their first touch; times are those of events. A filled dot buys"
     " something in the cascade. Choose another cascade below.",
     sql=_TREE,
     columns=(
