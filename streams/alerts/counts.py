@@ -36,10 +36,11 @@ class Stored:
     now: int
 
 
-def minutes_of_people(model: str, since: str, until: str) -> str:
+def minutes_of_people(model: str, since: str, until: str, where: str = "") -> str:
     """Return a query, in brackets, of brand, direction, kind, value, minute_s and people; parameters are SQL.
 
-    It is the view advocates_by_minute with minutes in seconds since 1970, as Int64, without its conversions.
+    It is the view advocates_by_minute with minutes in seconds since 1970, as Int64, without its conversions; `where` restricts
+    the praise and attacks that it counts.
     """
     return f"""
 (
@@ -57,6 +58,7 @@ def minutes_of_people(model: str, since: str, until: str) -> str:
                     intDiv(toUnixTimestamp64Micro(time) - positiveModulo(toUnixTimestamp64Micro(time), 60000000), 1000000) AS minute_s,
                     arrayJoin(arrayFilter(s -> s.1 = 'brand' OR s.2 != '', [('brand', ''), ('channel', toString(channel)), ('place', toString(place)), ('product', product), ('content', content)])) AS scope
                 FROM advocacy_touches(model = {model}, since = {since}, until = {until})
+                {where}
             )
         )
     )

@@ -22,8 +22,8 @@ _LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 _YEAR = 366  # days
 # A view opens with so much where the URL names no period: one event of long ago does not flatten every chart.
 _AT_FIRST = _YEAR * _DAY
-FILTERED = frozenset({"flow", "customers", "lapses"})
-"""Views that can be restricted to customers with a certain touch: the parameters that begin with met_."""
+FILTERED = frozenset({"flow", "customers", "lapses", "channels", "content", "spikes"})
+"""Views that can be restricted, to customers with a certain touch or to certain touches: the parameters that begin with met_."""
 _PRESETS = {"7 days": 7, "30 days": 30, "90 days": 90, "1 year": _YEAR}
 
 

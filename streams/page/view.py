@@ -8,9 +8,9 @@ from typing import Any
 
 from streams.analysis.brands import Brand
 from streams.http.viewer import Viewer
-from streams.page.filters import FILTERS
+from streams.page.filters import fields_of
 from streams.page.markup import Markup
-from streams.page.scope import FILTERED, Field, Scope, ScopeError, read
+from streams.page.scope import Field, Scope, ScopeError, read
 from streams.store.clickhouse import ClickHouse
 
 __all__ = ["Action", "Column", "Panel", "Row", "View", "folded"]
@@ -215,7 +215,7 @@ class View:
     @property
     def all_fields(self) -> Sequence[Field]:
         """The view's own parameters, and those that restrict it where it can be."""
-        return (*self.fields, *(FILTERS if self.name in FILTERED else ()), *_OF_LISTS)
+        return (*self.fields, *fields_of(self.name), *_OF_LISTS)
 
 
 def folded(rows: Sequence[Row], most: int, sums: Sequence[str], label: str) -> list[Row]:

@@ -6,6 +6,7 @@ from typing import Any
 from journey.channel import CHANNELS
 from streams.page.charts.matrix import Cell, matrix
 from streams.page.charts.parts import Sides, Way, opposed
+from streams.page.filters import matching
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people
@@ -26,7 +27,7 @@ WHERE brand = {brand:String} AND bought_at >= {since:DateTime64(6, 'UTC')} AND b
 
 
 def _panels(scope: Scope) -> Sequence[Panel]:
-    shown = [_NEXT, _PLACES_PANEL]
+    shown = [_next(scope), _places(scope)]
     if scope.own["way"]:
         shown = [_bought(scope), *shown]
     if scope.own["before"] and scope.own["after"]:
@@ -67,33 +68,34 @@ def _step_of(row: Row, scope: Scope) -> str:
     return scope.address("channels", before=row["before"], after=row["after"], window=scope.own["window"])
 
 
-_NEXT = Panel(
-    name="next",
-    title="Where the next touch is",
-    counts="Counts steps: each touch of the period with the touch before it of the same customer, whenever that was. The"
-    " share is that of all steps from the same channel; colour follows it, and staying on a channel is left without.",
-    sql=f"""
+def _next(scope: Scope) -> Panel:
+    return Panel(
+        name="next",
+        title="Where the next touch is",
+        counts="Counts steps: each touch of the period with the touch before it of the same customer, whenever that was. The"
+        " share is that of all steps from the same channel; colour follows it, and staying on a channel is left without.",
+        sql=f"""
 SELECT from_channel AS before, to_channel AS after, count() AS steps, uniqExact(customer) AS customers,
     steps / sum(count()) OVER (PARTITION BY from_channel) AS of_before, steps / sum(count()) OVER () AS of_all,
     quantileExactInclusive(0.5)(gap_s) AS median_gap_s
-{_STEPS.strip()}
+{_STEPS.strip()}{matching(scope)}
 GROUP BY before, after
 ORDER BY steps DESC, before, after
 """,
-    columns=(
-        Column("before", "From"),
-        Column("after", "To"),
-        Column("steps", "Steps", "number"),
-        Column("customers", "Customers", "number"),
-        Column("of_before", "Of this channel's", "share"),
-        Column("of_all", "Of all", "share"),
-        Column("median_gap_s", "Median time between", "duration"),
-    ),
-    draw=_matrix,
-    reads=("window",),
-    empty="Nobody has come a second time in this period: choose a longer one, or load more events.",
-    link=_step_of,
-)
+        columns=(
+            Column("before", "From"),
+            Column("after", "To"),
+            Column("steps", "Steps", "number"),
+            Column("customers", "Customers", "number"),
+            Column("of_before", "Of this channel's", "share"),
+            Column("of_all", "Of all", "share"),
+            Column("median_gap_s", "Median time between", "duration"),
+        ),
+        draw=_matrix,
+        reads=("window",),
+        empty="Nobody has come a second time in this period: choose a longer one, or load more events.",
+        link=_step_of,
+    )
 
 
 def _followed(scope: Scope) -> Panel:
@@ -104,7 +106,7 @@ def _followed(scope: Scope) -> Panel:
         counts="Counts customers with at least one such step in the period: those of the figure below.",
         sql=f"""
 SELECT customer, count() AS steps, min(time) AS first_at, max(time) AS last_at, quantileExactInclusive(0.5)(gap_s) AS median_gap_s
-{_STEPS.strip()} AND from_channel = {{before:String}} AND to_channel = {{after:String}}
+{_STEPS.strip()} AND from_channel = {{before:String}} AND to_channel = {{after:String}}{matching(scope)}
 GROUP BY customer
 ORDER BY steps DESC, customer
 """,
@@ -119,7 +121,7 @@ ORDER BY steps DESC, customer
     )
 
 
-def _places(rows: Sequence[Row], scope: Scope) -> Markup:
+def _draw_places(rows: Sequence[Row], scope: Scope) -> Markup:
     sums = ("showrooming", "webrooming", "showrooming_customers", "webrooming_customers")
     lines = [
         Sides(
@@ -141,12 +143,13 @@ def _purchases(way: str, row: Row, scope: Scope) -> str:
     return scope.address("channels", way=way, place=row["place"], window=scope.own["window"])
 
 
-_PLACES_PANEL = Panel(
-    name="places",
-    title="Seen here, bought there",
-    counts="Counts purchases of the period that follow a look at the same product by the same customer, on the other side"
-    " of the counter, within the days chosen; each counts once, with the latest look.",
-    sql=f"""
+def _places(scope: Scope) -> Panel:
+    return Panel(
+        name="places",
+        title="Seen here, bought there",
+        counts="Counts purchases of the period that follow a look at the same product by the same customer, on the other side"
+        " of the counter, within the days chosen; each counts once, with the latest look.",
+        sql=f"""
 SELECT place,
     countIf(way = 'showrooming') AS showrooming, countIf(way = 'webrooming') AS webrooming,
     uniqExactIf(customer, way = 'showrooming') AS showrooming_customers,
@@ -155,27 +158,27 @@ SELECT place,
     sumMapIf(map(toString(b.currency), b.revenue), way = 'webrooming') AS webrooming_revenue,
     count() / sum(count()) OVER () AS of_all,
     quantileExactInclusive(0.5)(dateDiff('second', looked_at, bought_at)) AS median_s
-{_BOUGHT.strip()}
+{_BOUGHT.strip()}{matching(scope)}
 GROUP BY place
 ORDER BY count() DESC, place
 """,
-    columns=(
-        Column("place", "Place"),
-        Column("showrooming", "Seen here, bought online", "number"),
-        Column("showrooming_customers", "Customers", "number"),
-        Column("showrooming_revenue", "Revenue", "money"),
-        Column("webrooming", "Seen online, bought here", "number"),
-        Column("webrooming_customers", "Customers", "number"),
-        Column("webrooming_revenue", "Revenue", "money"),
-        Column("of_all", "Of all", "share"),
-        Column("median_s", "Median wait", "duration"),
-    ),
-    draw=_places,
-    reads=("window",),
-    parameters=_days,
-    empty="No purchase followed a look on the other side of the counter: looks and purchases need the same `product`, and"
-    " those in a store their `place`. A longer window, or period, may show some.",
-)
+        columns=(
+            Column("place", "Place"),
+            Column("showrooming", "Seen here, bought online", "number"),
+            Column("showrooming_customers", "Customers", "number"),
+            Column("showrooming_revenue", "Revenue", "money"),
+            Column("webrooming", "Seen online, bought here", "number"),
+            Column("webrooming_customers", "Customers", "number"),
+            Column("webrooming_revenue", "Revenue", "money"),
+            Column("of_all", "Of all", "share"),
+            Column("median_s", "Median wait", "duration"),
+        ),
+        draw=_draw_places,
+        reads=("window",),
+        parameters=_days,
+        empty="No purchase followed a look on the other side of the counter: looks and purchases need the same `product`, and"
+        " those in a store their `place`. A longer window, or period, may show some.",
+    )
 
 
 def _bought(scope: Scope) -> Panel:
@@ -187,7 +190,7 @@ def _bought(scope: Scope) -> Panel:
         sql=f"""
 SELECT customer, count() AS purchases, groupUniqArray(product) AS products, sumMap(map(toString(b.currency), b.revenue)) AS revenue,
     min(looked_at) AS first_look, max(bought_at) AS last_purchase
-{_BOUGHT.strip()} AND way = {{way:String}} AND place = {{place:String}}
+{_BOUGHT.strip()} AND way = {{way:String}} AND place = {{place:String}}{matching(scope)}
 GROUP BY customer
 ORDER BY purchases DESC, customer
 """,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from streams.page.charts.parts import Part, parts
+from streams.page.filters import is_filtered, matching
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people
@@ -23,7 +24,12 @@ _REVENUE = (
 
 
 def _panels(scope: Scope) -> Sequence[Panel]:
-    return (_touched(scope), _WORKS, _ZOMBIES) if scope.own["content"] else (_WORKS, _ZOMBIES)
+    shown = (_works(scope), _zombies(scope))
+    return (_touched(scope), *shown) if scope.own["content"] else shown
+
+
+def _period(scope: Scope) -> str:
+    return _PERIOD + matching(scope, "t.customer")
 
 
 def _days(scope: Scope) -> Mapping[str, Any]:
@@ -35,7 +41,7 @@ def _content(row: Row, scope: Scope) -> str | None:
     return scope.address("content", content=row["content"], days=scope.own["days"]) if alone else None
 
 
-def _works(rows: Sequence[Row], scope: Scope) -> Markup:
+def _draw_works(rows: Sequence[Row], scope: Scope) -> Markup:
     lines = []
     for row in folded(rows, _BARS, ("customers", "engaged", "touches"), "content"):
         share = for_people(row["engaged"] / row["customers"], "share")
@@ -48,41 +54,42 @@ def _works(rows: Sequence[Row], scope: Scope) -> Markup:
     return parts("works", "Content by customers who engaged", lines)
 
 
-_WORKS = Panel(
-    name="works",
-    title="What works",
-    counts="Counts customers who met the content in the period, and in colour those of them who engaged with it: a touch"
-    " that the model weighs for a stage above Attention, or that brought revenue. Other rows add up contents, and"
-    " whoever met two counts twice there.",
-    sql=f"""
-WITH (SELECT uniqExact(t.customer) {_PERIOD} AND t.engaged) AS anywhere
+def _works(scope: Scope) -> Panel:
+    return Panel(
+        name="works",
+        title="What works",
+        counts="Counts customers who met the content in the period, and in colour those of them who engaged with it: a touch"
+        " that the model weighs for a stage above Attention, or that brought revenue. Other rows add up contents, and"
+        " whoever met two counts twice there.",
+        sql=f"""
+WITH (SELECT uniqExact(t.customer) {_period(scope)} AND t.engaged) AS anywhere
 SELECT t.content AS content, uniqExact(t.customer) AS customers, uniqExactIf(t.customer, t.engaged) AS engaged,
     engaged / customers AS of_these, if(anywhere = 0, NULL, engaged / anywhere) AS of_all, count() AS touches,
     {_REVENUE} AS revenue, min(t.time) AS first_seen, max(t.time) AS last_seen
-{_PERIOD}
+{_period(scope)}
 GROUP BY content
 ORDER BY engaged DESC, customers DESC, content
 """,
-    columns=(
-        Column("content", "Content"),
-        Column("customers", "Customers", "number"),
-        Column("engaged", "Engaged", "number"),
-        Column("of_these", "Of these", "share"),
-        Column("of_all", "Of all who engaged", "share"),
-        Column("touches", "Touches", "number"),
-        Column("revenue", "Revenue", "money"),
-        Column("first_seen", "First touch", "time"),
-        Column("last_seen", "Last touch", "time"),
-    ),
-    draw=_works,
-    reads=("days",),
-    wide=False,
-    empty="No event of this period names its content: send `content` with impressions, clicks, likes, shares and reviews.",
-    link=_content,
-)
+        columns=(
+            Column("content", "Content"),
+            Column("customers", "Customers", "number"),
+            Column("engaged", "Engaged", "number"),
+            Column("of_these", "Of these", "share"),
+            Column("of_all", "Of all who engaged", "share"),
+            Column("touches", "Touches", "number"),
+            Column("revenue", "Revenue", "money"),
+            Column("first_seen", "First touch", "time"),
+            Column("last_seen", "Last touch", "time"),
+        ),
+        draw=_draw_works,
+        reads=("days",),
+        wide=False,
+        empty="No event of this period names its content: send `content` with impressions, clicks, likes, shares and reviews.",
+        link=_content,
+    )
 
 
-def _zombies(rows: Sequence[Row], scope: Scope) -> Markup:
+def _draw_zombies(rows: Sequence[Row], scope: Scope) -> Markup:
     sums = ("touches", "touches_since_engagement")
     shown = folded([row for row in rows if row["still_published"]], _BARS, sums, "content")
     lines = []
@@ -99,35 +106,36 @@ def _zombies(rows: Sequence[Row], scope: Scope) -> Markup:
     return parts("zombies", "Content that nobody answers, and that is still published", lines)
 
 
-_ZOMBIES = Panel(
-    name="zombies",
-    title="Zombies",
-    counts="Counts touches on content that is at least so many days old, and with which nobody has engaged for as long, as of"
-    " now and whatever the period. Red are those since anybody engaged, of content that is still being published.",
-    sql="""
+def _zombies(scope: Scope) -> Panel:
+    return Panel(
+        name="zombies",
+        title="Zombies, among everybody" if is_filtered(scope) else "Zombies",
+        counts="Counts touches on content that is at least so many days old, and with which nobody has engaged for as long, as of"
+        " now, whatever the period and the filter. Red are those since anybody engaged, of content that is still being published.",
+        sql="""
 SELECT content, touches, touches_since_engagement, touches_since_engagement / touches AS of_these, last_engagement, first_seen,
     last_seen, still_published
 FROM zombies(days = {days:UInt32})
 WHERE brand = {brand:String}
 ORDER BY still_published DESC, touches_since_engagement DESC, content
 """,
-    columns=(
-        Column("content", "Content"),
-        Column("touches", "Touches", "number"),
-        Column("touches_since_engagement", "Since anybody engaged", "number"),
-        Column("of_these", "Share", "share"),
-        Column("last_engagement", "Last engagement", "time"),
-        Column("first_seen", "First touch", "time"),
-        Column("last_seen", "Last touch", "time"),
-        Column("still_published", "Still published"),
-    ),
-    draw=_zombies,
-    reads=("days",),
-    wide=False,
-    parameters=_days,
-    empty="Nothing is dead: everything that is old enough was answered lately.",
-    link=_content,
-)
+        columns=(
+            Column("content", "Content"),
+            Column("touches", "Touches", "number"),
+            Column("touches_since_engagement", "Since anybody engaged", "number"),
+            Column("of_these", "Share", "share"),
+            Column("last_engagement", "Last engagement", "time"),
+            Column("first_seen", "First touch", "time"),
+            Column("last_seen", "Last touch", "time"),
+            Column("still_published", "Still published"),
+        ),
+        draw=_draw_zombies,
+        reads=("days",),
+        wide=False,
+        parameters=_days,
+        empty="Nothing is dead: everything that is old enough was answered lately.",
+        link=_content,
+    )
 
 
 def _touched(scope: Scope) -> Panel:
@@ -138,7 +146,7 @@ def _touched(scope: Scope) -> Panel:
         sql=f"""
 SELECT t.customer AS customer, count() AS touches, CAST(max(t.engaged), 'Bool') AS engaged, {_REVENUE} AS revenue,
     min(t.time) AS first_at, max(t.time) AS last_at
-{_PERIOD} AND t.content = {{content:String}}
+{_period(scope)} AND t.content = {{content:String}}
 GROUP BY customer
 ORDER BY engaged DESC, touches DESC, customer
 """,

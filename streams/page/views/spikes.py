@@ -1,6 +1,7 @@
 """Shows spikes: how many different customers praise and attack the brand, how many were expected, and the alerts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from streams.alerts.counts import DIRECTIONS, minutes_of_people
 from streams.alerts.watcher import HISTORY
 from streams.page.charts.band import MarkedEvent, Point, Strip, band
 from streams.page.expectation import Steps, expectation
+from streams.page.filters import conditions, is_filtered
 from streams.page.markup import Markup
 from streams.page.scope import Field, Scope
 from streams.page.values import for_people
@@ -20,32 +22,48 @@ from streams.page.views.silences import SILENCES, end_silence, set_silence
 __all__ = ["VIEW"]
 
 _NAMES = {"for": "Praise", "against": "Attacks"}
+_OF_ACTS = ("channel", "place", "product", "content")  # what an act of praise or attack has itself
+_LEARNED, _UNTIL = "{learned:DateTime64(6, 'UTC')}", "{until:DateTime64(6, 'UTC')}"
 # One row a direction: the people of each step that has any, and the alerts to mark.
-_PEOPLE = minutes_of_people(
-    "(SELECT model FROM model_in_force)", "{learned:DateTime64(6, 'UTC')}", "{until:DateTime64(6, 'UTC')}"
-)
-_HEARD = f"""
+_HEARD = """
 SELECT direction, groupArray((at_s, people)) AS heard,
-    (SELECT toInt64(min(minute)) FROM minute_counts WHERE brand = {{brand:String}}) AS first_s,
+    (SELECT toInt64(min(minute)) FROM minute_counts WHERE brand = {brand:String}) AS first_s,
     (
         SELECT groupArray((alert, direction, since, last_hot))
-        FROM (SELECT alert, direction, since, last_hot FROM alerts WHERE brand = {{brand:String}} ORDER BY sequence DESC LIMIT 1 BY alert)
-        WHERE last_hot >= {{since:DateTime64(6, 'UTC')}} AND since < {{until:DateTime64(6, 'UTC')}}
+        FROM (SELECT alert, direction, since, last_hot FROM alerts WHERE brand = {brand:String} ORDER BY sequence DESC LIMIT 1 BY alert)
+        WHERE last_hot >= {since:DateTime64(6, 'UTC')} AND since < {until:DateTime64(6, 'UTC')}
     ) AS alerts
 FROM
 (
-    SELECT direction, minute_s - positiveModulo(minute_s, {{step_s:Int64}}) AS at_s, sum(people) AS people
-    FROM {_PEOPLE}
-    WHERE brand = {{brand:String}} AND kind = 'brand'
+    SELECT direction, minute_s - positiveModulo(minute_s, {step_s:Int64}) AS at_s, sum(people) AS people
+    FROM /*people*/
+    WHERE brand = {brand:String} AND kind = 'brand'
     GROUP BY direction, at_s
 )
 GROUP BY direction
 """
 
 
+def _people(scope: Scope) -> str:
+    """Return the query of people by minute, of those acts alone that the filter asks for."""
+    where = ""
+    if is_filtered(scope):
+        where = f"WHERE {conditions(scope, _OF_ACTS) or 'true'}"
+    if conditions(scope, ("campaign", "device")):
+        where += f"""
+                    AND (handle, time, toString(type)) IN
+                    (
+                        SELECT handle, time, toString(type) FROM touchpoints
+                        WHERE brand = {{brand:String}} AND time >= {_LEARNED} AND time < {_UNTIL} AND {conditions(scope)}
+                    )"""
+    return minutes_of_people("(SELECT model FROM model_in_force)", _LEARNED, _UNTIL, where)
+
+
 def _panels(scope: Scope) -> Sequence[Panel]:
-    shown = (_SERIES, behind(scope)) if scope.own["alert"] else (_SERIES,)
-    return (*shown, ALERTS, NEW_SILENCE, SILENCES)
+    series = _series(scope)
+    shown = (series, behind(scope)) if scope.own["alert"] else (series,)
+    alerts = replace(ALERTS, title="Alerts, of the whole brand") if is_filtered(scope) else ALERTS
+    return (*shown, alerts, NEW_SILENCE, SILENCES)
 
 
 def _steps(scope: Scope) -> Steps:
@@ -81,7 +99,7 @@ def _expected(rows: Sequence[Row], scope: Scope) -> Sequence[Row]:
             {
                 "direction": direction, "at": datetime.fromtimestamp(each.at_s, UTC), "people": each.people,
                 "expected": each.expected, "low": each.low, "high": each.high, "begins": each.alarm,
-                "alerts": [alert for alert in rows[0]["alerts"] if alert[1] == direction],
+                "alerts": [] if is_filtered(scope) else [alert for alert in rows[0]["alerts"] if alert[1] == direction],
             }
             for each in buckets
         ]  # fmt: skip
@@ -133,29 +151,31 @@ def _caption(strip: Strip) -> str:
     return f"{strip.name}: at most {for_people(most, 'number')} people at a time, {begun} spikes begin"
 
 
-_SERIES = Panel(
-    name="series",
-    title="How many people speak, and how many usually do",
-    counts="Counts different customers by the evidence they give for Advocacy or against it; whoever was heard in the hour"
-    " before is not counted again. Dashed is what the detector expected, the band what it takes for ordinary, a dot where it"
-    " sees a spike begin; it learns from the eight days before, and says nothing in its first. Scales differ.",
-    sql=_HEARD,
-    columns=(
-        Column("direction", "Direction"),
-        Column("at", "From", "time"),
-        Column("people", "People", "number"),
-        Column("expected", "Expected", "score"),
-        Column("low", "Band from", "score"),
-        Column("high", "Band to", "score"),
-        Column("begins", "Begins a spike"),
-    ),
-    draw=_draw,
-    reads=(),
-    parameters=_parameters,
-    derive=_expected,
-    empty="Nobody recommended or attacked the brand in this period: shares, reviews, referrals and ratings do, by the model"
-    " in force.",
-)
+def _series(scope: Scope) -> Panel:
+    return Panel(
+        name="series",
+        title="How many people speak, and how many usually do",
+        counts="Counts different customers by the evidence they give for Advocacy or against it; whoever was heard in the hour"
+        " before is not counted again. Dashed is what the detector expected, the band what it takes for ordinary, a dot where it"
+        " sees a spike begin; it learns from the eight days before, and says nothing in its first. Scales differ.",
+        sql=_HEARD.replace("/*people*/", _people(scope).strip()),
+        columns=(
+            Column("direction", "Direction"),
+            Column("at", "From", "time"),
+            Column("people", "People", "number"),
+            Column("expected", "Expected", "score"),
+            Column("low", "Band from", "score"),
+            Column("high", "Band to", "score"),
+            Column("begins", "Begins a spike"),
+        ),
+        draw=_draw,
+        reads=(),
+        parameters=_parameters,
+        derive=_expected,
+        empty="Nobody recommended or attacked the brand in this period: shares, reviews, referrals and ratings do, by the model"
+        " in force.",
+    )
+
 
 VIEW = View(
     name="spikes",
