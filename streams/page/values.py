@@ -54,6 +54,7 @@ def _plain(value: Any) -> str:
 
 _FORMS: dict[str, Callable[[Any], str]] = {
     "number": _number,
+    "amount": lambda value: f"{value:,.2f}",
     "score": lambda value: f"{value:.3f}",
     "share": lambda value: f"{100 * value:.1f} %",
     "change": change,

@@ -75,7 +75,7 @@ def test_a_journey_is_explained_by_all_of_its_evidence(world):
             " FROM touch_evidence(model = (SELECT model FROM model_in_force)) WHERE brand = 'loyal' GROUP BY stage"
         )
     }
-    said = dict(re.findall(r"(Advocacy|Affinity): ([\d.]+) of", why))
+    said = dict(re.findall(r"(Advocacy|Affinity): ([\d.]+), needs", why))
     assert float(said["Advocacy"]) == pytest.approx(scores["advocacy"], rel=0.01)
     assert float(said["Affinity"]) == pytest.approx(scores["affinity"], rel=0.01)
     line = panel(world, "line", address)

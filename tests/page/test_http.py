@@ -125,7 +125,7 @@ def test_why_she_is_here_is_what_explain_says(world):
         assert mine == pytest.approx(stage.score or 0, rel=1e-4)
         if stage.score is not None:
             label = re.search(
-                f'aria-label="{stage.stage.title()}: ([-0-9.]+) of {stage.threshold:g}, ', shown
+                f'aria-label="{stage.stage.title()}: ([-0-9.]+), needs {stage.threshold:g}, ', shown
             )
             assert float(label[1]) == pytest.approx(stage.score, abs=0.0011)
 

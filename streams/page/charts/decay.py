@@ -60,7 +60,7 @@ def fading(
 
 
 def _figure(score: Score) -> str:
-    return "no evidence" if score.now is None else f"{score.now:.3f} of {score.threshold:g}"
+    return "no evidence" if score.now is None else f"{score.now:.3f}, needs {score.threshold:g}"
 
 
 def _row(score: Score, scale: TimeScale, period: tuple[datetime, datetime], top: float) -> list[Markup]:

@@ -8,7 +8,11 @@ from streams.page.markup import Child, Markup, tag
 
 __all__ = ["Cell", "matrix"]
 
-_WIDTH, _LEFT, _TOP = 760, 84, 50  # px: in all, left of the cells, above them
+_WIDTH, _LEFT, _TOP = (
+    480,
+    70,
+    50,
+)  # px: in all, so that it can be read on a phone, left of the cells, above them
 _HEIGHT, _GAP, _WIDEST = 56, 4, 150
 _DEEPEST = 0.4  # opacity: text on it stays readable, light and dark
 

@@ -9,9 +9,14 @@ from streams.page.markup import Child, Markup, tag
 __all__ = ["Part", "Sides", "Way", "opposed", "parts"]
 
 _WIDTH, _LINE, _BAR, _NOTE = 480, 44, 12, 18  # px, of parts: half a page, so that they can be read on a phone
-_WIDE, _ROW, _THICK, _BELOW = 760, 34, 14, 16.5  # px, of pairs
-_MIDDLE, _FIGURE = 190, 56
-_MOST, _MOST_MIDDLE = 34, 26  # characters of a label
+_ROW, _HEAD, _UNDER, _REACH = (
+    46,
+    17,
+    22,
+    26,
+)  # px, of pairs: of a row, a line of heads, from label to bars, and that can be pointed at
+_MIDDLE, _FIGURE = 12, 48
+_MOST = 34  # characters of a label
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +86,42 @@ def _part(row: Part, top: float, scale: float, *, goals: bool) -> Markup:
 
 
 def opposed(name: str, title: str, rows: Sequence[Sides], heads: tuple[str, str]) -> Markup:
-    """Return pairs back to back on one scale, the labels between them; `heads` names the sides."""
+    """Return pairs back to back on one scale, each under its label; `heads` names the sides, a part a line."""
     most = max((way.value for row in rows for way in (row.left, row.right)), default=0) or 1.0
-    left, right = (_WIDE - _MIDDLE) / 2, (_WIDE + _MIDDLE) / 2
-    scale, top = (left - _FIGURE) / most, 26
-    drawn: list[Child] = [text(left, 13, heads[0], "quiet", "end"), text(right, 13, heads[1], "quiet")]
+    left, right = (_WIDTH - _MIDDLE) / 2, (_WIDTH + _MIDDLE) / 2
+    scale = (left - _FIGURE) / most
+    drawn: list[Child] = []
+    for x, head, anchor in ((left, heads[0], "end"), (right, heads[1], "start")):
+        drawn += [text(x, 14 + n * _HEAD, line, "quiet", anchor) for n, line in enumerate(head.split(", "))]
+    top = 14 + _HEAD * max(len(head.split(", ")) for head in heads)
     for n, row in enumerate(rows):
-        y = top + n * _ROW + (_ROW - _THICK) / 2
+        y = top + n * _ROW
         from_x, to_x = left - row.left.value * scale, right + row.right.value * scale
         drawn += [
-            text(_WIDE / 2, y + 11.5, _short(row.label, _MOST_MIDDLE), "label", "middle"),
-            _way(row.left, from_x, left, from_x - 8, y, "end", "way-left"),
-            _way(row.right, right, to_x, to_x + 8, y, "start", "way-right"),
+            text(_WIDTH / 2, y + 15, _short(row.label, _MOST), "label", "middle"),
+            _way(row.left, from_x, left, from_x - 8, y + _UNDER, "end", "way-left"),
+            _way(row.right, right, to_x, to_x + 8, y + _UNDER, "start", "way-right"),
         ]
     says = "; ".join(f"{row.left.says}; {row.right.says}" for row in rows)
-    return figure(name, title, says, (_WIDE, top + len(rows) * _ROW + 4), drawn)
+    return figure(name, title, says, (_WIDTH, top + len(rows) * _ROW + 4), drawn)
 
 
 def _way(  # noqa: PLR0913, PLR0917 - of one bar
     way: Way, from_x: float, to_x: float, figure_x: float, y: float, anchor: str, class_: str
 ) -> Markup:
+    reach = max(to_x - from_x, 24)
     return mark(
         way.says,
-        tag("rect", x=from_x, y=y - _BELOW / 2, width=max(to_x - from_x, 24), height=_ROW, class_="reach"),
-        tag("rect", x=from_x, y=y, width=to_x - from_x, height=_THICK, rx=3, class_=f"bar {class_}"),
-        text(figure_x, y + 11.5, f"{way.value:,g}", "figure-text", anchor, hidden=True),
+        tag(
+            "rect",
+            x=from_x if anchor == "start" else to_x - reach,
+            y=y - (_REACH - _BAR) / 2,
+            width=reach,
+            height=_REACH,
+            class_="reach",
+        ),
+        tag("rect", x=from_x, y=y, width=to_x - from_x, height=_BAR, rx=3, class_=f"bar {class_}"),
+        text(figure_x, y + 11, f"{way.value:,g}", "figure-text", anchor, hidden=True),
         href=way.href,
     )
 

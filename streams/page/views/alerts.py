@@ -127,8 +127,7 @@ ALERTS = Panel(
     ),
     draw=_cards,
     picture=False,
-    empty="No alert stood out in this period. They are raised where somebody watches: journey alerts watch, or journey up"
-    " with JOURNEY_ALERTS; journey spikes backtest tells what history would have raised.",
+    empty="No alert in this period. Alerts are raised where whoever runs this page has turned them on, with a file of who is told: JOURNEY_ALERTS.",
     link=lambda row, scope: None if row["kind"] == "rule" else shown_alert(row["alert"], scope),
 )
 

@@ -109,7 +109,7 @@ def _measures(rows: Sequence[Row], _: Scope) -> list[Row]:
     for what in ("customers", "touches", "purchases", "buyers"):
         add(what.capitalize(), [row[what] for row in rows])
     for currency in sorted({name for row in rows for name in row["revenue"]}):
-        add(f"Revenue, {currency}", [float(row["revenue"].get(currency, 0)) for row in rows])
+        add(f"Revenue, {currency}", [float(row["revenue"].get(currency, 0)) for row in rows], "amount")
     add("Buyers, of customers", [row["buyers"] / row["customers"] for row in rows], "share")
     if all(row["rating"] is not None for row in rows):
         add("Rating, on average", [row["rating"] for row in rows], "score")

@@ -45,7 +45,7 @@ def _draw_works(rows: Sequence[Row], scope: Scope) -> Markup:
     lines = []
     for row in folded(rows, _BARS, ("customers", "engaged", "touches"), "content"):
         share = for_people(row["engaged"] / row["customers"], "share")
-        said = f"{row['engaged']:,} of {row['customers']:,} · {share}"
+        said = f"{row['engaged']:,} of {row['customers']:,} engaged · {share}"
         says = f"{row['content']}: {row['engaged']:,} of {row['customers']:,} customers engaged, {share}"
         there = _content(row, scope)
         lines.append(
@@ -94,9 +94,10 @@ def _draw_zombies(rows: Sequence[Row], scope: Scope) -> Markup:
     shown = folded([row for row in rows if row["still_published"]], _BARS, sums, "content")
     lines = []
     for row in shown:
-        said = f"{row['touches_since_engagement']:,} of {row['touches']:,} touches"
+        unanswered = f"{row['touches_since_engagement']:,} of {row['touches']:,} touches"
+        said = f"{unanswered} unanswered"
         there = _content(row, scope)
-        says = f"{row['content']}: {said} since anybody engaged, and still published"
+        says = f"{row['content']}: {unanswered} since anybody engaged, and still published"
         part = (row["content"], row["touches"], row["touches_since_engagement"], said, says, there, "dead")
         lines.append(Part(*part, several=there is None))
     if gone := [row for row in rows if not row["still_published"]]:

@@ -104,7 +104,7 @@ TAKEN = Panel(
 REFUSED = Panel(
     name="refused",
     title="Refused, by reason",
-    counts="Dead letters of every brand and all time, one a delivery, replayed ones included.",
+    counts="Refused events of every brand and all time, one a delivery, those sent again included. journey dead-letters list shows them.",
     sql=_REFUSED,
     columns=(
         Column("reason", "Reason"),
@@ -120,7 +120,7 @@ REFUSED = Panel(
 VIEW = View(
     name="health",
     title="Health",
-    lead="Whether events arrive, and what was refused. journey dead-letters list shows the letters themselves.",
+    lead="Whether events arrive, and what was refused, and why.",
     of_all_brands=True,
     panels=lambda _: (ARRIVED, TAKEN, REFUSED),
 )

@@ -84,7 +84,7 @@ def _form(rows: Sequence[Row], scope: Scope) -> Markup:
         "form",
         kept,
         tag("table", tag("thead", head), tag("tbody", lines), class_="values"),
-        labelled("field-weights", "Weights, times (such as *.share=0.5, *.purchase=2)", weights),
+        labelled("field-weights", "Multiply weights (*.share=0.5 halves those of shares)", weights),
         tag("button", "Try"),
         method="get",
         action="/view/model",

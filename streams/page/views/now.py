@@ -87,7 +87,7 @@ def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
         said += f", {change(total - sum(row['before'] for row in rows))} {since}"
     shown = [
         Stat(
-            row["name"],
+            row["name"][:1].upper() + row["name"][1:],
             for_people(row["customers"], "number"),
             [for_people(row["share"], "share"), *([] if scope.is_first else [change(row["change"])])],
             row["share"],

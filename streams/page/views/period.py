@@ -53,7 +53,7 @@ def period(scope: Scope) -> Panel:
     days = _before(scope)
     return Panel(
         name="period",
-        title=f"{scope.first_day:%-d %b} to {scope.last_day:%-d %b %Y}",
+        title=_days(scope),
         counts=f"Counts touches of the period, customers with at least one of them, those whose first touch it has, and touches that"
         f" brought revenue. The change is against the equally long period before, {days}.",
         sql=_SQL.format(matching=matching(scope, "t.customer")),
@@ -90,6 +90,11 @@ def _draw(rows: Sequence[Row], scope: Scope) -> Markup:
         "There is nothing before to compare with" if scope.is_first else f"Compared with {_before(scope)}"
     )
     return together([tag("p", against, class_="told"), stats("Figures of the period", shown)])
+
+
+def _days(scope: Scope) -> str:
+    last = f"{scope.last_day:%-d %b %Y}"
+    return last if scope.first_day == scope.last_day else f"{scope.first_day:%-d %b} to {last}"
 
 
 def _before(scope: Scope) -> str:
