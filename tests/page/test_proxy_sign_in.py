@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from streams.alerts.access import opened_routes
 from streams.alerts.ledger import Ledger
+from streams.page import routes
 from streams.settings.page_proxy import USER_HEADER, PageProxySettings
 from tests.collector.server import Answer
 from tests.page.test_audience import LIST, sent
@@ -243,10 +244,16 @@ def test_live_updates_end_where_rights_are_taken_away(world):
     assert asked(world, "/view/flow", *named("ada")).status == 200
 
 
+def test_live_updates_end_after_a_while_so_that_the_proxy_is_asked_again(world, monkeypatch):
+    monkeypatch.setattr(routes, "_PROXIED_S", 0.5)
+    answer = asked(world, "/events", *named("ada"))  # returns when the stream has ended
+    assert (answer.status, answer.body.startswith(b"event: ready")) == (200, True)
+
+
 def test_alerts_over_http_are_for_whom_the_proxy_names_too(world):
     with (
-        opened_routes(world.embedded.settings) as routes,
-        serving(Starlette(routes=list(routes)), lambda: None) as port,
+        opened_routes(world.embedded.settings) as of_alerts,
+        serving(Starlette(routes=list(of_alerts)), lambda: None) as port,
     ):
         found = {}
         for name in ("Zo\u00eb Ferm\u00ed", "ada", "nobody", ""):
