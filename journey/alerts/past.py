@@ -17,6 +17,7 @@ __all__ = ["Closed", "PastWatch"]
 
 _MINUTE = timedelta(minutes=1)
 _EVER_US = 2**62
+_BORN = 200  # scopes that may come up in minutes that are closed together: each is a column for all of them
 
 
 @dataclass(eq=False, slots=True)
@@ -50,22 +51,26 @@ class _Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Minutes that were closed: what stood out in each, and whether after it nobody could for long be an alarm."""
+    """Minutes that were closed: what stood out in each, and whether after it nobody could for long be an alarm.
+
+    They may be fewer than were given: as many as `quiet` has.
+    """
 
     sights: Mapping[int, Sequence[Sight]]
-    quiet: Sequence[bool]
+    quiet: NDArray[np.bool_]
 
 
 @dataclass(slots=True)
 class _Heard:
-    """The people of some minutes, by the lives that they fall into."""
+    """The people of minutes up to some time, by the lives that they fall into."""
 
+    until_us: int
     lives: list[_Life]
     people: dict[_Life, dict[int, int]] = field(default_factory=dict)
 
 
 class PastWatch:
-    """The detectors of a brand and its scopes. Minutes follow each other, at most an hour of them together.
+    """The detectors of a brand and its scopes. Minutes follow each other, at most a day of them together.
 
     `tally` and `scopes` are those of the minute that was `seen` last.
     """
@@ -86,11 +91,15 @@ class PastWatch:
         return 1 if self._detectors is None else self._detectors.most(minute_us)
 
     def close(self, minute_us: int, minutes: int, counts: Mapping[int, Counts]) -> Closed:
-        """Learn minutes from `minute_us` on, no more than `most`, with the people of those that have some."""
+        """Learn minutes from `minute_us` on, no more than `most`, with the people of those that have some.
+
+        Where very many scopes come up, it learns only the first of them.
+        """
         while self._past and self._past[0].until_us <= minute_us - KEPT * MINUTE_US:
             self._past.popleft()
         before = {life: column for column, life in enumerate(self._lives, 1)}
-        heard = self._hear(counts)
+        heard = self._hear(counts, minute_us + minutes * MINUTE_US)
+        minutes = (heard.until_us - minute_us) // MINUTE_US
         columns = {life: column for column, life in enumerate(heard.lives, 1)}
         if self._detectors is None:
             return self._start(minute_us, heard, columns)
@@ -121,17 +130,20 @@ class PastWatch:
         return Closed({}, self._quiet(self._detectors.quiet[None], minute_us, columns))
 
     @staticmethod
-    def _quiet(quiet: NDArray[np.bool_], minute_us: int, columns: Mapping[_Life, int]) -> list[bool]:
+    def _quiet(quiet: NDArray[np.bool_], minute_us: int, columns: Mapping[_Life, int]) -> NDArray[np.bool_]:
         for life, column in columns.items():
             if life.died_us != _EVER_US:
                 quiet[(life.died_us - minute_us) // MINUTE_US :, column] = True
-        return [bool(each) for each in np.all(quiet, axis=1)]
+        return np.asarray(quiet.all(axis=1))
 
-    def _hear(self, counts: Mapping[int, Counts]) -> _Heard:
+    def _hear(self, counts: Mapping[int, Counts], until_us: int) -> _Heard:
         """Give scopes that are heard first a life, as BrandWatch gives them a track; the lives that end are among these too."""
         alive = {life.scope: life for life in self._lives}
-        heard = _Heard(list(self._lives))
+        heard = _Heard(until_us, list(self._lives))
         for minute_us in sorted(counts):
+            if len(heard.lives) > len(self._lives) + _BORN:
+                heard.until_us = minute_us
+                break
             of = counts[minute_us]
             for scope in sorted(of.keys() - alive.keys()):
                 if len(alive) > self._policy.most_scopes:

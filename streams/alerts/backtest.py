@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+import numpy as np
+
 from journey.alerts import (
     MINUTE_US,
     Alert,
     AlertPolicy,
     Change,
+    Closed,
     Counts,
     Look,
     PastWatch,
@@ -93,7 +96,7 @@ def _slices(days: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 class _Replay:
-    """One direction of a brand, an hour after the other."""
+    """One direction of a brand, a day after the other."""
 
     def __init__(
         self, signal: Signal, watched: Watched, start_us: int, since_us: int, policy: AlertPolicy
@@ -124,15 +127,31 @@ class _Replay:
         times = deque([*sorted(self._waiting), until_us])
         self._skip(self._at_us, min(times[0], max(self._since_us, self._at_us)))
         while self._at_us < until_us:
-            minutes = min(self._watch.most(self._at_us), -(-(until_us - self._at_us) // MINUTE_US))
-            end_us = self._at_us + minutes * MINUTE_US
-            here = {}
-            while times[0] in self._waiting and times[0] < end_us:
-                minute_us = times.popleft()
-                here[minute_us] = self._waiting.pop(minute_us)
-            calm_us = self._close(minutes, here)
+            first_us = self._at_us
+            minutes = min(self._watch.most(first_us), -(-(until_us - first_us) // MINUTE_US))
+            end_us, here = first_us + minutes * MINUTE_US, {}
+            for minute_us in times:
+                if minute_us not in self._waiting or minute_us >= end_us:
+                    break
+                here[minute_us] = self._waiting[minute_us]
+            closed = self._watch.close(first_us, minutes, here)
+            self._at_us = first_us + len(closed.quiet) * MINUTE_US
+            heard_us = first_us
+            while times[0] in self._waiting and times[0] < self._at_us:
+                heard_us = times.popleft() + MINUTE_US
+                del self._waiting[heard_us - MINUTE_US]
+            was_open = self._look_at(first_us, closed)
+            calm_us = self._calm(closed, first_us, max(heard_us, self._since_us), times[0], was_open)
             if calm_us is not None:
                 self._skip(calm_us, times[0])
+
+    @staticmethod
+    def _calm(closed: Closed, first_us: int, begin_us: int, next_us: int, was_open: set[int]) -> int | None:
+        """Return from when on, after `begin_us`, minutes with nobody change nothing; None where `_skip` would skip nothing."""
+        if next_us - begin_us <= _HISTORY_US:  # nor from any later minute
+            return None
+        calm = (first_us + (place + 1) * MINUTE_US for place in np.flatnonzero(closed.quiet).tolist())
+        return next((at_us for at_us in calm if at_us >= begin_us and at_us not in was_open), None)
 
     def _skip(self, calm_us: int, until_us: int) -> None:
         """Where minutes with nobody change nothing, start with new detectors if there are very many of them."""
@@ -141,29 +160,30 @@ class _Replay:
             self._watch = PastWatch(self._policy)
             self._at_us = calm_us + minutes * MINUTE_US - _HISTORY_US
 
-    def _close(self, minutes: int, counts: Minutes) -> int | None:
-        """Take minutes; return the first after their last people from which on minutes with nobody change nothing."""
-        first_us = self._at_us
-        closed = self._watch.close(first_us, minutes, counts)
-        self._at_us = first_us + minutes * MINUTE_US
-        begin_us = max(counts, default=first_us - MINUTE_US) + MINUTE_US
-        calm_us = None
-        for place, quiet in enumerate(closed.quiet):
-            minute_us = first_us + place * MINUTE_US
-            if minute_us >= self._since_us:
-                self._look(minute_us, closed.sights.get(minute_us, ()))
-            now_us = minute_us + MINUTE_US
-            if calm_us is None and quiet and not self._is_open and now_us >= max(begin_us, self._since_us):
-                calm_us = now_us
-        return calm_us
+    def _look_at(self, first_us: int, closed: Closed) -> set[int]:
+        """Look at minutes in which something stands out or an alert is open; return after which of them one is."""
+        was_open = set()
+        standing = deque(sorted(closed.sights))
+        minute_us = max(first_us, self._since_us)
+        minute_us += -(minute_us - first_us) % MINUTE_US
+        while minute_us < self._at_us:
+            while standing and standing[0] < minute_us:
+                standing.popleft()
+            if not self._is_open:  # of minutes in which nothing stands out, no alert comes
+                if not standing:
+                    break
+                minute_us = standing[0]
+            self._look(minute_us, closed.sights.get(minute_us, ()))
+            minute_us += MINUTE_US
+            if self._is_open:
+                was_open.add(minute_us)
+        return was_open
 
     @property
     def _is_open(self) -> bool:
         return self._alert is not None and self._alert.open
 
     def _look(self, minute_us: int, sights: Sequence[Sight]) -> None:
-        if not (sights or self._is_open):
-            return
         self._watch.see(minute_us)
         now_us = minute_us + MINUTE_US
         look = Look(*self.watched, self._watch, sights, partial(self._people, now_us), now_us)

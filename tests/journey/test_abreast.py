@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from journey.alerts import BRAND, MINUTE_US, AlertPolicy, BrandWatch, PastWatch, Scope
+from journey.alerts import past as of_past
 from journey.spikes import Abreast, Detector, Policy
 
 DAY = 1440
@@ -35,17 +36,16 @@ class Told(Detector):
         return super()._reading(at_us, count, expected, evidences)
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 12))])
-def test_detectors_abreast_are_to_the_bit_what_each_is_alone(seed):
-    counts, start_us = history(seed, 3.3, 4)
+def hold(counts, start_us, length):
+    """Hold that detectors abreast are what each is alone, in runs that are as long as `length` says of their first place."""
     width, policy = timedelta(minutes=1), Policy()
-    abreast, at, cuts = Abreast(width, policy, start_us, counts[0].tolist()), 1, np.random.default_rng(seed)
+    abreast, at = Abreast(width, policy, start_us, counts[0].tolist()), 1
     alone = [Told(width, policy) for _ in counts[0]]
     for detector, count in zip(alone, counts[0], strict=True):
         detector.feed(start_us, int(count))
     while at < len(counts):
         at_us = start_us + at * MINUTE_US
-        minutes = min(abreast.most(at_us), len(counts) - at, int(cuts.integers(1, 99)))
+        minutes = min(abreast.most(at_us), len(counts) - at, int(length(at)))
         here = counts[at : at + minutes]
         heard = {}
         for place, column in zip(*(found.tolist() for found in np.nonzero(here)), strict=True):
@@ -59,6 +59,27 @@ def test_detectors_abreast_are_to_the_bit_what_each_is_alone(seed):
                 assert detector.told == found.get((place, column), (0.0,) * 3)
                 assert detector.is_quiet == passed.quiet[place, column]
         at += minutes
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 12))])
+def test_detectors_abreast_are_to_the_bit_what_each_is_alone(seed):
+    counts, start_us = history(seed, 3.3, 4)
+    cuts = np.random.default_rng(seed)
+    hold(counts, start_us, lambda _: cuts.choice([1, 7, 60, 99, 700, DAY]))
+
+
+def test_what_came_at_the_end_of_a_run_is_above_a_tail_in_the_next_all_the_same():
+    generator = np.random.default_rng(9)
+    counts = np.where(generator.random((2 * DAY, 3)) < 1 / 400, generator.integers(2, 5, (2 * DAY, 3)), 0)
+    counts[:, 0] = 0
+    rows = np.flatnonzero(counts.any(1))
+    hold(counts, 0, lambda at: np.append(rows[rows >= at], len(counts))[0] - at + 1)
+
+
+def test_a_level_is_new_in_a_day_in_which_nobody_is_heard():
+    counts = np.zeros((4 * DAY, 2), int)
+    counts[: DAY // 2 : 8, 1] = 1
+    hold(counts, 17 * MINUTE_US, lambda _: DAY)
 
 
 def crowd(seed, days, scopes):
@@ -76,8 +97,11 @@ def crowd(seed, days, scopes):
     return minutes, start_us, len(counts)
 
 
-@pytest.mark.parametrize(("seed", "scopes"), [(3, 4), (4, 20), pytest.param(5, 90, marks=pytest.mark.soak)])
-def test_a_watch_of_the_past_sees_what_a_watch_does_that_closes_each_minute(seed, scopes):
+@pytest.mark.parametrize(
+    ("seed", "scopes", "born"), [(3, 4, 200), (4, 20, 3), pytest.param(5, 90, 40, marks=pytest.mark.soak)]
+)
+def test_a_watch_of_the_past_sees_what_a_watch_does_that_closes_each_minute(monkeypatch, seed, scopes, born):
+    monkeypatch.setattr(of_past, "_BORN", born)
     policy = AlertPolicy(alarms_per_month=60.0, most_scopes=12)
     minutes, start_us, rows = crowd(seed, 2.4, scopes)
     past, watch, at, sights = PastWatch(policy), BrandWatch(policy), 0, 0
@@ -86,7 +110,7 @@ def test_a_watch_of_the_past_sees_what_a_watch_does_that_closes_each_minute(seed
         count = min(past.most(first_us), rows - at)
         times = range(first_us, first_us + count * MINUTE_US, MINUTE_US)
         closed = past.close(first_us, count, {us: minutes[us] for us in times if us in minutes})
-        for us, quiet in zip(times, closed.quiet, strict=True):
+        for us, quiet in zip(times[: len(closed.quiet)], closed.quiet, strict=True):
             seen = watch.close(us, minutes.get(us, {}))
             assert set(closed.sights.get(us, [])) == set(seen)
             assert quiet == watch.is_quiet
@@ -96,5 +120,5 @@ def test_a_watch_of_the_past_sees_what_a_watch_does_that_closes_each_minute(seed
                 assert past.scopes == watch.scopes
                 for scope in watch.scopes | {Scope("content", "never")}:
                     assert past.tally(scope, us - 7_000_000_000) == watch.tally(scope, us - 7_000_000_000)
-        at += count
+        at += len(closed.quiet)
     assert sights > 5

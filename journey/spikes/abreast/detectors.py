@@ -5,9 +5,10 @@ that is new) is done by the parts of a Detector for those alone. `exp`, `log` an
 library's: NumPy's may differ in the last digit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from math import exp, log
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from journey.spikes.abreast.tails import Evidences, TailsAbreast
-from journey.spikes.abreast.walk import COUNTS, MEANS, Array, Heard, Pace, Walk
+from journey.spikes.abreast.walk import COUNTS, MEANS, Array, Heard, Pace, Room, Start, Walk
 from journey.spikes.baseline import DAY, ENOUGH_S, FACTOR, FASTER, HOUR_S, PSEUDO, WEEK
 from journey.spikes.detector import Detector
 from journey.spikes.policy import Policy
@@ -24,6 +25,10 @@ from journey.spikes.tail import KEPT, NUMBERS
 __all__ = ["Abreast", "Passed"]
 
 _US = 1_000_000
+_LEARNED, _LEVELS = 0, 1  # of an hour: counts, and levels
+# A sum of counts below this is none: added to a count, 1 at least, or to any number that it is compared with, 0.375 at
+# least, it changes no bit. Where it went on to fade, it would become a number with which processors are slow.
+_UNSEEN = 1e-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Abreast:
         detectors = [Detector(width, policy) for _ in counts]
         for detector, count in zip(detectors, counts, strict=True):
             detector.feed(at_us, float(count))
+        self._room = Room()
         self._load(np.array([detector.snapshot() for detector in detectors]).T)
 
     def _load(self, numbers: Array) -> None:
@@ -70,7 +76,8 @@ class Abreast:
 
         base = part(9)
         self._level, self._hour = base[:2], base[2, 0]  # counts and exposure
-        self._factor, self._of_hour, self._levels, self._seen = base[3], base[4], base[5], base[6, 0]
+        self._factor, self._seen = base[3], float(base[6, 0])
+        self._learned = base[4:6]  # in this hour: counts, and levels
         self._ratios = [part(DAY).astype("f"), part(WEEK).astype("f")]
         self._visits = [part(DAY).astype("f"), part(WEEK).astype("f")]
         part(1 + 2 * 24 + 4)  # event and habit: of a score
@@ -83,17 +90,24 @@ class Abreast:
 
     def choose(self, columns: Sequence[int]) -> None:
         """Have these columns from here on, in this order; one that is new is a copy of column 0."""
-        for name in ("_level", "_factor", "_of_hour", "_levels", "_sums"):
+        for name in ("_level", "_factor", "_learned", "_sums"):
             setattr(self, name, getattr(self, name)[..., columns])
         self._tails.choose(columns)
         self._ratios = [array[:, columns] for array in self._ratios]
         self._visits = [array[:, columns] for array in self._visits]
 
     def most(self, at_us: int) -> int:
-        """Return how many buckets from a time on the next run may have at most: to the end of their hour."""
+        """Return how many buckets from a time on the next run may have at most.
+
+        No hour of the day comes twice in it, so that what is learned of its hours is in no factor of the same run.
+        """
+        return self._until(at_us, DAY)
+
+    def _until(self, at_us: int, hours: int) -> int:
+        """Return how many buckets begin from a time on, before the end of so many hours."""
         width_us = self._width // timedelta(microseconds=1)
-        end_us = (at_us // _US // HOUR_S + 1) * HOUR_S * _US
-        return min(-((at_us - end_us) // width_us), self._day_rows - (self._rows - 1) % self._day_rows)
+        end_us = int(at_us / _US // HOUR_S + hours) * HOUR_S * _US
+        return -((at_us - end_us) // width_us)
 
     @property
     def _day_rows(self) -> int:
@@ -106,19 +120,31 @@ class Abreast:
 
     def take(self, at_us: int, buckets: int, heard: Heard) -> Passed:
         """Take the next buckets, no more than `most` allows, with the counts above 0 in them."""
-        hour = at_us / _US // HOUR_S
-        if hour != self._hour:
-            self._turn(hour)
-        walk = Walk(self._pace, (self._level, self._sums, self._factor, self._of_hour), buckets, heard)
-        if len(again := np.flatnonzero(walk.shifted.any(0))):
-            walk.again(again, heard)
+        hours = list(self._hours(at_us, buckets))
+        if hours[0][0] != self._hour:
+            self._turn(hours[0][0])
+        factors = np.concatenate([self._factor[None], self._look_up([int(hour) for hour, _ in hours[1:]])])
+        of_each = np.repeat(factors, [many for _, many in hours], axis=0)
+        self._sums[COUNTS][self._sums[COUNTS] < _UNSEEN] = 0.0
+        start = Start(self._level, self._sums, ~self.quiet)
+        walk = Walk(self._pace, start, of_each, heard, self._room)
         found = self._tails.learn(walk, self._rows)
-        last = np.add.accumulate(np.vstack([self._levels[None], walk.levels]), axis=0)[-1]
-        self._level, self._sums, self._levels = walk.level[-1].copy(), walk.sums[-1].copy(), last
-        self._of_hour = walk.of_hour
-        self._seen += buckets
+        self._level, self._sums = walk.last_level, walk.last_sums
+        self._learn_hours(hours, factors, walk)
         self._rows += buckets
-        return Passed(walk.means, self._quiet(walk.sums[1:]), found)
+        quiet = np.ones(
+            walk.means.shape, bool
+        )  # nobody is heard in the others, and sums that fall stay as low
+        quiet[:, walk.loud] = self._quiet(walk.sums[1:])
+        return Passed(walk.means, quiet, found)
+
+    def _hours(self, at_us: int, buckets: int) -> Iterator[tuple[float, int]]:
+        """Yield the hours of a run, and how many of its buckets are in each."""
+        width_us = self._width // timedelta(microseconds=1)
+        while buckets:
+            here = min(buckets, self._until(at_us, 1))
+            yield at_us / _US // HOUR_S, here
+            at_us, buckets = at_us + here * width_us, buckets - here
 
     @property
     def quiet(self) -> NDArray[np.bool_]:
@@ -131,23 +157,52 @@ class Abreast:
 
     def _turn(self, hour: float) -> None:
         """Close the hour that was, and look up the factors of the one that begins, as Baseline does."""
-        if self._seen * self._width_s >= ENOUGH_S:
-            ratios = (self._of_hour + PSEUDO) / (self._levels + PSEUDO)
-            self._visit(int(self._hour), np.array([log(ratio) for ratio in ratios.tolist()]))
+        self._close([int(self._hour)], self._learned[None], [self._seen])
+        self._hour, self._factor = hour, self._look_up([int(hour)])[0]
+        self._learned, self._seen = np.zeros_like(self._learned), 0.0
+
+    def _look_up(self, hours: Sequence[int]) -> Array:
+        """Return the factors of hours, by hour and column."""
         logs: Any = 0.0
         shrinkages = (self._policy.day_shrinkage, self._policy.week_shrinkage)
         for ratio, visits, shrinkage in zip(self._ratios, self._visits, shrinkages, strict=True):
-            at = int(hour) % len(ratio)
+            at = [hour % len(ratio) for hour in hours]
             seen = visits[at].astype("d")
             logs = logs + ratio[at].astype("d") * seen / (seen + shrinkage)
-        self._hour, self._factor = hour, np.array([exp(one) for one in logs.tolist()])
-        self._of_hour, self._levels = np.zeros_like(self._factor), np.zeros_like(self._factor)
-        self._seen = 0.0
+        return np.fromiter(map(exp, logs.ravel().tolist()), "d", logs.size).reshape(logs.shape)
 
-    def _visit(self, hour: int, ratios: Array) -> None:
-        left: Any = np.clip(ratios, -FACTOR, FACTOR)
+    def _learn_hours(self, hours: Sequence[tuple[float, int]], factors: Array, walk: Walk) -> None:
+        """Add up what a run has added to each of its hours, bucket by bucket, and close all but the last."""
+        many = [of for _, of in hours]
+        learned, first, at = np.zeros((len(hours), *self._learned.shape)), 0, 0
+        learned[0] = self._learned
+        for alike, same in groupby(many):
+            count = len(list(same))
+            last = at + alike * count
+            levels = walk.levels[at:last].reshape(count, alike, -1)
+            sums = learned[first : first + count, _LEVELS]
+            for place in range(alike):
+                np.add(sums, levels[:, place], sums)
+            at, first = last, first + count
+        hour_of = np.repeat(range(len(hours)), many).tolist()
+        those = (walk.places.tolist(), walk.columns.tolist(), walk.learned.tolist())
+        for place, column, kept in zip(*those, strict=True):
+            learned[hour_of[place], _LEARNED, column] += kept
+        seen = [self._seen + many[0], *map(float, many[1:])]
+        self._close([int(hour) for hour, _ in hours[:-1]], learned[:-1], seen[:-1])
+        (self._hour, _), self._factor = hours[-1], factors[-1]
+        self._learned, self._seen = learned[-1], seen[-1]
+
+    def _close(self, hours: Sequence[int], learned: Array, seen: Sequence[float]) -> None:
+        """Learn of hours, no two of them of one hour of the day, what their counts were to their levels."""
+        enough = [place for place, many in enumerate(seen) if many * self._width_s >= ENOUGH_S]
+        if not enough:
+            return
+        ratios = (learned[enough, _LEARNED] + PSEUDO) / (learned[enough, _LEVELS] + PSEUDO)
+        logs = np.fromiter(map(log, ratios.ravel().tolist()), "d", ratios.size).reshape(ratios.shape)
+        left: Any = np.clip(logs, -FACTOR, FACTOR)
         for ratio, visits in zip(self._ratios, self._visits, strict=True):
-            at = hour % len(ratio)
+            at = [hours[place] % len(ratio) for place in enough]
             visits[at] = np.minimum(visits[at].astype("d") + 1, self._policy.rhythm_visits)
             here = ratio[at].astype("d")
             ratio[at] = here + (left - here) / visits[at].astype("d")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ Heard = Mapping[int, Sequence[tuple[int, int]]]
 """Place of a bucket in a run to (column, count), where counts are above 0."""
 
 COUNTS, MEANS = 0, 1  # of sums
+_PART = 240  # buckets whose sums are walked together
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,124 +43,179 @@ class Pace:
         return np.asarray((seen > ratio * expected + GROSS) | (expected > ratio * seen + GROSS))
 
 
+class Room:
+    """Memory for one run after the other: to have it anew costs as much as to walk through it."""
+
+    def __init__(self) -> None:
+        self.memory: Array = np.empty((0, 0, 0))
+        self.rows: tuple[list[Array], list[Array], list[Array]] = [], [], []
+        """Of each bucket: all of it, levels, sums."""
+
+    def make(self, buckets: int, kinds: int, columns: int) -> None:
+        """Have room for a bucket before and so many; of the numbers of each column, the first two are levels."""
+        if self.memory.shape[1:] != (kinds, columns) or len(self.memory) <= buckets:
+            self.memory = np.empty((buckets + 1, kinds, columns))
+            flat, levels = self.memory.reshape(buckets + 1, -1), 2 * columns
+            self.rows = list(flat), list(flat[:, :levels]), list(flat[:, levels:])
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run begins with, by column; `uneasy` are those of which a bucket with nobody may matter to a tail."""
+
+    level: Array
+    sums: Array
+    uneasy: NDArray[np.bool_]
+
+
 class Walk:
-    """The levels and sums of a run, bucket by bucket; the first of each is how it was before."""
+    """The levels and sums of a run, bucket by bucket; the first of each is how it was before.
 
-    def __init__(
-        self, pace: Pace, start: tuple[Array, ...], buckets: int, heard: Heard, *, watchful: bool = False
-    ) -> None:
-        level, sums, self.factor, of_hour = start
-        self._pace = pace
-        self.level, self.sums = np.empty((buckets + 1, *level.shape)), np.empty((buckets + 1, *sums.shape))
-        self.levels, self.means = (np.empty((buckets, level.shape[-1])) for _ in range(2))
-        self.level[0], self.sums[0], self.of_hour = level, sums, of_hour.copy()
-        self._before = of_hour
-        (self._watch if watchful else self._walk)(heard)
+    `factors` are of each bucket and column. What enters a bucket is put into its row first, and then what was before is
+    added, faded: an addition gives the same to the bit in either order, and a 0 that enters changes no bit.
+
+    Levels, sums, and whether a level is new, are kept bucket by bucket of those columns alone that are `loud`; `last_level` and
+    `last_sums` are of all. In the others nobody is heard, no bucket can be above a tail, and no level can be new: without
+    counts, a level falls and a sum of a day's counts does, so that a day's expected counts grow by no more than the level of
+    the start gives, and so not to half of what makes a level new. Where it was new before, one of these sums is above that.
+    """
+
+    def __init__(self, pace: Pace, start: Start, factors: Array, heard: Heard, room: Room) -> None:
+        self._pace, self._factors, self._room = pace, factors, room
+        rows = [(place, column, count) for place in sorted(heard) for column, count in heard[place]]
+        self.places, self.columns, self._counts = np.array(rows, np.intp).reshape(-1, 3).T
+        self.learned, self._gross = np.ones(len(rows)), np.ones(len(rows))
+        """What the levels learned of each count above 0, in order of places; one of 1 is never cut."""
+        grown = start.level[0] / start.level[1] * factors.sum(axis=0)
+        is_loud = start.uneasy | (start.sums[COUNTS, -1] > GROSS / 2)
+        is_loud |= start.sums[MEANS, -1] + grown > GROSS / 2
+        is_loud[self.columns] = True
+        self.loud = np.flatnonzero(is_loud)
+        self.levels, self.means = np.empty(factors.shape), np.empty(factors.shape)
+        self.level = np.empty((len(factors) + 1, 2, len(self.loud)))
+        self.sums = np.empty((len(factors) + 1, *start.sums.shape[:-1], len(self.loud)))
+        self.level[0], self.sums[0] = start.level[:, self.loud], start.sums[..., self.loud]
+        self.last_level, self.last_sums = start.level, np.zeros_like(start.sums)
+        self._walk(start)
         self.shifted = pace.shifted(self.sums[1:])
+        for at in np.flatnonzero(self.shifted.any(0)).tolist():
+            self._again(at, int(self.shifted[:, at].argmax()))
 
-    def again(self, columns: NDArray[np.intp], heard: Heard) -> None:
-        """Walk again with columns whose level is new in some bucket, so that it is learned faster from there on."""
-        start = (
-            self.level[0][:, columns],
-            self.sums[0][..., columns],
-            self.factor[columns],
-            self._before[columns],
-        )
-        places = {int(column): place for place, column in enumerate(columns)}
-        theirs = {
-            at: [(places[column], count) for column, count in pairs if column in places]
-            for at, pairs in heard.items()
-        }
-        walk = Walk(self._pace, start, len(self.means), theirs, watchful=True)
-        self.level[..., columns], self.sums[..., columns] = walk.level, walk.sums
-        self.levels[:, columns], self.means[:, columns] = walk.levels, walk.means
-        self.of_hour[columns], self.shifted[:, columns] = walk.of_hour, walk.shifted
+    def _walk(self, start: Start) -> None:
+        """Walk a part of the run after the other, of a size that the processor holds in its memory.
 
-    def _walk(self, heard: Heard) -> None:
-        """Walk all columns as if nobody were heard, and then those again in which somebody is."""
-        pace, level, sums = self._pace, self.level, self.sums
-        level[1:, 0] = pace.fade
-        np.multiply.accumulate(level[:, 0], out=level[:, 0])
-        sums[1:, COUNTS] = pace.fades
-        np.multiply.accumulate(sums[:, COUNTS], out=sums[:, COUNTS])
-        # arrays of one shape: to spread one over another costs NumPy as much as all else of so short a step
-        multiply, add, factor = np.multiply, np.add, self.factor
-        fade, fades = np.full_like(factor, pace.fade), np.empty_like(sums[0, MEANS])
-        fades[:] = pace.fades
-        for now, then in pairwise(level[:, 1]):
-            multiply(now, fade, then)
-            add(then, factor, then)
-        for column, counts in _by_column(heard).items():
-            self._hear(column, counts)
-        np.divide(level[:-1, 0], level[:-1, 1], self.levels)
-        multiply(self.levels, factor, self.means)
-        entering = np.repeat(self.means[:, None], len(fades), 1)
-        for mean, (now, then) in zip(entering, pairwise(sums[:, MEANS]), strict=True):
-            multiply(now, fades, then)
-            add(then, mean, then)
+        The sums are a part behind the levels, which tell what was expected: so both take one step together, and a step costs
+        much the same for few numbers and for many. The sums of the bucket itself are walked by nobody: nothing is left of
+        the bucket before.
+        """
+        (buckets, columns), spans, room = self._factors.shape, start.sums.shape[1] - 1, self._room
+        room.make(min(_PART, buckets), 2 + 2 * spans, columns)
+        levels, sums = room.memory[:, :2], room.memory[:, 2:].reshape(-1, 2, spans, columns)
+        sums[0] = start.sums[:, 1:]
+        fades = self._pace.fades[1:]
+        fade = np.repeat(np.concatenate([[[self._pace.fade]] * 2, fades, fades]), columns)
+        kinds = ((fade, 0), (fade[: 2 * columns], 1), (fade[2 * columns :], 2))
+        for begin in range(0, buckets + _PART, _PART):
+            many, before = max(min(_PART, buckets - begin), 0), min(begin, _PART, buckets - begin + _PART)
+            self._enter(levels, sums, begin, many, before)
+            fade, kind = kinds[0 if many and before else 1 if many else 2]
+            rows, at = room.rows[kind][: max(many, before) + 1], 0
+            for number in self._above_one(begin, begin + many):
+                place = int(self.places[number]) - begin
+                _walk(rows[at : place + 1], fade)
+                at = place
+                levels[place + 1, 0, self.columns[number]] = self._learn(number, levels[place])
+            _walk(rows[at:], fade)
+            if many:
+                here = slice(begin, begin + many)
+                np.divide(levels[:many, 0], levels[:many, 1], self.levels[here])
+                np.multiply(self.levels[here], self._factors[here], self.means[here])
+                self.level[begin + 1 : begin + many + 1] = levels[1 : many + 1, :, self.loud]
+                self.last_level = levels[many].copy()
+            if before:
+                first = begin - _PART + 1
+                self.sums[first : first + before, :, 1:] = sums[1 : before + 1, ..., self.loud]
+                sums[0] = sums[before]
+        self.last_sums[:, 1:] = sums[0]
+        self._keep_buckets()
 
-    def _hear(self, column: int, counts: Mapping[int, int]) -> None:
-        """Walk a column in which people are heard: its counts, and its level by what it learns of them."""
-        gains, gross = self._gains(column, counts)
-        first = min(counts)  # up to it, nobody is heard
-        rate, fade = float(self.level[first, 0, column]), self._pace.fade
-        self.level[first + 1 :, 0, column] = [rate := rate * fade + gain for gain in gains[first:]]
-        came = [0.0] * len(gains)
-        for place in sorted(counts):
-            self.of_hour[column] += gains[place]
-            came[place] = counts[place]
-        *spans, day = self._pace.fades[:, 0].tolist()
-        for row, (faded, entering) in enumerate([*((span, came) for span in spans), (day, gross)]):
-            sums = self.sums[first:, COUNTS, row, column]
-            one = float(sums[0])
-            sums[1:] = [one := one * faded + count for count in entering[first:]]
+    def _enter(self, levels: Array, sums: Array, begin: int, many: int, before: int) -> None:
+        """Put in what enters the levels of a part, and the sums of the part before it."""
+        levels[0], levels[1:, 0], levels[1:, 1] = self.last_level, 0.0, 0.0
+        levels[1 : many + 1, 1] = self._factors[begin : begin + many]
+        first, last = np.searchsorted(self.places, (begin, begin + many))
+        levels[self.places[first:last] - begin + 1, 0, self.columns[first:last]] = 1.0
+        if before:
+            begin -= _PART
+            sums[1 : before + 1, COUNTS], sums[1 : before + 1, MEANS] = (
+                0.0,
+                self.means[begin : begin + before, None],
+            )
+            first, last = np.searchsorted(self.places, (begin, begin + before))
+            at, columns = self.places[first:last] - begin + 1, self.columns[first:last]
+            sums[at, COUNTS, :, columns] = self._counts[first:last, None]
+            sums[at, COUNTS, -1, columns] = self._gross[first:last]
 
-    def _gains(self, column: int, counts: Mapping[int, int]) -> tuple[list[float], list[float]]:
-        """Return what the level learns of each bucket, and what the sum of a day does: counts, but for the gross."""
-        gains, gross = ([0.0] * len(self.means) for _ in range(2))
-        rate, at = float(self.level[0, 0, column]), 0
-        factor, fade = float(self.factor[column]), self._pace.fade
-        for place in sorted(counts):
-            count = counts[place]
-            if count == 1:  # which is never cut
-                gains[place] = gross[place] = 1.0
-                continue
-            for gain in gains[at:place]:
-                rate = rate * fade + gain
-            at = place
-            expected = rate / float(self.level[place, 1, column]) * factor
-            gains[place] = min(count, self._pace.cut(expected))
-            gross[place] = min(count, GROSS * (expected + 1))
-        return gains, gross
+    def _keep_buckets(self) -> None:
+        """Have the sums of the bucket itself."""
+        self.sums[1:, COUNTS, 0], self.sums[1:, MEANS, 0] = 0.0, self.means[:, self.loud]
+        self.sums[self.places + 1, COUNTS, 0, np.searchsorted(self.loud, self.columns)] = self._counts
+        self.last_sums[MEANS, 0] = self.means[-1]
+        self.last_sums[COUNTS, 0, self.loud] = self.sums[-1, COUNTS, 0]
 
-    def _watch(self, heard: Heard) -> None:
-        """Walk bucket by bucket, and look in each whether the level is new."""
-        pace, factor = self._pace, self.factor
-        for place, (here, mean) in enumerate(zip(self.levels, self.means, strict=True)):
-            now, then, sums = self.level[place], self.level[place + 1], self.sums[place + 1]
-            np.divide(now[0], now[1], here)
-            np.multiply(here, factor, mean)
-            np.multiply(self.sums[place], pace.fades, sums)
-            sums[MEANS] += mean
-            pairs = heard.get(place, ())
-            gains = [self._count(column, count, float(mean[column]), sums) for column, count in pairs]
-            np.multiply(now, np.where(pace.shifted(sums), pace.fast, pace.fade), then)
-            then[1] += factor
-            for (column, _), gain in zip(pairs, gains, strict=True):
-                then[0, column] += gain
+    def _above_one(self, begin: int, end: int) -> list[int]:
+        """Return the counts above 1 from one place up to another."""
+        first, last = np.searchsorted(self.places, (begin, end))
+        return [int(first) + at for at in np.flatnonzero(self._counts[first:last] > 1).tolist()]
 
-    def _count(self, column: int, count: int, expected: float, sums: Array) -> float:
-        """Add a count to the sums; return what the level learns of it."""
+    def _learn(self, number: int, level: Array) -> float:
+        """Return what a level learns of a count that may be cut."""
+        count, column = int(self._counts[number]), self.columns[number]
+        rate, exposure = level[:, column].tolist()
+        expected = rate / exposure * float(self._factors[self.places[number], column])
         kept = min(count, self._pace.cut(expected))
-        self.of_hour[column] += kept
-        sums[COUNTS, :-1, column] += count
-        sums[COUNTS, -1, column] += min(count, GROSS * (expected + 1))
+        self.learned[number], self._gross[number] = kept, min(count, GROSS * (expected + 1))
         return kept
 
+    def _again(self, at: int, first: int) -> None:
+        """Walk a loud column again from the bucket with which its level is new, which is learned faster from there on."""
+        pace, column = self._pace, int(self.loud[at])
+        ahead, ratio = float(pace.fades[-1, 0]), pace.policy.shift_ratio
+        numbers = np.flatnonzero((self.columns == column) & (self.places >= first)).tolist()
+        number_of = {int(self.places[number]): number for number in numbers}
+        rate, exposure = self.level[first, :, at].tolist()
+        seen, expected = self.sums[first, :, -1, at].tolist()
+        rows: list[tuple[Any, ...]] = []
+        for place, factor in enumerate(self._factors[first:, column].tolist(), first):
+            level = rate / exposure
+            mean = level * factor
+            kept, gross = 0.0, 0.0
+            if (number := number_of.get(place)) is not None:
+                count = int(self._counts[number])
+                kept, gross = min(count, pace.cut(mean)), min(count, GROSS * (mean + 1))
+                self.learned[number] = kept
+            seen, expected = seen * ahead + gross, expected * ahead + mean
+            new = seen > ratio * expected + GROSS or expected > ratio * seen + GROSS
+            fade = pace.fast if new else pace.fade
+            rate, exposure = rate * fade + kept, exposure * fade + factor
+            rows.append((new, mean, level, rate, exposure, seen, expected))
+        new_, means, self.levels[first:, column], *others = map(list, zip(*rows, strict=True))
+        self.shifted[first:, at], self.means[first:, column] = new_, means
+        self.level[first + 1 :, 0, at], self.level[first + 1 :, 1, at] = others[:2]
+        self.sums[first + 1 :, COUNTS, -1, at], self.sums[first + 1 :, MEANS, -1, at] = others[2:]
+        for row, fade in enumerate(pace.fades[:-1, 0].tolist()):
+            one = float(self.sums[first, MEANS, row, at])
+            self.sums[first + 1 :, MEANS, row, at] = [one := one * fade + mean for mean in means]
+        self.last_level[:, column], self.last_sums[..., column] = (
+            self.level[-1, :, at],
+            self.sums[-1, ..., at],
+        )
 
-def _by_column(heard: Heard) -> dict[int, dict[int, int]]:
-    found: dict[int, dict[int, int]] = {}
-    for place, pairs in heard.items():
-        for column, count in pairs:
-            found.setdefault(column, {})[place] = count
-    return found
+
+def _walk(rows: Sequence[Array], fade: Array) -> None:
+    """Add to each row the one before it, faded."""
+    # arrays of one shape: to spread one over another costs NumPy as much as all else of so short a step
+    multiply, add, faded = np.multiply, np.add, np.empty_like(fade)
+    for now, then in pairwise(rows):
+        multiply(now, fade, faded)
+        add(then, faded, then)
