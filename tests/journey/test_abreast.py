@@ -8,6 +8,7 @@ import pytest
 from journey.alerts import BRAND, MINUTE_US, AlertPolicy, BrandWatch, PastWatch, Scope
 from journey.alerts import past as of_past
 from journey.spikes import Abreast, Detector, Policy
+from journey.spikes.abreast.walk import Pace, Room, Start, Walk
 
 DAY = 1440
 
@@ -80,6 +81,17 @@ def test_a_level_is_new_in_a_day_in_which_nobody_is_heard():
     counts = np.zeros((4 * DAY, 2), int)
     counts[: DAY // 2 : 8, 1] = 1
     hold(counts, 17 * MINUTE_US, lambda _: DAY)
+
+
+@pytest.mark.parametrize(("level", "seen"), [(0.02, 0.0), (1e-6, 14.0)])
+def test_a_column_whose_level_may_be_new_is_kept_bucket_by_bucket(level, seen):
+    pace = Pace(0.9999, 0.999, np.array([[0.0], [0.93], [0.98], [0.9993]]), Policy())
+    sums = np.zeros((2, 4, 2))
+    sums[0, 3, 1] = seen
+    start = Start(np.array([[0.0, level * 1e4], [1e4, 1e4]]), sums, np.zeros(2, bool))
+    walk = Walk(pace, start, np.ones((DAY, 2)), {}, Room())
+    assert walk.loud.tolist() == [1]
+    assert walk.shifted.any()
 
 
 def crowd(seed, days, scopes):
