@@ -22,6 +22,7 @@ from journey.alerts import (
     advance,
 )
 from streams.alerts.counts import DIRECTIONS, Minutes, Queryable, Signal, Watched
+from streams.alerts.past_signal import PastSignal
 from streams.alerts.warm_up import HISTORY
 from streams.engine.shell import Tell
 
@@ -29,7 +30,7 @@ __all__ = ["Backtest", "backtest"]
 
 _DAY_US = 86_400_000_000
 _HISTORY_US = HISTORY // timedelta(microseconds=1)
-_TOGETHER_US, _TOGETHER = 28 * _DAY_US, 100_000  # that are counted by one query: time, and interactions
+_TOGETHER_US, _TOGETHER = 84 * _DAY_US, 100_000  # that are counted by one query: time, and interactions
 _HOUR_US = 60 * MINUTE_US
 
 
@@ -62,7 +63,7 @@ def backtest(
     the period. `tell` is called with the progress, before each query for counts.
     """
     since_us, until_us = period_us
-    signal = Signal(store)
+    signal = PastSignal(store)
     first_us = signal.first_minutes().get(brand)
     if first_us is None:
         return Backtest([])
@@ -82,7 +83,7 @@ def backtest(
 
 
 def _slices(days: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the begin and the end of spans that hold all these days: four weeks, or as many interactions, at most."""
+    """Yield the begin and the end of spans that hold all these days: twelve weeks, or 100,000 interactions, at most."""
     place = 0
     while place < len(days):
         first_us, touches = days[place]

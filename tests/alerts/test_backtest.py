@@ -90,7 +90,7 @@ class History:
 @pytest.mark.parametrize(("begin", "contents"), [(0, 30), (3.3, 8)])
 def test_a_backtest_is_a_watcher_that_closes_each_minute_at_its_end(monkeypatch, seed, begin, contents):
     history = History(seed, contents=contents)
-    monkeypatch.setattr(of_backtest, "Signal", lambda _: history)
+    monkeypatch.setattr(of_backtest, "PastSignal", lambda _: history)
     policy = AlertPolicy(most_scopes=12)
     period_us = (history.start_us + int(begin * DAY_US), history.end_us + 17)
     found = of_backtest.backtest(None, "acme", period_us, policy).changes
