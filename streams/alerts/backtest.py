@@ -30,7 +30,7 @@ __all__ = ["Backtest", "backtest"]
 
 _DAY_US = 86_400_000_000
 _HISTORY_US = HISTORY // timedelta(microseconds=1)
-_TOGETHER_US, _TOGETHER = 84 * _DAY_US, 100_000  # that are counted by one query: time, and interactions
+_TOGETHER_US, _TOGETHER = 56 * _DAY_US, 100_000  # that are counted by one query: time, and interactions
 _HOUR_US = 60 * MINUTE_US
 
 
@@ -83,7 +83,7 @@ def backtest(
 
 
 def _slices(days: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the begin and the end of spans that hold all these days: twelve weeks, or 100,000 interactions, at most."""
+    """Yield the begin and the end of spans that hold all these days: eight weeks, or 100,000 interactions, at most."""
     place = 0
     while place < len(days):
         first_us, touches = days[place]
