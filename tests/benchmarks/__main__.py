@@ -5,11 +5,22 @@ import logging
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import alerts, breakdown, cascades, feed, guessing, load, rebuild, restore, retention
+from tests.benchmarks import (
+    alerts,
+    answers,
+    breakdown,
+    cascades,
+    feed,
+    guessing,
+    load,
+    rebuild,
+    restore,
+    retention,
+)
 from tests.benchmarks.spikes import bench as spikes
 
 ALL = (
-    "load", "breakdown", "restore", "rebuild", "retention", "cascades", "spikes", "alerts", "feed", "collector", "cluster", "latency", "page",
+    "load", "breakdown", "restore", "rebuild", "answers", "retention", "cascades", "spikes", "alerts", "feed", "collector", "cluster", "latency", "page",
     "guessing",
 )  # fmt: skip
 
@@ -23,6 +34,9 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=3, help="pairs of runs")
     parser.add_argument("--for-s", type=float, default=8, help="seconds for each size of batch (collector)")
+    parser.add_argument(
+        "--events", type=int, default=2_000_000, help="of the history that is asked (answers)"
+    )
     cluster = parser.add_argument_group("cluster and latency, on servers of their own")
     cluster.add_argument("--people", type=int, default=12_000, help="in the month that the worker is given")
     cluster.add_argument("--rounds", type=int, default=1, help="of all programs, one after the other")
@@ -46,6 +60,7 @@ def _embedded(folder: Path, chosen: list[str], arguments: argparse.Namespace) ->
         _of_a_month(folder, chosen, arguments)
     alone = {
         "rebuild": lambda: rebuild.run(folder),
+        "answers": lambda: answers.run(folder, arguments.events),
         "restore": lambda: restore.run(folder),
         "retention": lambda: retention.run(folder),
         "guessing": guessing.run,
