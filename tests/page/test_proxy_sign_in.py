@@ -238,6 +238,7 @@ def test_live_updates_end_where_rights_are_taken_away(world):
         world.rights.write_text(before.replace("[people.ada]", "[people.ida]"))
         while answer.read1(65_536):
             pass  # until it ends
+        answer.close()
     finally:
         world.rights.write_text(before)
         connection.close()
@@ -259,7 +260,8 @@ def test_alerts_over_http_are_for_whom_the_proxy_names_too(world):
         for name in ("Zo\u00eb Ferm\u00ed", "ada", "nobody", ""):
             connection = HTTPConnection("127.0.0.1", port, timeout=20)
             connection.request("GET", "/v1/alerts", headers={USER_HEADER: name.encode()} if name else {})
-            found[name] = connection.getresponse().status
+            with connection.getresponse() as answer:
+                found[name] = answer.status
             connection.close()
     assert found == {"Zo\u00eb Ferm\u00ed": 200, "ada": 401, "nobody": 401, "": 401}
 
