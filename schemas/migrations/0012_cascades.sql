@@ -38,9 +38,9 @@ COMMENT 'Events that are named as a cause, by id or share code';
 
 -- `lead_us` is by how much the effect is older than its cause; up to 5 minutes are attributed to clocks. A cause that
 -- was never received is a node too, so that the events it brought stay together; its key is a hash of brand and name.
--- Events that name a cause, and those that may be it, meet under the name in one GROUP BY, by the rules of
--- cascade_causes. Every event then writes two rows: one at its own key that tells what brought it, and one at the key of
--- its cause that asks what brought the cause. GROUP BY answers again, in place of a join.
+-- Events that name a cause, and the cause, meet under the name in one GROUP BY. Every event then writes two rows: one at
+-- its own key that tells what brought it, and one at the key of its cause that asks what brought the cause. GROUP BY
+-- answers again, in place of a join.
 -- Chains of events of the same time are walked in rounds that double the distance, as in cascade_spine. An event whose
 -- walk returns to the event itself, and meets none that precedes it by source and id, is the first of a cycle.
 --
@@ -96,23 +96,16 @@ AS WITH RECURSIVE walked AS
                     SELECT
                         brand,
                         named,
-                        argMinIf((event, time, cause, handle, source, id), (place, time, source, id, event), place > 0) AS found,
-                        groupArrayIf((event, time, type, handle, cause, source, id), place = 0) AS effects
+                        anyIf((event, time, cause, handle, source, id), is_cause) AS found,
+                        groupArrayIf((event, time, type, handle, cause, source, id), NOT is_cause) AS effects
                     FROM
                     (
-                        SELECT brand, cause AS named, 0 AS place, event, time, type, handle, cause, toString(source) AS source, id
+                        SELECT brand, cause AS named, false AS is_cause, event, time, type, handle, cause, toString(source) AS source, id
                         FROM interactions
                         WHERE cause != '' AND NOT startsWith(type, 'identity.')
                         UNION ALL
-                        SELECT brand, id AS named, 1 AS place, event, time, type, handle, cause, toString(source) AS source, id
-                        FROM interactions
-                        WHERE id IN (SELECT cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.'))
-                            AND (brand, id) IN (SELECT brand, cause FROM interactions WHERE cause != '' AND NOT startsWith(type, 'identity.'))
-                            AND NOT startsWith(type, 'identity.')
-                        UNION ALL
-                        SELECT brand, JSONExtractString(properties, 'share_code') AS named, 2 AS place, event, time, type, handle, cause, toString(source) AS source, id
-                        FROM interactions
-                        WHERE position(properties, 'share_code') > 0 AND named != '' AND NOT startsWith(type, 'identity.')
+                        SELECT brand, named, true AS is_cause, event, time, '' AS type, handle, cause, source, id
+                        FROM cascade_causes
                     )
                     GROUP BY brand, named
                     HAVING notEmpty(effects)

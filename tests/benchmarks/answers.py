@@ -18,6 +18,7 @@ from streams.recovery.derived_tables import FOLLOWING
 from streams.recovery.rebuild import Order
 from streams.settings import Settings
 from streams.store.clickhouse import ClickHouse
+from tests.benchmarks.retention import BOOKS
 from tests.collector.server import KEY, Collector
 from tests.fixtures import commands
 
@@ -34,7 +35,6 @@ _COPY = """
         replaceRegexpOne(properties, '("share_code": ?"[^"]*)', concat('\\\\1~', toString(number))), 0, _offset + number * {frames:UInt64}
     FROM (SELECT * FROM interactions WHERE position(id, '~') = 0) AS i CROSS JOIN numbers({first:UInt64}, {count:UInt64}) AS n
 """
-_BOOKS = "INSERT INTO deliveries (topic, received, stored, _offset) SELECT 'bench', count(), count(), _offset FROM interactions GROUP BY _offset"
 # Each reads every row and every column of its answer.
 _ALL = "SELECT count() AS n, max(cityHash64(toString(tuple(*)))) AS h FROM {}"
 VIEWS = {
@@ -105,7 +105,7 @@ def fill(data: str, events: int) -> None:
             given = {"first": first, "count": min(step, copies + 1 - first), "frames": there["last"] + 1}
             store.client.command(_COPY, parameters=given)
         store.client.command("TRUNCATE TABLE deliveries")
-        store.client.command(_BOOKS)
+        store.client.command(BOOKS)
         engine.rebuild(Order(FOLLOWING, engine.clock()))
         (made,) = store.rows("SELECT count() AS n, uniqExact(handle) AS handles FROM interactions")
     print(

@@ -28,7 +28,7 @@ IN_VIEWS = {
         "cascade_edges", "if(last = (edge.10, edge.11, event), 'disordered', edge.9)", "edge.9",
     ),
     "the cause is the last of several with one id": (
-        "cascade_edges", "argMinIf((event, time, cause", "argMaxIf((event, time, cause",
+        "cascade_causes", "argMin((event, time, cause", "argMax((event, time, cause",
     ),
     "a currency of 0 is shown": ("standings", "v != 0", "v != 1"),
 }  # fmt: skip

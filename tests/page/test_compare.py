@@ -1,8 +1,6 @@
 """Periods, restrictions and two of a kind are compared: each figure is SQL's, and leads to exactly those whom it counts."""
 
-import csv
 import html
-import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -30,9 +28,7 @@ def world(tmp_path_factory):
 
 
 def lines(world, view, panel, **asked):
-    answer = world.ask(f"/view/{view}/{panel}.csv?{urlencode(DAYS | asked)}")
-    assert answer.status == 200, answer.body
-    return list(csv.DictReader(io.StringIO(answer.body.decode())))
+    return world.lines(f"/view/{view}/{panel}.csv?{urlencode(DAYS | asked)}")
 
 
 def stages_at(world, at):

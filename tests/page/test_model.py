@@ -1,7 +1,5 @@
 """A model is changed on the page with its present values, tried and activated; its file keeps every comment."""
 
-import csv
-import io
 import re
 import tomllib
 
@@ -20,8 +18,7 @@ def world(tmp_path_factory):
 
 
 def models(world):
-    answer = world.ask("/view/model/models.csv?brand=lumiere")
-    return list(csv.DictReader(io.StringIO(answer.body.decode())))
+    return world.lines("/view/model/models.csv?brand=lumiere")
 
 
 def test_a_changed_file_differs_in_what_was_changed_and_keeps_its_comments():

@@ -1,8 +1,6 @@
 """Times are those of the brand's zone: axes, tips, tables and downloads, where clocks change within the period and by half hours."""
 
-import csv
 import html
-import io
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -134,7 +132,7 @@ def test_tables_tips_and_downloads_have_the_instants_of_sql_by_the_clocks_of_the
         " WHERE brand = 'lumiere' AND customer = {customer:UInt64} ORDER BY time",
         customer=row["customer"], zone=NAME,
     )  # fmt: skip
-    lines = list(csv.DictReader(io.StringIO(world.ask(f"/view/journey/line.csv?{asked}").body.decode())))
+    lines = world.lines(f"/view/journey/line.csv?{asked}")
     at = [datetime.fromisoformat(line["at"]) for line in lines if line["what"] == "touch"]
     assert sorted(at) == [each["time"].replace(tzinfo=UTC) for each in touches]
     assert {each.utcoffset() for each in at} == {timedelta(hours=9.5), timedelta(hours=10.5)}
@@ -157,12 +155,12 @@ def test_figures_of_a_period_are_those_of_its_days_there(world):
         "SELECT count() AS n FROM touchpoints WHERE brand = 'lumiere' AND time >= {since:DateTime64(6)} AND time < {until:DateTime64(6)}",
         since=since, until=until,
     )  # fmt: skip
-    lines = csv.DictReader(io.StringIO(world.ask(f"/view/flow/period.csv?{DAYS}").body.decode()))
+    lines = world.lines(f"/view/flow/period.csv?{DAYS}")
     assert [float(line["now"]) for line in lines if line["what"] == "touches"] == [found["n"]]
 
 
 def test_the_columns_of_the_flow_are_midnights_there(world):
-    lines = list(csv.DictReader(io.StringIO(world.ask(f"/view/flow/moves.csv?{DAYS}&steps=8").body.decode())))
+    lines = world.lines(f"/view/flow/moves.csv?{DAYS}&steps=8")
     at = {datetime.fromisoformat(line[name]) for line in lines for name in ("since", "until")}
     assert len(at) == 9
     assert {f"{each:%H:%M}" for each in at} == {"00:00"}
@@ -177,7 +175,7 @@ def test_in_a_browser_axes_have_midnights_of_the_zone_and_the_slider_its_clocks(
         (float(each.get_attribute("x")), each.inner_html())
         for each in page.query_selector_all("svg[data-figure=heard] > g.axis text")
     ]
-    rows = list(csv.DictReader(io.StringIO(world.ask(f"/view/spikes/series.csv?{DAYS}").body.decode())))
+    rows = world.lines(f"/view/spikes/series.csv?{DAYS}")
     first, last = (datetime.fromisoformat(rows[n]["at"]) for n in (0, -1))
     assert [said for _, said in ticks] == ["21 Sep", "28 Sep", "5 Oct", "12 Oct", "19 Oct"]
     mondays = [

@@ -1,5 +1,7 @@
 """The bundled evening in a data directory of this process, and the page over it on a port of its own."""
 
+import csv
+import io
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -56,6 +58,12 @@ class World:
             return Answer(answer.status, found, answer.read())
         finally:
             connection.close()
+
+    def lines(self, path: str) -> list[dict[str, str]]:
+        """Return the lines of a CSV of the page, which is there."""
+        answer = self.ask(path)
+        assert answer.status == 200, answer.body
+        return list(csv.DictReader(io.StringIO(answer.body.decode())))
 
     def post(self, path: str, fields: Mapping[str, str], **headers: str) -> Answer:
         """Send a form as the page's own would be."""
