@@ -211,6 +211,32 @@ def test_nights_are_quiet_and_stores_are_closed(month):
     assert walks <= set(range(9, 22))
 
 
+def test_people_who_are_planned_in_groups_come_in_one_order_each_with_their_own_handles(monkeypatch):
+    whole = [json.loads(line) for line in lines(customers=300, days=10)]
+    monkeypatch.setattr("streams.inputs.simulate._GROUP_DAYS", 800)
+    monkeypatch.setattr("streams.inputs.simulation.sorted_runs._READ", 64)
+    monkeypatch.setattr("streams.inputs.simulation.sorted_runs._LEAST", 8)
+    grouped = lines(customers=300, days=10)
+    assert grouped == lines(customers=300, days=10)
+    events = [json.loads(line) for line in grouped]
+    assert 0.8 < len(events) / len(whole) < 1.25
+    newest, late = "", 0
+    for event in events:
+        late += event["time"] < newest
+        newest = max(newest, event["time"])
+    assert late < len(events) * 0.04
+    by_id = {}
+    for event in events:
+        assert by_id.setdefault(event["id"], event) == event
+    brought = [event for event in by_id.values() if "cause" in event["data"]]
+    assert len(brought) > 20
+    assert all(by_id[event["data"]["cause"]]["type"] == "social.share" for event in brought)
+    devices, alike = (
+        len({event["data"]["handles"].get("device") for event in some}) for some in (events, whole)
+    )
+    assert 0.85 < devices / alike < 1.15, "nobody has the handles of somebody in another group"
+
+
 def test_nobody_leaves_no_events():
     assert lines(customers=0) == []
 

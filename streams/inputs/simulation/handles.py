@@ -1,11 +1,24 @@
 """Chooses the handles that each person has, and which of them an event shows."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COOKIE_2", "LOYALTY", "RULES", "SLOTS", "USER", "Rule", "handle_values", "show"]
+__all__ = [
+    "COOKIE_2",
+    "LOYALTY",
+    "RULES",
+    "SLOTS",
+    "USER",
+    "Names",
+    "Rule",
+    "draw_names",
+    "handle_values",
+    "show",
+]
 
 SLOTS: Final = ("cookie", "cookie", "device", "email", "phone", "loyalty", "social", "user")
 COOKIE, COOKIE_2, DEVICE, EMAIL, PHONE, LOYALTY, SOCIAL, USER = (1 << slot for slot in range(len(SLOTS)))
@@ -100,27 +113,53 @@ def show(rng: np.random.Generator, rule: Rule, has: NDArray[np.uint8]) -> NDArra
     return np.where(drawn == 0, sets[0], drawn).astype(np.uint8)
 
 
-def handle_values(rng: np.random.Generator, british: NDArray[np.bool_]) -> list[list[str]]:
-    """Return every person's handle per slot; no two people share one, and other seeds give other values."""
-    base, count = int(rng.integers(1 << 32)), len(british)
-    tokens = [(base + _ODD_32 * person) % (1 << 32) for person in range(count)]
-    numbers = [(base + _ODD_PHONE * person) % 10**8 for person in range(count)]
-    first, last = (
-        rng.integers(len(_FIRST), size=count).tolist(),
-        rng.integers(len(_LAST), size=count).tolist(),
+@dataclass(frozen=True)
+class Names:
+    """What the handles of some people are made of, a byte each, in the order of the people."""
+
+    first: bytes
+    last: bytes
+    network: bytes
+    british: bytes
+
+    def __add__(self, more: "Names") -> "Names":
+        """Return these people, and then those."""
+        return Names(
+            self.first + more.first,
+            self.last + more.last,
+            self.network + more.network,
+            self.british + more.british,
+        )
+
+
+def draw_names(rng: np.random.Generator, british: NDArray[np.bool_]) -> Names:
+    """Draw the names of people, and the network that each of them uses."""
+    first, last, network = (
+        rng.integers(len(choices), size=len(british)).astype(np.uint8).tobytes()
+        for choices in (_FIRST, _LAST, _NETWORKS)
     )
-    names = [f"{_FIRST[f]}.{_LAST[s]}" for f, s in zip(first, last, strict=True)]
-    network = rng.integers(len(_NETWORKS), size=count).tolist()
-    return [
-        [f"ck-{token:08x}-{number:08d}" for token, number in zip(tokens, numbers, strict=True)],
-        [f"ck-{number:08d}-{token:08x}" for token, number in zip(tokens, numbers, strict=True)],
-        [f"{'ios' if token & 64 else 'android'}-{token:08x}" for token in tokens],
-        [f"{name}.{token:x}@example.com" for name, token in zip(names, tokens, strict=True)],
-        [
-            f"{'+4470' if gb else '+336'}{number:08d}"
-            for gb, number in zip(british.tolist(), numbers, strict=True)
-        ],
-        [f"card-{token:010d}" for token in tokens],
-        [f"{_NETWORKS[n]}:{name}.{token:x}" for n, name, token in zip(network, names, tokens, strict=True)],
-        [f"u-{token:08x}" for token in tokens],
-    ]
+    return Names(first, last, network, british.astype(np.uint8).tobytes())
+
+
+def handle_values(base: int, names: Names) -> tuple[Callable[[int], str], ...]:
+    """Return for each slot what gives a person's handle there; no two people share one, and another base gives others."""
+
+    def token(person: int) -> int:
+        return (base + _ODD_32 * person) % (1 << 32)
+
+    def number(person: int) -> int:
+        return (base + _ODD_PHONE * person) % 10**8
+
+    def name(person: int) -> str:
+        return f"{_FIRST[names.first[person]]}.{_LAST[names.last[person]]}.{token(person):x}"
+
+    return (
+        lambda person: f"ck-{token(person):08x}-{number(person):08d}",
+        lambda person: f"ck-{number(person):08d}-{token(person):08x}",
+        lambda person: f"{'ios' if token(person) & 64 else 'android'}-{token(person):08x}",
+        lambda person: f"{name(person)}@example.com",
+        lambda person: f"{'+4470' if names.british[person] else '+336'}{number(person):08d}",
+        lambda person: f"card-{token(person):010d}",
+        lambda person: f"{_NETWORKS[names.network[person]]}:{name(person)}",
+        lambda person: f"u-{token(person):08x}",
+    )

@@ -102,13 +102,19 @@ def _referrals(rng: np.random.Generator, world: World, rows: Rows) -> Rows:
     return play(rng, world, "referral", replace(scenes, brand=rows["brand"][bought]))
 
 
-def arrivals(rng: np.random.Generator, world: World, rows: Rows) -> NDArray[np.intp]:
-    """Return row numbers in the order of arrival: of event time but for late ones; some rows come twice."""
+def arrivals(
+    rng: np.random.Generator, world: World, rows: Rows
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return row numbers in the order of arrival, and when each arrives.
+
+    The order is that of event time but for late ones; some rows come twice.
+    """
     inside = np.flatnonzero(rows["at"] < world.calendar.end_us)
     at = rows["at"][inside]
     late = np.minimum(rng.exponential(_LATE_MINUTES, len(at)), _MOST_LATE_MINUTES) * MINUTE_US
     arrived = at + np.where(rng.random(len(at)) < _LATE, late, 0).astype(np.int64)
     again = np.flatnonzero(rng.random(len(at)) < _DUPLICATED)
     redelivered = arrived[again] + (rng.exponential(30, len(again)) * MINUTE_US).astype(np.int64)
-    order = np.argsort(np.concatenate([arrived, redelivered]), kind="stable")
-    return np.concatenate([inside, inside[again]])[order]
+    arrived = np.concatenate([arrived, redelivered])
+    order = np.argsort(arrived, kind="stable")
+    return np.concatenate([inside, inside[again]])[order], arrived[order]
