@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -22,9 +23,11 @@ from journey.alerts import (
     advance,
 )
 from streams.alerts.counts import DIRECTIONS, Minutes, Queryable, Signal, Watched
-from streams.alerts.past_signal import PastSignal
+from streams.alerts.past_signal import PastCounts, PastSignal
+from streams.alerts.read_ahead import read_ahead
 from streams.alerts.warm_up import HISTORY
 from streams.engine.shell import Tell
+from streams.store.clickhouse import ClickHouse
 
 __all__ = ["Backtest", "backtest"]
 
@@ -60,7 +63,8 @@ def backtest(
 
     Events that came late are there already, so that a live watcher may have seen less; identity is as it is now. After more
     than eight days with nobody it restarts, as a watcher does that is started then: it costs what there is, however long
-    the period. `tell` is called with the progress, before each query for counts.
+    the period. `tell` is called with the progress, before each slice, of which the counts are read while the one before it
+    is gone through.
     """
     since_us, until_us = period_us
     signal = PastSignal(store)
@@ -70,11 +74,18 @@ def backtest(
     start_us = max(first_us, since_us - _HISTORY_US) // MINUTE_US * MINUTE_US
     replays = [_Replay(signal, (brand, of), start_us, since_us, policy or AlertPolicy()) for of in DIRECTIONS]
     slices = list(_slices(signal.days(brand, start_us, until_us)))
-    for number, (first_day_us, end_us) in enumerate(slices):
-        tell(brand, number, len(slices))
-        counts = signal.counts(max(first_day_us, start_us), min(end_us, until_us), [brand])
-        for replay in replays:
-            replay.take(counts.get(replay.watched, {}))
+
+    def read(days_us: tuple[int, int]) -> PastCounts:
+        first_day_us, end_us = days_us
+        return signal.read(max(first_day_us, start_us), min(end_us, until_us), [brand])
+
+    leaves = isinstance(store, ClickHouse) and store.is_elsewhere
+    with closing(read_ahead(slices, read, leaves=leaves)) as ahead:
+        for number in range(len(slices)):
+            tell(brand, number, len(slices))
+            counts = signal.turn(next(ahead))
+            for replay in replays:
+                replay.take(counts.get(replay.watched, {}))
     changes: list[Change] = []
     for replay in replays:
         replay.finish(until_us)

@@ -7,8 +7,9 @@ from typing import Any
 
 from journey.alerts import MINUTE_US, Scope
 from streams.alerts.counts import TOUCHES, Minutes, Queryable, Signal, Watched
+from streams.alerts.read_ahead import OneAtATime
 
-__all__ = ["TAKES_BACK", "PastSignal"]
+__all__ = ["TAKES_BACK", "PastCounts", "PastSignal"]
 
 # Verbs, and what each takes back: `reversed` in the view advocacy_touches.
 TAKES_BACK = {
@@ -35,6 +36,15 @@ WHERE {_OF_PERIOD} AND (handle, {_DONE}, content) IN
     WHERE {_OF_PERIOD} AND {_UNDONE} != '' AND (has(patterns, {_DONE}) OR has(patterns, concat('*.', {_UNDONE})))
 )
 ORDER BY at_us"""
+
+
+@dataclass(frozen=True, slots=True)
+class PastCounts:
+    """The people of each minute of a period, by brand and direction, and the hash of the model under which they count."""
+
+    period_us: tuple[int, int]
+    model: str
+    minutes: dict[Watched, Minutes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +85,31 @@ class PastSignal(Signal):
     """A signal of which periods are asked one after the other, with the people of many short ones in each.
 
     A query for people takes 75 ms, however few, nearly all of it to plan the view; and an alert has three or more.
+    `read` may run in another thread meanwhile: it changes nothing here, and of both threads' queries one runs at a time.
     """
 
     def __init__(self, store: Queryable) -> None:
-        super().__init__(store)
+        super().__init__(OneAtATime(store))
         self._counted_us = (0, 0)
         self._touches: _Touches | None = None
+
+    def read(self, since_us: int, until_us: int, brands: Sequence[str] | None = None) -> PastCounts:
+        """Return the people of each minute that begins in a period, as `Signal.counts` does."""
+        signal = Signal(self._store)
+        minutes = signal.counts(since_us, until_us, brands)
+        return PastCounts((since_us, until_us), signal.model(), minutes)
+
+    def turn(self, read: PastCounts) -> dict[Watched, Minutes]:
+        """Go on to a period that was read: `people` is of it from here on. Return its minutes."""
+        since_us, until_us = read.period_us
+        self._counted_us, self._touches, self._model = (since_us - _BEFORE_US, until_us), None, read.model
+        return read.minutes
 
     def counts(
         self, since_us: int, until_us: int, brands: Sequence[str] | None = None
     ) -> dict[Watched, Minutes]:
-        """Return the people of each minute that begins in a period, as Signal does."""
-        self._counted_us, self._touches = (since_us - _BEFORE_US, until_us), None
-        return super().counts(since_us, until_us, brands)
+        """Read a period and go on to it."""
+        return self.turn(self.read(since_us, until_us, brands))
 
     def people(self, watched: Watched, scope: Scope, since_us: int, until_us: int) -> int:
         """Return the distinct customers of a scope in a period, as Signal does."""

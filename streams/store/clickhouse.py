@@ -76,6 +76,11 @@ class ClickHouse(OnCluster, Restoring):
     connection
         Stands for chDB's, to the engine in another process (`streams.beside`).
 
+    Attributes
+    ----------
+    is_elsewhere
+        Whether another process answers: this may then be closed while a thread still waits for an answer.
+
     Raises
     ------
     StoreError
@@ -99,6 +104,7 @@ class ClickHouse(OnCluster, Restoring):
         self.address: Address | None = None
         self.cluster = cluster
         self.database = DATABASE
+        self.is_elsewhere = connection is not None or not dsn.startswith("chdb:")
         if connection is not None:
             self.client: Client = _over(connection)
         elif dsn.startswith("chdb:"):

@@ -1,5 +1,6 @@
 """A backtest makes the changes that a watcher makes which closes each minute at its end, whatever the history."""
 
+import threading
 from datetime import timedelta
 
 import numpy as np
@@ -51,11 +52,14 @@ class History:
         }
         return [(day, 1) for day in sorted(times)]
 
-    def counts(self, since_us, until_us, _brands):
+    def read(self, since_us, until_us, _brands):
         return {
             watched: {us: people for us, people in each.items() if since_us <= us < until_us}
             for watched, each in self.minutes.items()
         }
+
+    def turn(self, minutes):
+        return minutes
 
     def people(self, watched, scope, since_us, until_us):
         return sum(
@@ -98,3 +102,47 @@ def test_a_backtest_is_a_watcher_that_closes_each_minute_at_its_end(monkeypatch,
         expected = history.watched(of, *period_us, policy)
         assert [change for change in found if change.alert.direction == of] == expected
     assert found
+
+
+class UnreadError(Exception):
+    """Of a store that does not answer."""
+
+
+def slices(monkeypatch, *, days=200):
+    """Have a brand of several slices; return its history, and how many parts were read."""
+    history, read = History(4, days=days, contents=3), []
+    real = history.read
+
+    def reading(since_us, until_us, brands):
+        read.append(since_us)
+        if len(read) == history.fails_at:
+            raise UnreadError
+        return real(since_us, until_us, brands)
+
+    history.read, history.fails_at = reading, 0
+    monkeypatch.setattr(of_backtest, "PastSignal", lambda _: history)
+    return history, read
+
+
+def test_an_error_of_what_is_read_ahead_ends_a_backtest(monkeypatch):
+    history, read = slices(monkeypatch)
+    history.fails_at, told = 3, []
+    with pytest.raises(UnreadError):
+        of_backtest.backtest(
+            None, "acme", (history.start_us, history.end_us), tell=lambda *progress: told.append(progress)
+        )
+    assert told == [("acme", number, 4) for number in range(3)]
+    assert len(read) == 3
+
+
+def test_a_backtest_that_is_interrupted_ends_with_its_thread(monkeypatch):
+    history, read = slices(monkeypatch)
+
+    def interrupt(_, done, __):
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        of_backtest.backtest(None, "acme", (history.start_us, history.end_us), tell=interrupt)
+    assert len(read) <= 2
+    assert all(thread.name != "read-ahead" for thread in threading.enumerate())

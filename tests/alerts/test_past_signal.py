@@ -2,6 +2,7 @@
 
 import random
 import re
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
 import pytest
@@ -66,6 +67,20 @@ def test_a_period_that_is_not_in_the_counts_is_asked_for(world):
         past.counts(world.now_us - DAY_US // 2, world.now_us, ["acme"])
         those = ("acme", "for"), Scope("brand", ""), since_us, until_us
         assert past.people(*those) == plain.people(*those)
+
+
+def test_what_is_read_ahead_changes_nothing_until_its_turn(world):
+    past, plain = PastSignal(world.store), Signal(world.store)
+    halves = [(world.now_us - DAY_US, world.now_us - DAY_US // 2), (world.now_us - DAY_US // 2, world.now_us)]
+    those = ("acme", "for"), Scope("brand", "")
+    period_us = (halves[0][0] + DAY_US // 8, halves[0][1])
+    assert past.counts(*halves[0], ["acme"]) == plain.counts(*halves[0], ["acme"])
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(past.read, *halves[1], ["acme"])
+        found = [past.people(*those, *period_us) for _ in range(3)]
+        assert past.turn(reading.result()) == plain.counts(*halves[1], ["acme"])
+    assert found == [plain.people(*those, *period_us)] * 3
+    assert past.people(*those, *halves[1]) == plain.people(*those, *halves[1]) > 0
 
 
 def test_what_takes_back_what_is_said_as_the_view_says_it():
