@@ -1,7 +1,7 @@
 """Watches a brand in one direction over minutes that are all known: what BrandWatch says of each, in a fraction of the time."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -51,13 +51,16 @@ class _Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Minutes that were closed: what stood out in each, and whether after it nobody could for long be an alarm.
+    """Minutes that were closed: what stood out in each. They may be fewer than were given."""
 
-    They may be fewer than were given: as many as `quiet` has.
-    """
-
+    minutes: int
     sights: Mapping[int, Sequence[Sight]]
-    quiet: NDArray[np.bool_]
+    see_quiet: Callable[[], NDArray[np.bool_]]
+
+    @property
+    def quiet(self) -> NDArray[np.bool_]:
+        """Whether after each minute nobody could for long be an alarm; it is seen when it is asked for."""
+        return self.see_quiet()
 
 
 @dataclass(slots=True)
@@ -120,14 +123,15 @@ class PastWatch:
         self._lives = [life for life in heard.lives if life.died_us == _EVER_US]
         if self._lives != heard.lives:
             self._detectors.choose([0, *(columns[life] for life in self._lives)])
-        return Closed(sights, self._quiet(passed.quiet, minute_us, columns))
+        return Closed(minutes, sights, lambda: self._quiet(passed.quiet, minute_us, columns))
 
     def _start(self, minute_us: int, heard: _Heard, columns: dict[_Life, int]) -> Closed:
         counts = [0, *(heard.people.get(life, {}).get(minute_us, 0) for life in heard.lives)]
         self._detectors = Abreast(_MINUTE, self._policy.of_scope, minute_us, counts)
         self._first_us, self._lives = minute_us, heard.lives
         self._past.append(_Stretch(minute_us, np.zeros((1, len(counts))), columns, heard.people))
-        return Closed({}, self._quiet(self._detectors.quiet[None], minute_us, columns))
+        quiet = self._detectors.quiet[None]
+        return Closed(1, {}, lambda: self._quiet(quiet, minute_us, columns))
 
     @staticmethod
     def _quiet(quiet: NDArray[np.bool_], minute_us: int, columns: Mapping[_Life, int]) -> NDArray[np.bool_]:

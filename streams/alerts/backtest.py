@@ -147,7 +147,7 @@ class _Replay:
                     break
                 here[minute_us] = self._waiting[minute_us]
             closed = self._watch.close(first_us, minutes, here)
-            self._at_us = first_us + len(closed.quiet) * MINUTE_US
+            self._at_us = first_us + closed.minutes * MINUTE_US
             heard_us = first_us
             while times[0] in self._waiting and times[0] < self._at_us:
                 heard_us = times.popleft() + MINUTE_US

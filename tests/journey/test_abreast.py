@@ -88,7 +88,7 @@ def test_a_column_whose_level_may_be_new_is_kept_bucket_by_bucket(level, seen):
     pace = Pace(0.9999, 0.999, np.array([[0.0], [0.93], [0.98], [0.9993]]), Policy())
     sums = np.zeros((2, 4, 2))
     sums[0, 3, 1] = seen
-    start = Start(np.array([[0.0, level * 1e4], [1e4, 1e4]]), sums, np.zeros(2, bool))
+    start = Start(np.array([[0.0, level * 1e4], [1e4, 1e4]]), sums, lambda counts: counts < 1.5)
     walk = Walk(pace, start, np.ones((DAY, 2)), {}, Room())
     assert walk.loud.tolist() == [1]
     assert walk.shifted.any()
@@ -134,3 +134,10 @@ def test_a_watch_of_the_past_sees_what_a_watch_does_that_closes_each_minute(monk
                     assert past.tally(scope, us - 7_000_000_000) == watch.tally(scope, us - 7_000_000_000)
         at += len(closed.quiet)
     assert sights > 5
+
+
+def test_few_are_heard_in_columns_that_are_not_kept_bucket_by_bucket():
+    generator = np.random.default_rng(3)
+    counts = (generator.random((3 * DAY, 6)) < 1 / 700).astype(int)
+    counts[:, 0] = 0
+    hold(counts, 0, lambda _: DAY)

@@ -5,9 +5,11 @@ that is new) is done by the parts of a Detector for those alone. `exp`, `log` an
 library's: NumPy's may differ in the last digit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from math import exp, log
 from typing import Any
@@ -39,8 +41,13 @@ class Passed:
     """
 
     expected: Array
-    quiet: NDArray[np.bool_]
     found: list[Evidences]
+    see_quiet: Callable[[], NDArray[np.bool_]]
+
+    @property
+    def quiet(self) -> NDArray[np.bool_]:
+        """Whether zeros would all score 0 after each bucket, by column; it is seen when it is asked for."""
+        return self.see_quiet()
 
 
 class Abreast:
@@ -96,6 +103,18 @@ class Abreast:
         self._ratios = [array[:, columns] for array in self._ratios]
         self._visits = [array[:, columns] for array in self._visits]
 
+    def first(self) -> Passed:
+        """Return the first bucket, in which nothing was expected and nothing is above a tail."""
+        quiet = self.quiet[None]
+        return Passed(np.zeros(quiet.shape), [], lambda: quiet)
+
+    def copy(self) -> "Abreast":
+        """Return others that go on from here: nothing that either learns is of both."""
+        made = copy(self)
+        vars(made).update(_tails=copy(self._tails), _room=Room())
+        made.choose(range(len(self._factor)))
+        return made
+
     def most(self, at_us: int) -> int:
         """Return how many buckets from a time on the next run may have at most.
 
@@ -124,19 +143,17 @@ class Abreast:
         if hours[0][0] != self._hour:
             self._turn(hours[0][0])
         factors = np.concatenate([self._factor[None], self._look_up([int(hour) for hour, _ in hours[1:]])])
-        of_each = np.repeat(factors, [many for _, many in hours], axis=0)
+        of_each = self._room.array("factors", buckets, factors.shape[1])
+        hour_of = np.repeat(np.arange(len(hours)), [many for _, many in hours])
+        np.take(factors, hour_of, axis=0, out=of_each, mode="clip")  # unlike "raise", without a copy
         self._sums[COUNTS][self._sums[COUNTS] < _UNSEEN] = 0.0
-        start = Start(self._level, self._sums, ~self.quiet)
+        start = Start(self._level, self._sums, self._tails.at_most)
         walk = Walk(self._pace, start, of_each, heard, self._room)
         found = self._tails.learn(walk, self._rows)
         self._level, self._sums = walk.last_level, walk.last_sums
         self._learn_hours(hours, factors, walk)
         self._rows += buckets
-        quiet = np.ones(
-            walk.means.shape, bool
-        )  # nobody is heard in the others, and sums that fall stay as low
-        quiet[:, walk.loud] = self._quiet(walk.sums[1:])
-        return Passed(walk.means, quiet, found)
+        return Passed(walk.means, found, partial(self._quiet_after, walk))
 
     def _hours(self, at_us: int, buckets: int) -> Iterator[tuple[float, int]]:
         """Yield the hours of a run, and how many of its buckets are in each."""
@@ -150,6 +167,12 @@ class Abreast:
     def quiet(self) -> NDArray[np.bool_]:
         """Whether zeros would all score 0 from here on, by column."""
         return self._quiet(self._sums)
+
+    def _quiet_after(self, walk: Walk) -> NDArray[np.bool_]:
+        """Return the same after each bucket of a run: sums of columns that are not loud are too low all the time."""
+        quiet = np.ones(walk.means.shape, bool)
+        quiet[:, walk.loud] = self._quiet(walk.sums[1:])
+        return quiet
 
     def _quiet(self, sums: Array) -> NDArray[np.bool_]:
         counts = sums[..., COUNTS, :-1, :]

@@ -1,6 +1,6 @@
 """Walks the levels of series that see the same buckets, and the sums of their counts and expectations, as columns of arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
@@ -19,7 +19,9 @@ Heard = Mapping[int, Sequence[tuple[int, int]]]
 """Place of a bucket in a run to (column, count), where counts are above 0."""
 
 COUNTS, MEANS = 0, 1  # of sums
-_PART = 240  # buckets whose sums are walked together
+_SPARE = 16  # columns: of so many, or a multiple, a run has memory
+_ROUNDING = 1e-9  # of a sum of counts in a run, and more
+_PART = 120  # buckets whose sums are walked together
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +46,44 @@ class Pace:
 
 
 class Room:
-    """Memory for one run after the other: to have it anew costs as much as to walk through it."""
+    """Memory for one run after the other: to have it anew costs as much as to walk through it.
+
+    It has some columns more than a run, which stay at 0, so that few runs need other memory than the one before.
+    """
 
     def __init__(self) -> None:
         self.memory: Array = np.empty((0, 0, 0))
         self.rows: tuple[list[Array], list[Array], list[Array]] = [], [], []
         """Of each bucket: all of it, levels, sums."""
+        self._columns = 0
+        self._kept: dict[str, Array] = {}
 
     def make(self, buckets: int, kinds: int, columns: int) -> None:
         """Have room for a bucket before and so many; of the numbers of each column, the first two are levels."""
-        if self.memory.shape[1:] != (kinds, columns) or len(self.memory) <= buckets:
-            self.memory = np.empty((buckets + 1, kinds, columns))
-            flat, levels = self.memory.reshape(buckets + 1, -1), 2 * columns
+        wide = -(-columns // _SPARE) * _SPARE
+        if self.memory.shape[1:] != (kinds, wide) or len(self.memory) <= buckets:
+            self.memory = np.zeros((buckets + 1, kinds, wide))
+            flat, levels = self.memory.reshape(buckets + 1, -1), 2 * wide
             self.rows = list(flat), list(flat[:, :levels]), list(flat[:, levels:])
+        elif columns < self._columns:
+            self.memory[..., columns:] = 0.0
+        self._columns = columns
+
+    def array(self, name: str, rows: int, columns: int) -> Array:
+        """Return what only a run needs, in the memory that the run before had for it."""
+        size = rows * columns
+        if name not in self._kept or len(self._kept[name]) < size:
+            self._kept[name] = np.empty(size)
+        return self._kept[name][:size].reshape(rows, columns)
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a run begins with, by column; `uneasy` are those of which a bucket with nobody may matter to a tail."""
+    """What a run begins with, by column; `at_most` returns where a sum of counts is too low to matter to a tail."""
 
     level: Array
     sums: Array
-    uneasy: NDArray[np.bool_]
+    at_most: Callable[[Array], NDArray[np.bool_]]
 
 
 class Walk:
@@ -75,9 +93,10 @@ class Walk:
     added, faded: an addition gives the same to the bit in either order, and a 0 that enters changes no bit.
 
     Levels, sums, and whether a level is new, are kept bucket by bucket of those columns alone that are `loud`; `last_level` and
-    `last_sums` are of all. In the others nobody is heard, no bucket can be above a tail, and no level can be new: without
-    counts, a level falls and a sum of a day's counts does, so that a day's expected counts grow by no more than the level of
-    the start gives, and so not to half of what makes a level new. Where it was new before, one of these sums is above that.
+    `last_sums` are of all. In the others few or none are heard, no bucket can be above a tail, and no level can be new: a sum
+    of counts fades, so that it is at most what it was and all that is heard in the run. A level falls but for what is
+    heard, which weighs the more the less its exposure is, so that a day's expected counts grow by no more than such a level
+    gives, and so not to half of what makes a level new. Where it was new before, one of these sums is above that.
     """
 
     def __init__(self, pace: Pace, start: Start, factors: Array, heard: Heard, room: Room) -> None:
@@ -86,12 +105,9 @@ class Walk:
         self.places, self.columns, self._counts = np.array(rows, np.intp).reshape(-1, 3).T
         self.learned, self._gross = np.ones(len(rows)), np.ones(len(rows))
         """What the levels learned of each count above 0, in order of places; one of 1 is never cut."""
-        grown = start.level[0] / start.level[1] * factors.sum(axis=0)
-        is_loud = start.uneasy | (start.sums[COUNTS, -1] > GROSS / 2)
-        is_loud |= start.sums[MEANS, -1] + grown > GROSS / 2
-        is_loud[self.columns] = True
-        self.loud = np.flatnonzero(is_loud)
-        self.levels, self.means = np.empty(factors.shape), np.empty(factors.shape)
+        self._is_loud = self._may_matter(start, factors)
+        self.loud = np.flatnonzero(self._is_loud)
+        self.levels, self.means = room.array("levels", *factors.shape), np.empty(factors.shape)
         self.level = np.empty((len(factors) + 1, 2, len(self.loud)))
         self.sums = np.empty((len(factors) + 1, *start.sums.shape[:-1], len(self.loud)))
         self.level[0], self.sums[0] = start.level[:, self.loud], start.sums[..., self.loud]
@@ -100,6 +116,14 @@ class Walk:
         self.shifted = pace.shifted(self.sums[1:])
         for at in np.flatnonzero(self.shifted.any(0)).tolist():
             self._again(at, int(self.shifted[:, at].argmax()))
+
+    def _may_matter(self, start: Start, factors: Array) -> NDArray[np.bool_]:
+        """Return the columns that are `loud`."""
+        heard = np.bincount(self.columns, self._counts, factors.shape[1])
+        most = start.sums[COUNTS] + heard + _ROUNDING
+        level = (start.level[0] + heard / self._pace.fade ** len(factors)) / start.level[1]
+        means = start.sums[MEANS, -1] + level * factors.sum(axis=0)
+        return np.asarray(~start.at_most(most[:-1]).all(0) | (np.maximum(most[-1], means) > GROSS / 2))
 
     def _walk(self, start: Start) -> None:
         """Walk a part of the run after the other, of a size that the processor holds in its memory.
@@ -110,11 +134,13 @@ class Walk:
         """
         (buckets, columns), spans, room = self._factors.shape, start.sums.shape[1] - 1, self._room
         room.make(min(_PART, buckets), 2 + 2 * spans, columns)
-        levels, sums = room.memory[:, :2], room.memory[:, 2:].reshape(-1, 2, spans, columns)
+        wide = room.memory.shape[-1]
+        levels = room.memory[:, :2, :columns]
+        sums = room.memory[:, 2:].reshape(-1, 2, spans, wide)[..., :columns]
         sums[0] = start.sums[:, 1:]
         fades = self._pace.fades[1:]
-        fade = np.repeat(np.concatenate([[[self._pace.fade]] * 2, fades, fades]), columns)
-        kinds = ((fade, 0), (fade[: 2 * columns], 1), (fade[2 * columns :], 2))
+        fade = np.repeat(np.concatenate([[[self._pace.fade]] * 2, fades, fades]), wide)
+        kinds = ((fade, 0), (fade[: 2 * wide], 1), (fade[2 * wide :], 2))
         for begin in range(0, buckets + _PART, _PART):
             many, before = max(min(_PART, buckets - begin), 0), min(begin, _PART, buckets - begin + _PART)
             self._enter(levels, sums, begin, many, before)
@@ -141,7 +167,7 @@ class Walk:
 
     def _enter(self, levels: Array, sums: Array, begin: int, many: int, before: int) -> None:
         """Put in what enters the levels of a part, and the sums of the part before it."""
-        levels[0], levels[1:, 0], levels[1:, 1] = self.last_level, 0.0, 0.0
+        levels[0], levels[1:, 0], levels[many + 1 :, 1] = self.last_level, 0.0, 0.0
         levels[1 : many + 1, 1] = self._factors[begin : begin + many]
         first, last = np.searchsorted(self.places, (begin, begin + many))
         levels[self.places[first:last] - begin + 1, 0, self.columns[first:last]] = 1.0
@@ -159,9 +185,11 @@ class Walk:
     def _keep_buckets(self) -> None:
         """Have the sums of the bucket itself."""
         self.sums[1:, COUNTS, 0], self.sums[1:, MEANS, 0] = 0.0, self.means[:, self.loud]
-        self.sums[self.places + 1, COUNTS, 0, np.searchsorted(self.loud, self.columns)] = self._counts
+        kept, last = self._is_loud[self.columns], self.places == len(self.means) - 1
+        at = np.searchsorted(self.loud, self.columns[kept])
+        self.sums[self.places[kept] + 1, COUNTS, 0, at] = self._counts[kept]
         self.last_sums[MEANS, 0] = self.means[-1]
-        self.last_sums[COUNTS, 0, self.loud] = self.sums[-1, COUNTS, 0]
+        self.last_sums[COUNTS, 0, self.columns[last]] = self._counts[last]
 
     def _above_one(self, begin: int, end: int) -> list[int]:
         """Return the counts above 1 from one place up to another."""
