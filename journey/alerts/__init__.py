@@ -6,6 +6,7 @@ turns what they say into the life of an alert: opened, grown, resolved, reopened
 
 from journey.alerts.life import SEVERITIES, Alert, Change, Look, acknowledged, advance
 from journey.alerts.past import Closed, PastWatch
+from journey.alerts.past_together import PastWatches
 from journey.alerts.policy import AlertPolicy
 from journey.alerts.rule import Figure, Limit, Rule, ended, follow
 from journey.alerts.scope import BRAND, Scope
@@ -25,6 +26,7 @@ __all__ = [
     "Limit",
     "Look",
     "PastWatch",
+    "PastWatches",
     "Rule",
     "Scope",
     "Sight",

@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 from journey.alerts.policy import AlertPolicy
 from journey.alerts.scope import BRAND, Scope
 from journey.alerts.watch import HOT, KEPT, MINUTE_US, NEVER_US, Counts, Sight
-from journey.spikes import HIGHEST, Abreast, Score
+from journey.spikes import HIGHEST, Passed, Score
 
-__all__ = ["Closed", "PastWatch"]
+__all__ = ["Closed", "Heard", "Life", "PastWatch"]
 
 _MINUTE = timedelta(minutes=1)
 _EVER_US = 2**62
-_BORN = 200  # scopes that may come up in minutes that are closed together: each is a column for all of them
 
 
 @dataclass(eq=False, slots=True)
-class _Life:
+class Life:
     """A scope from when it was heard first until others were heard last: a column of the detectors."""
 
     scope: Scope
@@ -32,6 +31,7 @@ class _Life:
     began_us: int = NEVER_US
 
     def at(self, minute_us: int) -> bool:
+        """Return whether a minute is in this life."""
         return self.born_us <= minute_us < self.died_us
 
 
@@ -41,8 +41,8 @@ class _Stretch:
 
     first_us: int
     expected: NDArray[np.float64]
-    column: dict[_Life, int]
-    people: dict[_Life, dict[int, int]]
+    column: dict[Life, int]
+    people: dict[Life, dict[int, int]]
 
     @property
     def until_us(self) -> int:
@@ -51,7 +51,7 @@ class _Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Minutes that were closed: what stood out in each. They may be fewer than were given."""
+    """Minutes that were closed, and what stood out in each. They may be fewer than were given."""
 
     minutes: int
     sights: Mapping[int, Sequence[Sight]]
@@ -64,105 +64,73 @@ class Closed:
 
 
 @dataclass(slots=True)
-class _Heard:
-    """The people of minutes up to some time, by the lives that they fall into."""
+class Heard:
+    """What one direction hears in minutes: the scopes that have a life by now, all lives, and the people of each."""
 
-    until_us: int
-    lives: list[_Life]
-    people: dict[_Life, dict[int, int]] = field(default_factory=dict)
+    alive: dict[Scope, Life]
+    lives: list[Life]
+    born: int = 0
+    people: dict[Life, dict[int, int]] = field(default_factory=dict)
 
 
 class PastWatch:
-    """The detectors of a brand and its scopes. Minutes follow each other, at most a day of them together.
+    """A brand and its scopes in one direction, of which `PastWatches` runs the detectors.
 
     `tally` and `scopes` are those of the minute that was `seen` last.
     """
 
     def __init__(self, policy: AlertPolicy) -> None:
         self._policy = policy
-        self._lives = [self._life(BRAND, NEVER_US)]
-        self._detectors: Abreast | None = None
+        self.lives = [self._life(BRAND, NEVER_US)]
         self._first_us = self._seen_us = 0
         self._past: deque[_Stretch] = deque()
 
-    def _life(self, scope: Scope, born_us: int) -> _Life:
+    def _life(self, scope: Scope, born_us: int) -> Life:
         policy = self._policy.of_brand if scope == BRAND else self._policy.of_scope
-        return _Life(scope, Score(policy, _MINUTE.total_seconds()), born_us)
+        return Life(scope, Score(policy, _MINUTE.total_seconds()), born_us)
 
-    def most(self, minute_us: int) -> int:
-        """Return how many minutes from one on may be closed together."""
-        return 1 if self._detectors is None else self._detectors.most(minute_us)
+    def listen(self) -> Heard:
+        """Return what is to hear minutes: the lives that there are, and nobody so far."""
+        return Heard({life.scope: life for life in self.lives}, list(self.lives))
 
-    def close(self, minute_us: int, minutes: int, counts: Mapping[int, Counts]) -> Closed:
-        """Learn minutes from `minute_us` on, no more than `most`, with the people of those that have some.
+    def hear(self, heard: Heard, minute_us: int, of: Counts) -> None:
+        """Give scopes that are heard first a life, as BrandWatch gives them a track; those whose life ends stay among the lives."""
+        alive, brand = heard.alive, heard.lives[0]
+        for scope in sorted(of.keys() - alive.keys()):
+            if len(alive) > self._policy.most_scopes:
+                _, gone = min([(life.heard_us, known) for known, life in alive.items() if life is not brand])
+                alive.pop(gone).died_us = minute_us
+            alive[scope] = life = self._life(scope, minute_us)
+            heard.lives.append(life)
+            heard.born += 1
+        for scope, count in of.items():
+            if count and (known := alive.get(scope)) is not None:
+                known.heard_us = minute_us
+                heard.people.setdefault(known, {})[minute_us] = count
 
-        Where very many scopes come up, it learns only the first of them.
+    def learn(self, minute_us: int, heard: Heard, passed: Passed, lives: Sequence[Life], rows: int) -> Closed:
+        """Learn of minutes what detectors found in them, which are of `lives` and had seen so many `rows` before.
+
+        Those of other watches may be among the lives.
         """
         while self._past and self._past[0].until_us <= minute_us - KEPT * MINUTE_US:
             self._past.popleft()
-        before = {life: column for column, life in enumerate(self._lives, 1)}
-        heard = self._hear(counts, minute_us + minutes * MINUTE_US)
-        minutes = (heard.until_us - minute_us) // MINUTE_US
-        columns = {life: column for column, life in enumerate(heard.lives, 1)}
-        if self._detectors is None:
-            return self._start(minute_us, heard, columns)
-        if heard.lives != self._lives:
-            self._detectors.choose([0, *(before.get(life, 0) for life in heard.lives)])
-        pairs: dict[int, list[tuple[int, int]]] = {}
-        for life, people in heard.people.items():
-            for at_us, count in people.items():
-                pairs.setdefault((at_us - minute_us) // MINUTE_US, []).append((columns[life], count))
-        rows = self._detectors.rows
-        passed = self._detectors.take(minute_us, minutes, pairs)
-        self._past.append(_Stretch(minute_us, passed.expected, columns, heard.people))
+        if not rows:
+            self._first_us = minute_us
+        those = set(heard.lives)
+        own = {life: column for column, life in enumerate(lives, 1) if life in those}
+        self._past.append(_Stretch(minute_us, passed.expected, own, heard.people))
         sights: dict[int, list[Sight]] = {}
         for one in passed.found:
-            life, at_us = heard.lives[one.column - 1], minute_us + one.place * MINUTE_US
-            if life.at(at_us) and (sight := self._judge(life, at_us, one.each, rows + one.place + 1)):
+            life, at_us = lives[one.column - 1], minute_us + one.place * MINUTE_US
+            if life not in own or not life.at(at_us):
+                continue
+            if sight := self._judge(life, at_us, one.each, rows + one.place + 1):
                 sights.setdefault(at_us, []).append(sight)
-        self._lives = [life for life in heard.lives if life.died_us == _EVER_US]
-        if self._lives != heard.lives:
-            self._detectors.choose([0, *(columns[life] for life in self._lives)])
-        return Closed(minutes, sights, lambda: self._quiet(passed.quiet, minute_us, columns))
+        self.lives = [life for life in heard.lives if life.died_us == _EVER_US]
+        return Closed(len(passed.expected), sights, lambda: _quiet(passed.quiet, minute_us, own))
 
-    def _start(self, minute_us: int, heard: _Heard, columns: dict[_Life, int]) -> Closed:
-        counts = [0, *(heard.people.get(life, {}).get(minute_us, 0) for life in heard.lives)]
-        self._detectors = Abreast(_MINUTE, self._policy.of_scope, minute_us, counts)
-        self._first_us, self._lives = minute_us, heard.lives
-        self._past.append(_Stretch(minute_us, np.zeros((1, len(counts))), columns, heard.people))
-        quiet = self._detectors.quiet[None]
-        return Closed(1, {}, lambda: self._quiet(quiet, minute_us, columns))
-
-    @staticmethod
-    def _quiet(quiet: NDArray[np.bool_], minute_us: int, columns: Mapping[_Life, int]) -> NDArray[np.bool_]:
-        for life, column in columns.items():
-            if life.died_us != _EVER_US:
-                quiet[(life.died_us - minute_us) // MINUTE_US :, column] = True
-        return np.asarray(quiet.all(axis=1))
-
-    def _hear(self, counts: Mapping[int, Counts], until_us: int) -> _Heard:
-        """Give scopes that are heard first a life, as BrandWatch gives them a track; the lives that end are among these too."""
-        alive = {life.scope: life for life in self._lives}
-        heard = _Heard(until_us, list(self._lives))
-        for minute_us in sorted(counts):
-            if len(heard.lives) > len(self._lives) + _BORN:
-                heard.until_us = minute_us
-                break
-            of = counts[minute_us]
-            for scope in sorted(of.keys() - alive.keys()):
-                if len(alive) > self._policy.most_scopes:
-                    others = (known for known in alive if known != BRAND)
-                    gone = min(others, key=lambda known: (alive[known].heard_us, known))
-                    alive.pop(gone).died_us = minute_us
-                alive[scope] = life = self._life(scope, minute_us)
-                heard.lives.append(life)
-            for scope, count in of.items():
-                if count and (known := alive.get(scope)) is not None:
-                    known.heard_us = minute_us
-                    heard.people.setdefault(known, {})[minute_us] = count
-        return heard
-
-    def _judge(self, life: _Life, at_us: int, evidences: Sequence[float], rows: int) -> Sight | None:
+    def _judge(self, life: Life, at_us: int, evidences: Sequence[float], rows: int) -> Sight | None:
         at_s, evidence = at_us / 1_000_000, min(sum(evidences) / len(evidences), HIGHEST)
         score, alarm = life.score.take(at_s, evidence, rows, at_s - self._first_us / 1_000_000)
         if alarm:
@@ -176,7 +144,7 @@ class PastWatch:
         since_us = next((at for at, people, expected in rows_ if people > expected), at_us)
         return Sight(life.scope, at_us, life.began_us, since_us, score)
 
-    def _recent(self, life: _Life, since_us: int, until_us: int) -> Iterator[tuple[int, int, float]]:
+    def _recent(self, life: Life, since_us: int, until_us: int) -> Iterator[tuple[int, int, float]]:
         """Yield the minutes of a life in a period: (minute, people, expected)."""
         for stretch in self._past:
             column = stretch.column.get(life)
@@ -210,3 +178,11 @@ class PastWatch:
     def scopes(self) -> set[Scope]:
         """The scopes with a history."""
         return {life.scope for life in self._past[-1].column if life.at(self._seen_us)}
+
+
+def _quiet(quiet: NDArray[np.bool_], minute_us: int, columns: Mapping[Life, int]) -> NDArray[np.bool_]:
+    quiet = quiet[:, [0, *columns.values()]]
+    for place, life in enumerate(columns, 1):
+        if life.died_us != _EVER_US:
+            quiet[(life.died_us - minute_us) // MINUTE_US :, place] = True
+    return np.asarray(quiet.all(axis=1))

@@ -8,7 +8,7 @@ one odd bucket nor a slow hour alone is one. `python -m tests.benchmarks spikes`
 what came out, and why this one was kept, is in deploy/docs/guide/spikes.md.
 """
 
-from journey.spikes.abreast import Abreast
+from journey.spikes.abreast import Abreast, Passed
 from journey.spikes.detector import HIGHEST, Detector, Reading, SeriesError
 from journey.spikes.policy import Policy
 from journey.spikes.score import THRESHOLD, Score
@@ -19,6 +19,7 @@ __all__ = [
     "THRESHOLD",
     "Abreast",
     "Detector",
+    "Passed",
     "Policy",
     "Reading",
     "Score",

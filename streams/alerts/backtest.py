@@ -1,11 +1,12 @@
 """Runs the watcher's own detectors over stored history and returns the alerts that would have been raised."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from itertools import takewhile
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from journey.alerts import (
     Counts,
     Look,
     PastWatch,
+    PastWatches,
     Scope,
     Sight,
     advance,
@@ -72,7 +74,12 @@ def backtest(
     if first_us is None:
         return Backtest([])
     start_us = max(first_us, since_us - _HISTORY_US) // MINUTE_US * MINUTE_US
-    replays = [_Replay(signal, (brand, of), start_us, since_us, policy or AlertPolicy()) for of in DIRECTIONS]
+    policy = policy or AlertPolicy()
+    watches = PastWatches(policy, len(DIRECTIONS))
+    replays = [
+        _Replay(signal, (brand, of), start_us, since_us, policy, watches, watch)
+        for of, watch in zip(DIRECTIONS, watches.watches, strict=True)
+    ]
     slices = list(_slices(signal.days(brand, start_us, until_us)))
 
     def read(days_us: tuple[int, int]) -> PastCounts:
@@ -86,11 +93,36 @@ def backtest(
             counts = signal.turn(next(ahead))
             for replay in replays:
                 replay.take(counts.get(replay.watched, {}))
-    changes: list[Change] = []
-    for replay in replays:
-        replay.finish(until_us)
-        changes += replay.changes
+            _pass_all(replays, _ends(replays))
+    _pass_all(replays, [until_us] * len(replays))
+    changes = [change for replay in replays for change in replay.changes]
     return Backtest(sorted(changes, key=lambda change: (change.at_us, change.alert.direction)))
+
+
+def _ends(replays: Sequence["_Replay"]) -> list[int]:
+    """Return up to when each direction may pass: up to the same minute, where that leaves none far behind."""
+    heard = [replay.heard_us for replay in replays]
+    return [min(heard)] * len(heard) if max(heard) - min(heard) <= _HISTORY_US else heard
+
+
+def _pass_all(replays: Sequence["_Replay"], ends: Sequence[int]) -> None:
+    """Have each direction pass all minutes before its end; those that share detectors close each of them together."""
+    passing = {replay: replay.passing(end_us) for replay, end_us in zip(replays, ends, strict=True)}
+    asked = {replay: next(of, None) for replay, of in passing.items()}
+    while asks := {replay: ask for replay, ask in asked.items() if ask is not None}:
+        first_us, _ = min(asks.values())
+        one = next(replay for replay, ask in asks.items() if ask[0] == first_us)
+        together = [each for each in asks if asks[each][0] == first_us and each.watches is one.watches]
+        if len(together) < len(one.watches.watches):
+            together = [one]
+            one.part()
+        minutes = min(asks[each][1] for each in together)
+        here = [each.here(first_us, minutes) for each in together]
+        for each, closed in zip(together, one.watches.close(first_us, minutes, here), strict=True):
+            try:
+                asked[each] = passing[each].send(closed)
+            except StopIteration:
+                asked[each] = None
 
 
 def _slices(days: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -110,43 +142,61 @@ def _slices(days: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 class _Replay:
     """One direction of a brand, a day after the other."""
 
-    def __init__(
-        self, signal: Signal, watched: Watched, start_us: int, since_us: int, policy: AlertPolicy
+    def __init__(  # noqa: PLR0913, PLR0917 - what it is of, and how it is watched
+        self,
+        signal: Signal,
+        watched: Watched,
+        start_us: int,
+        since_us: int,
+        policy: AlertPolicy,
+        watches: PastWatches,
+        watch: PastWatch,
     ) -> None:
         self.watched = watched
         self.changes: list[Change] = []
+        self.watches = watches  # who close their minutes with this one's
         self._signal, self._since_us, self._policy = signal, since_us, policy
-        self._watch = PastWatch(policy)
+        self._watch = watch
         self._alert: Alert | None = None
         self._at_us = start_us  # the next minute
         self._waiting: dict[
             int, Counts
         ] = {}  # minutes with people, of which it is not known yet what comes after them
+        self._times: deque[int] = deque()  # of these, in order, and the end that they pass up to
 
     def take(self, minutes: Minutes) -> None:
-        """Take minutes that have people, up to the hour of the last of them."""
+        """Take minutes that have people."""
         self._waiting |= minutes
-        if self._waiting:
-            last_us = max(self._waiting)
-            self._pass(last_us - last_us % _HOUR_US)
 
-    def finish(self, until_us: int) -> None:
-        """Take what is waiting, and minutes with nobody after it."""
-        self._pass(until_us)
+    @property
+    def heard_us(self) -> int:
+        """The hour of the last minute that has people, as far as it is known; minutes before it may pass."""
+        if not self._waiting:
+            return self._at_us
+        last_us = max(self._waiting)
+        return last_us - last_us % _HOUR_US
 
-    def _pass(self, until_us: int) -> None:
-        """Take all minutes that begin before `until_us`; where it is not the end, minutes with people follow."""
-        times = deque([*sorted(self._waiting), until_us])
+    def part(self) -> None:
+        """Close minutes alone from here on."""
+        self.watches = self.watches.part(self._watch)
+
+    def here(self, first_us: int, minutes: int) -> dict[int, Counts]:
+        """Return those of so many minutes that have people."""
+        end_us = first_us + minutes * MINUTE_US
+        there = takewhile(lambda us: us < end_us and us in self._waiting, self._times)
+        return {us: self._waiting[us] for us in there}
+
+    def passing(self, until_us: int) -> Generator[tuple[int, int], Closed, None]:
+        """Take all minutes that begin before `until_us`; where it is not the end, minutes with people follow.
+
+        Yield a minute, and how many from there on may be closed together; take those that were, one at least.
+        """
+        times = self._times = deque([*sorted(self._waiting), until_us])
         self._skip(self._at_us, min(times[0], max(self._since_us, self._at_us)))
         while self._at_us < until_us:
             first_us = self._at_us
-            minutes = min(self._watch.most(first_us), -(-(until_us - first_us) // MINUTE_US))
-            end_us, here = first_us + minutes * MINUTE_US, {}
-            for minute_us in times:
-                if minute_us not in self._waiting or minute_us >= end_us:
-                    break
-                here[minute_us] = self._waiting[minute_us]
-            closed = self._watch.close(first_us, minutes, here)
+            minutes = min(self.watches.most(first_us), -(-(until_us - first_us) // MINUTE_US))
+            closed = yield first_us, minutes
             self._at_us = first_us + closed.minutes * MINUTE_US
             heard_us = first_us
             while times[0] in self._waiting and times[0] < self._at_us:
@@ -169,7 +219,8 @@ class _Replay:
         """Where minutes with nobody change nothing, start with new detectors if there are very many of them."""
         minutes = -(-(until_us - calm_us) // MINUTE_US)
         if minutes * MINUTE_US > _HISTORY_US:
-            self._watch = PastWatch(self._policy)
+            self.watches = PastWatches(self._policy)
+            (self._watch,) = self.watches.watches
             self._at_us = calm_us + minutes * MINUTE_US - _HISTORY_US
 
     def _look_at(self, first_us: int, closed: Closed) -> set[int]:

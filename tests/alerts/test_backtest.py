@@ -146,3 +146,25 @@ def test_a_backtest_that_is_interrupted_ends_with_its_thread(monkeypatch):
         of_backtest.backtest(None, "acme", (history.start_us, history.end_us), tell=interrupt)
     assert len(read) <= 2
     assert all(thread.name != "read-ahead" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("silent_days", [5, 30, 100])
+def test_directions_that_share_detectors_do_as_each_alone_where_one_falls_silent(monkeypatch, silent_days):
+    history = History(7, days=130, contents=3)
+    since_us = history.start_us + 40 * DAY_US
+    against = history.minutes["acme", "against"]
+    for minute_us in [us for us in against if since_us <= us < since_us + silent_days * DAY_US]:
+        del against[minute_us]
+    monkeypatch.setattr(of_backtest, "PastSignal", lambda _: history)
+    policy, period_us = AlertPolicy(), (history.start_us, history.end_us)
+    together = of_backtest.backtest(None, "acme", period_us, policy).changes
+    for of in DIRECTIONS:
+        kept = {watched: each for watched, each in history.minutes.items() if watched[1] == of}
+        other = {watched: {} for watched in history.minutes if watched[1] != of}
+        whole, history.minutes = history.minutes, kept | other
+        first = {"acme": min(min(each) for each in whole.values())}
+        monkeypatch.setattr(history, "first_minutes", lambda first=first: first)
+        alone = of_backtest.backtest(None, "acme", period_us, policy).changes
+        history.minutes = whole
+        assert alone == [change for change in together if change.alert.direction == of]
+        assert alone

@@ -5,8 +5,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from journey.alerts import BRAND, MINUTE_US, AlertPolicy, BrandWatch, PastWatch, Scope
-from journey.alerts import past as of_past
+from journey.alerts import BRAND, MINUTE_US, AlertPolicy, BrandWatch, PastWatches, Scope
+from journey.alerts import past_together as of_together
 from journey.spikes import Abreast, Detector, Policy
 from journey.spikes.abreast.walk import Pace, Room, Start, Walk
 
@@ -113,16 +113,17 @@ def crowd(seed, days, scopes):
     ("seed", "scopes", "born"), [(3, 4, 200), (4, 20, 3), pytest.param(5, 90, 40, marks=pytest.mark.soak)]
 )
 def test_a_watch_of_the_past_sees_what_a_watch_does_that_closes_each_minute(monkeypatch, seed, scopes, born):
-    monkeypatch.setattr(of_past, "_BORN", born)
+    monkeypatch.setattr(of_together, "_BORN", born)
     policy = AlertPolicy(alarms_per_month=60.0, most_scopes=12)
     minutes, start_us, rows = crowd(seed, 2.4, scopes)
-    past, watch, at, sights = PastWatch(policy), BrandWatch(policy), 0, 0
+    watches, watch, at, sights = PastWatches(policy), BrandWatch(policy), 0, 0
+    (past,) = watches.watches
     while at < rows:
         first_us = start_us + at * MINUTE_US
-        count = min(past.most(first_us), rows - at)
+        count = min(watches.most(first_us), rows - at)
         times = range(first_us, first_us + count * MINUTE_US, MINUTE_US)
-        closed = past.close(first_us, count, {us: minutes[us] for us in times if us in minutes})
-        for us, quiet in zip(times[: len(closed.quiet)], closed.quiet, strict=True):
+        (closed,) = watches.close(first_us, count, [{us: minutes[us] for us in times if us in minutes}])
+        for us, quiet in zip(times[: closed.minutes], closed.quiet, strict=True):
             seen = watch.close(us, minutes.get(us, {}))
             assert set(closed.sights.get(us, [])) == set(seen)
             assert quiet == watch.is_quiet
@@ -132,8 +133,44 @@ def test_a_watch_of_the_past_sees_what_a_watch_does_that_closes_each_minute(monk
                 assert past.scopes == watch.scopes
                 for scope in watch.scopes | {Scope("content", "never")}:
                     assert past.tally(scope, us - 7_000_000_000) == watch.tally(scope, us - 7_000_000_000)
-        at += len(closed.quiet)
+        at += closed.minutes
     assert sights > 5
+
+
+@pytest.mark.parametrize("seed", [6, 7, *(pytest.param(n, marks=pytest.mark.soak) for n in range(8, 16))])
+def test_watches_of_the_past_that_close_minutes_together_see_what_each_does_alone(monkeypatch, seed):
+    monkeypatch.setattr(of_together, "_BORN", 6)
+    generator, policy = np.random.default_rng(seed), AlertPolicy(alarms_per_month=60.0, most_scopes=9)
+    crowds, rows = [], 0
+    for each in (seed, seed + 100):
+        minutes, first_us, rows = crowd(each, 3.4, 12)
+        crowds.append({us - first_us: people for us, people in minutes.items()})
+    parted = int(generator.integers(rows // 3, rows)) * MINUTE_US
+    both, alone = PastWatches(policy, 2), [PastWatches(policy), PastWatches(policy)]
+    seen = [seen_of(each, [0, rows], crowds[n : n + 1])[0] for n, each in enumerate(alone)]
+    together = seen_of(both, [0, parted // MINUTE_US], crowds)
+    for n, watch in enumerate(both.watches):
+        later = seen_of(both.part(watch), [parted // MINUTE_US, rows], crowds[n : n + 1])[0]
+        assert together[n] | later == seen[n]
+        assert any(sights for sights, _ in seen[n].values())
+
+
+def seen_of(watches, rows, crowds):
+    """Return what stood out in each minute of some rows, and whether it was quiet after it, by watch."""
+    found, at = [{} for _ in crowds], rows[0]
+    while at < rows[1]:
+        first_us = at * MINUTE_US
+        count = min(watches.most(first_us), rows[1] - at)
+        until_us = first_us + count * MINUTE_US
+        here = [{us: of for us, of in each.items() if first_us <= us < until_us} for each in crowds]
+        closed = watches.close(first_us, count, here)
+        for of, each in zip(found, closed, strict=True):
+            for place, quiet in enumerate(each.quiet.tolist()):
+                us = first_us + place * MINUTE_US
+                of[us] = set(each.sights.get(us, [])), quiet
+        assert len({each.minutes for each in closed}) == 1
+        at += closed[0].minutes
+    return found
 
 
 def test_few_are_heard_in_columns_that_are_not_kept_bucket_by_bucket():
