@@ -186,7 +186,7 @@ COMMENT 'How many customers stand at each stage now, per brand';
 
 -- Touches that follow another touch of the same customer and brand, in the order of time and, at the same time, of
 -- source and id. So a customer with n touches counts n - 1 times. Two touches in a row on the same channel count as
--- well.
+-- well. Each customer's path is sorted by itself, as in channel_steps.
 CREATE VIEW channel_switches
 AS SELECT
     brand,
@@ -205,13 +205,17 @@ FROM
     SELECT
         brand,
         customer,
-        channel AS to_channel,
-        toUnixTimestamp64Micro(time) - lagInFrame(toUnixTimestamp64Micro(time), 1, 0) OVER path AS gap_us,
-        lagInFrame(channel, 1, '') OVER path AS from_channel
-    FROM touchpoints
-    WINDOW path AS (PARTITION BY brand, customer ORDER BY time, source, id, event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        step.1.5 AS from_channel,
+        step.2.5 AS to_channel,
+        toUnixTimestamp64Micro(step.2.1) - toUnixTimestamp64Micro(step.1.1) AS gap_us
+    FROM
+    (
+        SELECT brand, customer, arraySort(groupArray((time, source, id, event, channel))) AS path
+        FROM touchpoints
+        GROUP BY brand, customer
+    )
+    ARRAY JOIN arrayZip(arrayPopBack(path), arrayPopFront(path)) AS step
 )
-WHERE from_channel != ''
 GROUP BY brand, from_channel, to_channel
 COMMENT 'From which channel customers go to which, and how long it takes them';
 
