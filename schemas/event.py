@@ -19,6 +19,7 @@ from schemas.leap_seconds import with_leap_second
 
 __all__ = [
     "JSON_TYPE",
+    "LANGUAGE",
     "LINK",
     "MAX_AHEAD_S",
     "MAX_AMOUNT",
@@ -26,6 +27,7 @@ __all__ = [
     "MAX_HANDLES",
     "MAX_NAME",
     "MAX_PROPERTIES_BYTES",
+    "SENTIMENT_BY",
     "UNLINK",
     "EventV1",
     "InteractionV1",
@@ -44,6 +46,12 @@ MAX_AHEAD_S = 86_400  # event time ahead of our clock; beyond it the sender's cl
 MAX_AMOUNT = 1e12
 # A media type of JSON, as CloudEvents has it: subtype json or a suffix +json, in any case, with parameters or without.
 JSON_TYPE = r"^[^\s/;]+/([^\s/;]+\+)?[Jj][Ss][Oo][Nn][ \t]*(;.*)?$"
+
+# A language tag by its form (BCP 47).
+LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$"
+SENTIMENT_BY = (
+    "sentiment_by"  # the property that says what computed a sentiment: where it is, nobody said the sentiment
+)
 
 _TIME = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
 _rfc3339 = core_schema.chain_schema(
@@ -126,6 +134,24 @@ class InteractionV1(TypedDict):
         ]
     ]
     sentiment: NotRequired[Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False, description="-1 to 1.")]]
+    text: NotRequired[
+        Annotated[
+            str,
+            Field(
+                description="What the person wrote, of any length. It is never stored: where the brand has it read, "
+                "`sentiment` is computed from it, unless the event has one."
+            ),
+        ]
+    ]
+    language: NotRequired[
+        Annotated[
+            str,
+            Field(
+                pattern=LANGUAGE,
+                description="Language of `text` (BCP 47); without it, the brand's. Not stored.",
+            ),
+        ]
+    ]
     cause: NotRequired[
         Annotated[Name, Field(description="Id of the event, or the share code, that brought this one.")]
     ]

@@ -96,6 +96,8 @@ ENVIRONMENT: dict[str, str] = {
     "person with one brand is so with all. A store keeps what it began with (deploy/docs/guide/privacy.md)",
     "JOURNEY_PHONE_REGION": "country of national phone numbers, by its two letters, and of single brands: FR or FR, nova=DE; "
     "without one they are compared as they are. The same wherever events come in (deploy/docs/guide/events.md)",
+    "JOURNEY_SENTIMENT": "languages in which the sentiment of texts is computed, and of single brands: en, or en de, nova=fr, lumiere=off; "
+    "the first is that of texts which name none. Nothing is computed without (deploy/docs/guide/sentiment.md)",
     "JOURNEY_HANDLE_KEY_FILE": "the same from a file, such as a secret that is mounted; only one of the two may be set",
     "JOURNEY_DURABLE": "1: survive power cuts too (fsync of each frame and insert), not only crashes of the process",
     "JOURNEY_ID_WINDOW_DAYS": "days after their arrival for which ids are remembered with their place in the log, up to four million; repeats of others are looked up (7)",

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     "clock environment faults text",
     "process settings",
-    "log",
+    "log mood",
     "edge http store",
     "read_only telemetry",
     "apath collector engine erasure inputs sql",
@@ -29,7 +29,7 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 LOOSE = {"__init__", "app", "clock", "environment", "faults"}
 _EVERYWHERE = {"clock", "environment", "faults", "text", "process", "settings"}
 LIGHT = {
-    "streams.kafka.publisher": {*_EVERYWHERE, "log", "edge", "kafka"},
+    "streams.kafka.publisher": {*_EVERYWHERE, "log", "mood", "edge", "kafka"},
     # Commands that ask no store.
     "streams.cli.keys": {*_EVERYWHERE, "cli", "collector"},
     "streams.cli.reference": {*_EVERYWHERE, "cli"},

@@ -26,6 +26,7 @@ from streams.handles.key import fitting, in_mode
 from streams.handles.key_file import KeyLostError
 from streams.log.frame import Frame, encode
 from streams.log.local import PARTITION
+from streams.mood.moods import moods_of
 from streams.recovery.losses import Loss, Losses
 from streams.recovery.rebuild import Order, Rebuilt
 from streams.retention.expire import Expired
@@ -139,7 +140,13 @@ class Beside:
 
     def edge(self, *, trusted: bool = False) -> Edge:
         """Return an edge that hashes handles with the key."""
-        return Edge(self.key, self.model.identity.nobody, trusted=trusted, rules=self.rules)
+        return Edge(
+            self.key,
+            self.model.identity.nobody,
+            trusted=trusted,
+            rules=self.rules,
+            moods=moods_of(self.settings.languages),
+        )
 
     def load(self, frames: Iterable[Frame]) -> BatchOutcome:
         """Have frames accepted, and wait until every table has them; changes of stage are of their batches."""

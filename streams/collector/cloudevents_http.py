@@ -12,6 +12,7 @@ from pydantic_core import from_json, to_json
 from schemas.event import JSON_TYPE
 from streams.collector.adapters import Item, Malformed, Request
 from streams.collector.limits import MAX_ITEMS
+from streams.edge.spoken import shortened
 from streams.http.problems import Problem
 from streams.text.encodings import foreign_form
 from streams.text.json_parts import BOM, TooManyPartsError, parts
@@ -110,7 +111,7 @@ def _binary(attributes: dict[str, str], kind: str, body: bytes) -> bytes:
     if kind:
         event["datacontenttype"] = kind
     try:
-        event["data"] = from_json(body)
+        event["data"] = from_json(shortened(body))
     except ValueError:
         return body  # no JSON: refused as it came, so that what it holds is redacted as a whole
     return to_json(event)

@@ -12,6 +12,7 @@ from schemas.event import LINK
 from streams.collector.write_keys import WriteKey
 from streams.edge import Letters, Refused, Rows
 from streams.edge.encoded_data import decoded
+from streams.edge.spoken import mended
 from streams.text.json_parts import BOM
 
 __all__ = ["Channels", "Grants", "SenderLines", "with_brand"]
@@ -36,7 +37,7 @@ _seen = msgspec.json.Decoder(_Event).decode
 
 def with_brand(line: bytes, brand: str) -> bytes:
     """Return an event with this brand if it names none; what is no event is returned as it is."""
-    line = decoded(line.removeprefix(BOM))
+    line = mended(decoded(line.removeprefix(BOM)))
     try:
         if _seen(line).data.brand is not msgspec.UNSET:
             return line

@@ -26,6 +26,7 @@ from streams.edge import Edge
 from streams.http.cross_site import CrossSiteFilter, Names, names_of
 from streams.http.listener import address_of, listening, server_of
 from streams.log.sink import Sink
+from streams.mood.moods import moods_of
 from streams.process.degraded import Degraded
 from streams.process.shutdown import stopping
 from streams.settings import CollectorSettings, Settings, is_loopback
@@ -102,7 +103,12 @@ def serve(  # noqa: PLR0913 - keywords
         settings, trouble=parts.trouble, more=parts.samples, degraded=parts.degraded
     )
     committer = Committer(
-        Edge(parts.handle_key, parts.model.identity.nobody, rules=parts.rules),
+        Edge(
+            parts.handle_key,
+            parts.model.identity.nobody,
+            rules=parts.rules,
+            moods=moods_of(settings.languages),
+        ),
         parts.model.channels,
         parts.open_sink,
         took=telemetry.took,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from streams.clock import from_us
 from streams.collector.state import CollectorState
 from streams.collector.write_keys import Keyring
+from streams.mood.moods import moods_of
 from streams.process.degraded import Degraded
 from streams.settings import Settings
 from streams.telemetry import logs
@@ -99,6 +100,7 @@ class CollectorTelemetry(Telemetry):
         yield "journey_collector_write_keys", (), len(self._keyring) if self._keyring is not None else 0
         yield "journey_collector_log_answers", (), float(not state.error)
         yield "journey_ready", (_NAME,), float(state.is_ready)
+        yield from moods_of(self._all.languages).samples()
         for reason, count in state.rejected.items():
             yield "journey_collector_rejected_total", (reason,), count
         for reason, count in state.passed_over.items():

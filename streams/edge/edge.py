@@ -22,12 +22,14 @@ from streams.edge.reasons import DENIED, Refused, refused
 from streams.edge.redact import redact
 from streams.edge.rows import Rows, batch
 from streams.edge.shapes import FIELDS
+from streams.edge.spoken import Spoken, parted, taken, with_moods
 from streams.edge.texts import Hiding
 from streams.edge.times import parsed
 from streams.edge.unlinked import Letters, Screen, alone, alone_in, barred_too
 from streams.edge.unlinks import in_all_forms
 from streams.edge.unpackable import unpackable
 from streams.log.frame import LETTERS, Frame
+from streams.mood.moods import NO_MOODS, Moods
 from streams.text.encodings import foreign_form
 from streams.text.json_parts import BOM
 
@@ -46,7 +48,10 @@ _RULES = HandleRules()
 
 
 class Edge:
-    """A packer of lines into frames under one handle key. Values of `nobody` name no one, besides the built-in ones."""
+    """A packer of lines into frames under one handle key.
+
+    Values of `nobody` name no one, besides the built-in ones; `moods` reads what was written.
+    """
 
     def __init__(
         self,
@@ -55,6 +60,7 @@ class Edge:
         *,
         trusted: bool = False,
         rules: HandleRules = _RULES,
+        moods: Moods = NO_MOODS,
     ) -> None:
         self._key = HandleKey.of(key)
         self._fingerprint = self._key.fingerprint
@@ -62,6 +68,7 @@ class Edge:
         self._properties = Properties()
         self._hiding = Hiding(self._key)
         self._keys = Keys()
+        self._moods = moods
 
     def pack(  # noqa: PLR0913 - keywords, each once
         self,
@@ -108,9 +115,11 @@ class Edge:
         partition: int,
         first_offset: int,
     ) -> Frame:
-        rows = self._plain(lines)
-        if len(rows) < len(lines):  # what is plain has its data as they are
+        rows, spoken = self._plain(lines), dict[int, Spoken]()
+        if len(rows) < len(lines):  # what is plain has its data as they are, and no text
             lines = encoded_data.with_decoded(lines)
+            lines, spoken = taken(lines, sorted(set(range(len(lines))).difference(rows.places)))
+            rows = rows.with_others(self._plain_at(lines, list(spoken)))
         letters = [(place, _unless_denied(lines[place], why)) for place, why in refused.items()]
         if refused:
             rows = rows.keep(_others(rows, letters))
@@ -130,14 +139,17 @@ class Edge:
             alone(rows, screen)
         rows = in_all_forms(rows)
         letters.sort(key=lambda letter: letter[0])
-        events = batch(self._hiding.applied(rows, lines), self._keys)
+        rows = self._hiding.applied(rows, lines)
+        if spoken and self._moods:
+            rows = with_moods(rows, spoken, self._moods)
+        events = batch(rows, self._keys)
         refusals = self._letters(letters, lines, partition, first_offset, screen)
         return Frame(events, refusals, topic, now_us, self._fingerprint)
 
     def check(self, line: bytes, now_us: int) -> None:
         """Raise Refused unless `pack` would take this line for an event."""
         try:
-            time_us = (self._take(encoded_data.decoded(line))["time"] - _EPOCH) // _US
+            time_us = (self._take(parted(encoded_data.decoded(line))[0])["time"] - _EPOCH) // _US
         except ValidationError as error:
             raise _why(error, line) from None
         if time_us > now_us + MAX_AHEAD_S * 1_000_000:
@@ -161,6 +173,16 @@ class Edge:
             fit &= ~pc.is_in(texts["type"], pa.array(wrong)).to_numpy(zero_copy_only=False)
         priced = pc.not_equal(texts["currency"], "").to_numpy(zero_copy_only=False)
         return Rows(places, columns, time_us, suspects).keep(fit & (priced | np.isnan(values["amount"])))
+
+    def _plain_at(self, lines: Sequence[bytes], places: list[int]) -> Rows:
+        """Return those of these lines that `_plain` understands."""
+        rows = self._plain([lines[place] for place in places])
+        return Rows(
+            [places[row] for row in rows.places],
+            rows.columns,
+            rows.time_us,
+            {places[row] for row in rows.suspects},
+        )
 
     def _by_contract(self, lines: Sequence[bytes], places: Iterable[int]) -> tuple[Rows, Letters]:
         """Return the events at these places, and why the others are none."""

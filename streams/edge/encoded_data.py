@@ -9,6 +9,7 @@ from pydantic_core import from_json, to_json
 
 from schemas.event import MAX_EVENT_BYTES
 from streams.edge.reasons import Refused
+from streams.edge.spoken import mended
 from streams.text.json_parts import BOM
 
 __all__ = ["decoded", "fault", "with_decoded"]
@@ -62,4 +63,4 @@ def _event(line: bytes) -> dict[str, Any] | None:
 
 def _data(encoded: str) -> Any:
     text = base64.b64decode(encoded.encode("ascii", "replace"), validate=True)
-    return from_json(text.removeprefix(BOM), allow_inf_nan=False)
+    return from_json(mended(text.removeprefix(BOM)), allow_inf_nan=False)

@@ -11,7 +11,7 @@ from journey.identity.handle import KIND_CODE, KINDS, NOBODY
 from journey.identity.handle_key import AnyKey, HandleKey
 from journey.identity.nobody import is_word_for_nobody
 from journey.identity.rules import HandleRules
-from schemas.event import JSON_TYPE, MAX_AMOUNT, MAX_NAME, MAX_PROPERTIES_BYTES
+from schemas.event import JSON_TYPE, LANGUAGE, MAX_AMOUNT, MAX_NAME, MAX_PROPERTIES_BYTES
 from streams.edge.codes import CODES, is_code
 from streams.edge.own_handles import SHORTEST, Repeated, needles
 from streams.edge.personal_forms import hidden
@@ -32,7 +32,8 @@ _ELSEWHERE = frozenset(KINDS) - {"device"}  # handles out of place; `device` is 
 _ENVELOPE = frozenset({"id", "source", "type", "time", "specversion", "datacontenttype", "data"})
 _TEXTS = frozenset({"brand", "content", *NAMES, *CODES})
 _NUMBERS = frozenset({"amount", "rating", "sentiment"})
-_DATA = (_TEXTS | _NUMBERS | {"properties", "currency", "consent"}) - {"id", "source"}
+_DATA = (_TEXTS | _NUMBERS | {"properties", "currency", "consent", "language"}) - {"id", "source"}
+_WRITTEN = "text"  # of it, nothing is kept, not even its shape
 _MOST = 200  # texts that are looked for in the others of one event
 _ROOM = (
     2 * MAX_PROPERTIES_BYTES
@@ -49,7 +50,10 @@ _FORMS = {
     "specversion": re.compile(r"\d\.\d{1,2}"),
     "currency": re.compile(r"[A-Za-z]{3}"),
     "consent": re.compile(r"granted|denied"),
+    "language": re.compile(LANGUAGE),
 }
+# The same in a line that is no JSON, which may end in it.
+_WRITTEN_THERE = re.compile(r'("text"\s*:\s*)"(?:[^"\\]++|\\.)*+(?:"|\\?$)', re.DOTALL)
 _WORD = r"[^\s\"'<>,;:{}\[\]()]"
 # What is known for a handle in a line that is no JSON: its hash lets an erasure find the letter.
 _KNOWN = re.compile(
@@ -69,7 +73,7 @@ def redact(
 
     Where it is an event but for what it was refused for, a replay of the result by a trusted edge is the same event: the
     hash is the handle, texts are as a stored event has them. What has no place in an event, or the wrong type, is kept
-    as its shape, which no replay takes for a value, and what could never be a handle becomes null; where brands are
+    as its shape, which no replay takes for a value; of what the person wrote nothing; and what could never be a handle becomes null; where brands are
     separate, so does every handle of a line that names no brand. Of what is no JSON, only the shape is kept, with a hash
     for what is an e-mail address or an international phone number where brands are shared: an erasure would not find the
     hash of no brand. `trusted` lines may hold hashes already.
@@ -108,7 +112,11 @@ class _Redacting:
 
     def _of_envelope(self, name: str, value: Any) -> Any:
         if name == "data" and isinstance(value, dict):
-            return {self._shown(inner): self._of_data(inner, item) for inner, item in value.items()}
+            return {
+                self._shown(inner): self._of_data(inner, item)
+                for inner, item in value.items()
+                if inner != _WRITTEN
+            }
         if name in _UNSET:
             return "" if value == "" else None  # which is refused again
         if name == "datacontenttype" and isinstance(value, str) and _JSON_TYPE.search(value):
@@ -152,6 +160,7 @@ class _Redacting:
 
     def text(self, text: str) -> str:
         """Return the shape of what is no JSON."""
+        text = _WRITTEN_THERE.sub(r'\1""', text)
         parts, end = [], 0
         for found in _KNOWN.finditer(text):
             parts += [of_text(text[end : found.start()]), self._hidden(found[0])]

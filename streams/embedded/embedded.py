@@ -33,6 +33,7 @@ from streams.handles.unknown_key import known
 from streams.log.batch import Record
 from streams.log.frame import Frame, FrameError, decode, encode
 from streams.log.local import PARTITION, Log
+from streams.mood.moods import moods_of
 from streams.process.private_files import private_directory
 from streams.recovery import damaged_parts, losses, reconciliation, table_definitions, unreadable_parts
 from streams.recovery.clean_close import CleanCloseMark
@@ -329,7 +330,13 @@ class Embedded:
 
     def edge(self, *, trusted: bool = False) -> Edge:
         """Return an edge that hashes with this directory's key."""
-        return Edge(self.key, self.model.identity.nobody, trusted=trusted, rules=self.rules)
+        return Edge(
+            self.key,
+            self.model.identity.nobody,
+            trusted=trusted,
+            rules=self.rules,
+            moods=moods_of(self.settings.languages),
+        )
 
     def accept(self, frame: Frame) -> int:
         """Append a frame to the log: once this returns, its events are accepted. Returns how many wait now.

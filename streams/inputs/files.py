@@ -36,7 +36,7 @@ _REMEDY = {
 _ENVELOPE = ("id", "source", "type", "time", "specversion", "subject")
 _DATA = (
     "brand", "handles", "content", "product", "place", "campaign", "device", "amount", "currency", "rating",
-    "sentiment", "cause", "consent", "properties",
+    "sentiment", "text", "language", "cause", "consent", "properties",
 )  # fmt: skip
 
 

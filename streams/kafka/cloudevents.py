@@ -6,6 +6,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from schemas.event import MAX_EVENT_BYTES
+from streams.edge.spoken import shortened
 from streams.text.json_parts import BOM
 
 __all__ = ["line_of"]
@@ -49,6 +50,7 @@ def _binary(attributes: dict[str, Any], content_type: bytes, value: bytes | None
     if content_type:
         attributes["datacontenttype"] = content_type.decode("utf-8", "replace").strip()
     if value is not None:
+        value = shortened(value)
         if len(value) > MAX_EVENT_BYTES:
             return value  # refused for its size, unread
         try:

@@ -15,6 +15,7 @@ from streams.edge import Edge
 from streams.handles.key import register
 from streams.handles.rules import registered
 from streams.kafka.set_key import set_key
+from streams.mood.moods import moods_of
 from streams.settings import Settings
 from streams.store.clickhouse import ClickHouse, QueryError
 
@@ -56,7 +57,12 @@ def edge_of(settings: Settings) -> Edge:
     StoreError
         JOURNEY_STORE names a server, and it does not answer.
     """
-    return Edge(key_of(settings), model_of(settings).identity.nobody, rules=rules_of(settings))
+    return Edge(
+        key_of(settings),
+        model_of(settings).identity.nobody,
+        rules=rules_of(settings),
+        moods=moods_of(settings.languages),
+    )
 
 
 def rules_of(settings: Settings) -> HandleRules:

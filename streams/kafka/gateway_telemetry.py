@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from schemas.topics import EVENTS_IN
 from streams.clock import Clock, from_us, system_clock
 from streams.kafka.gateway_state import GatewayState
+from streams.mood.moods import moods_of
 from streams.settings import Settings
 from streams.telemetry import logs
 from streams.telemetry.health import Answer
@@ -91,6 +92,7 @@ class GatewayTelemetry(Telemetry):
         yield "journey_broker_answers", (), float(not state.error)
         yield "journey_standstill_seconds", (_NAME,), self._still.seconds(self._now())
         yield from state.lost.samples()
+        yield from moods_of(self._all.languages).samples()
         for reason, count in state.dead_letters.items():
             yield "journey_gateway_refused_total", (reason,), count
         for partition, lag in state.lag.items():

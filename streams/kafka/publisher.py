@@ -22,7 +22,9 @@ from streams.kafka.sender import Sender
 from streams.kafka.set_key import set_key
 from streams.kafka.topics import partition_count
 from streams.log.frame import MAX_FRAME_BYTES, MAX_FRAME_EVENTS, Frame
+from streams.mood.moods import moods_of
 from streams.settings import SHARED, KafkaSettings, Settings, brands_wanted, handle_rules_wanted
+from streams.settings.sentiment import languages_wanted
 
 __all__ = ["DEFAULT_POLICY", "Publisher", "PublisherPolicy"]
 
@@ -93,7 +95,12 @@ class Publisher:
     ) -> None:
         kafka = KafkaSettings(servers=tuple(servers)) if servers else (settings or Settings.read()).kafka
         nobody = default_model().identity.nobody if policy.nobody is None else policy.nobody
-        self._edge = Edge(_key(settings, key), nobody, rules=_rules(settings, has_key=bool(key)))
+        self._edge = Edge(
+            _key(settings, key),
+            nobody,
+            rules=_rules(settings, has_key=bool(key)),
+            moods=moods_of(settings.languages if settings else languages_wanted()),
+        )
         self._policy, self._clock = policy, clock
         self._partitions = partition_count(kafka)
         self._sender = Sender[Sequence[bytes]](kafka, INTERACTIONS, delivery_s=policy.delivery_s)

@@ -13,6 +13,7 @@ from streams.engine.outcome import BatchOutcome
 from streams.handles.key import agreed, register
 from streams.handles.rules import recorded, registered
 from streams.log.frame import Frame
+from streams.mood.moods import moods_of
 from streams.settings import Settings, SettingsError
 from streams.store.open_server import open_server
 from streams.store.port import StoreError
@@ -71,7 +72,13 @@ class Server:
         """Return an edge that hashes with the key, which is recorded in the store where none was."""
         key = register(self.store, self._given, self.clock(), self.settings.brands)
         rules = registered(self.store, self.settings.handle_rules, self.clock())
-        return Edge(key, self.model.identity.nobody, trusted=trusted, rules=rules)
+        return Edge(
+            key,
+            self.model.identity.nobody,
+            trusted=trusted,
+            rules=rules,
+            moods=moods_of(self.settings.languages),
+        )
 
     @property
     def rules(self) -> HandleRules:

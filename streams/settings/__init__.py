@@ -14,6 +14,7 @@ from streams.environment import ENVIRONMENT, SettingsError, is_loopback
 from streams.settings.adapters import AdapterSettings, adapters
 from streams.settings.handle_key import handle_key, parse_key
 from streams.settings.page_proxy import PageProxySettings, page_proxy
+from streams.settings.sentiment import languages_wanted
 
 __all__ = [
     "BRANDS",
@@ -126,6 +127,8 @@ class Settings:
     """"separate" or "shared", "" where it is not told."""
     handle_rules: HandleRules = field(default_factory=HandleRules)
     """Whose national phone numbers each brand has."""
+    languages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The languages in which the mood of texts is computed, by brand; those of "" are for all others."""
     alerts: Path | None = None
     """File of receivers and rules; None for none."""
 
@@ -158,6 +161,7 @@ class Settings:
             handle_key=handle_key(),
             brands=brands_wanted(),
             handle_rules=handle_rules_wanted(),
+            languages=languages_wanted(),
             durable=environment.flag("JOURNEY_DURABLE"),
             id_window=environment.days("JOURNEY_ID_WINDOW_DAYS", default=7),
             fault=environment.text("JOURNEY_FAULT"),

@@ -155,6 +155,7 @@ METRICS: tuple[Metric, ...] = (
     _listen("gauge", "journey_listen_behind_seconds", "seconds", "How long ago the network had the message that was read last."),
     _listen("gauge", "journey_listen_remembered", "acts", "Acts that are remembered and may be taken back."),
     _listen("counter", "journey_listen_forgotten_total", "acts", "Acts that were forgotten since there are more than are remembered: a removal does not take them back."),
+    Metric("journey_sentiment_texts_total", "counter", "texts", "Texts whose sentiment was to be computed, by outcome: read; nothing_found (the method knows none of its words); no_method (for the language that the event names); failed (the method raised, and the event was taken without).", ("outcome",), shells=("gateway", "collector", "listener"), read=True),
     _gauge("journey_threads", "threads", "Threads of the process.", shells=_ALL),
     _gauge("journey_build_info", "always 1", "Version of this program and of Python.", "version", "python", shells=_ALL),
 )  # fmt: skip

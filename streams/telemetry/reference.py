@@ -26,6 +26,7 @@ _TITLES = {
     ("collector",): "Collectors",
     ("collector", "watcher"): "Watchers: `journey alerts watch`, and `journey up` with JOURNEY_ALERTS",
     ("listener",): "Listeners: `journey listen`",
+    ("gateway", "collector", "listener"): "Where texts come in: gateways, collectors and listeners",
     ("worker", "gateway", "collector", "watcher", "page", "listener"): "All of them",
 }
 

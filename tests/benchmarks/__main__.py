@@ -13,6 +13,7 @@ from tests.benchmarks import (
     feed,
     guessing,
     load,
+    mood,
     rebuild,
     restore,
     retention,
@@ -21,14 +22,16 @@ from tests.benchmarks.spikes import bench as spikes
 
 ALL = (
     "load", "breakdown", "restore", "rebuild", "answers", "retention", "cascades", "spikes", "alerts", "feed", "collector", "cluster", "latency", "page",
-    "guessing",
+    "guessing", "mood",
 )  # fmt: skip
 
 
 def main() -> None:
     """Parse the command line and run what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("only", nargs="*", help=f"{', '.join(ALL)}; default: all")
+    parser.add_argument(
+        "only", nargs="*", help=f"{', '.join(ALL)}; default: all. mood FILE.csv … measures on files"
+    )
     parser.add_argument(
         "--customers", type=int, default=36_500, help="people in the simulated month (about 28 events each)"
     )
@@ -45,7 +48,10 @@ def main() -> None:
     cluster.add_argument("--seconds", type=float, default=60, help="that latency is looked at, after 10")
     cluster.add_argument("--workers", type=int, nargs="*", default=(1, 2), help="how many at once")
     arguments = parser.parse_args()
-    chosen = arguments.only or ALL
+    files = [Path(name) for name in arguments.only if name.endswith(".csv")]
+    chosen = [name for name in arguments.only if not name.endswith(".csv")] or ALL
+    if "mood" in chosen:
+        mood.run(files)
     with tempfile.TemporaryDirectory(prefix="journey-bench-") as folder:
         _embedded(Path(folder), chosen, arguments)
         if "collector" in chosen:
