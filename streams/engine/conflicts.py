@@ -13,18 +13,21 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from journey.seen import Ids
+from schemas.event import SENTIMENT_BY
 from streams.log.arrow import times
 from streams.log.batch import Batch
 from streams.log.frame import AMOUNT_SCALE, EVENTS
 
 __all__ = ["CONTENT", "Conflicts", "find", "near"]
 
-# What an event says. Source, id and primary handle are the same in every repeat: they make its key.
+# What an event says. Source, id and primary handle are the same in every repeat: they make its key. A sentiment that was
+# computed from a text is nobody's word: another version of what computes it, or none, says nothing else.
 CONTENT = (
     "time", "brand", "type", "handles", "content", "product", "place", "campaign", "device", "amount", "currency",
     "rating", "sentiment", "cause", "properties",
 )  # fmt: skip
 _KEY = ("event", "source", "id", "handle")
+_COMPUTED = f'"{SENTIMENT_BY}":'
 _SHOWN = 200  # characters of a value
 _TOGETHER = 20_000  # repeats that are compared at a time: rows of them are in memory
 
@@ -123,7 +126,21 @@ def near(batch: Batch, rows: NDArray[np.integer]) -> pa.Table:
 
 
 def _content(events: pa.Table, rows: NDArray[np.integer]) -> pa.Table:
-    return events.select(CONTENT).take(pa.array(rows, pa.int64())).combine_chunks()
+    return _said(events.select(CONTENT).take(pa.array(rows, pa.int64())).combine_chunks())
+
+
+def _said(events: pa.Table) -> pa.Table:
+    """Return events without sentiments that were computed."""
+    perhaps = pc.fill_null(pc.match_substring(events.column("properties"), _COMPUTED), False)  # noqa: FBT003 - as below
+    rows = np.flatnonzero(perhaps.to_numpy())
+    if not len(rows):
+        return events
+    computed = np.zeros(len(events), dtype=bool)
+    texts = events.column("properties").take(pa.array(rows)).to_pylist()
+    computed[rows] = [SENTIMENT_BY in json.loads(text) for text in texts]
+    place = events.schema.get_field_index("sentiment")
+    said = pc.if_else(pa.array(computed), pa.scalar(None, pa.float64()), events.column(place))
+    return events.set_column(place, events.schema.field(place), said)
 
 
 def _compare(mine: pa.Table, kept: pa.Table) -> list[tuple[int, str, str, str]]:
@@ -157,7 +174,9 @@ def _shown(name: str, kept: Any, repeated: Any) -> tuple[str, str] | None:
     if name == "properties":
         one, other = (json.loads(each) if each else {} for each in (kept, repeated))
         keys = [
-            key for key in {**one, **other} if key not in one or key not in other or one[key] != other[key]
+            key
+            for key in {**one, **other}
+            if key != SENTIMENT_BY and (key not in one or key not in other or one[key] != other[key])
         ]
         if not keys:
             return None

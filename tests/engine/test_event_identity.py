@@ -134,6 +134,66 @@ def test_an_event_that_the_version_before_stored_twice_is_named_and_mended_and_i
         assert [check for check in verify(embedded) if check.drift] == []
 
 
+def felt(mood, **more):
+    """An event with a sentiment that was computed, 0 for none."""
+    said = (
+        {"sentiment": mood, "properties": {"a": 1, "sentiment_by": f"version {mood}"}}
+        if mood
+        else {"properties": {"a": 1}}
+    )
+    return event(**said | more)
+
+
+# What came first, what comes again, and what differs: a sentiment that was computed from a text is nobody's word.
+AGAIN = [
+    (felt(0.5), felt(0.5), []),
+    (felt(0.5), felt(-0.7), []),
+    (felt(0.5), felt(0), []),
+    (felt(0), felt(0.5), []),
+    (felt(0.5), felt(-0.7, amount=9), ["amount|10|9"]),
+    (felt(0.5), felt(-0.7, properties={"a": 2, "sentiment_by": "version 2"}), ['properties|{"a":1}|{"a":2}']),
+    (felt(0.5), event(sentiment=0.9, properties={"a": 1}), ["sentiment||0.9"]),
+    (event(sentiment=0.9, properties={"a": 1}), felt(0.5), ["sentiment|0.9|"]),
+    (event(sentiment=0.9, properties={"a": 1}), felt(0), ["sentiment|0.9|"]),
+    (event(sentiment=0.9, properties={"b": {"sentiment_by": 1}}), event(sentiment=0.1, properties={"b": {"sentiment_by": 1}}), ["sentiment|0.9|0.1"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_sentiment_that_was_computed_otherwise_is_no_conflict(tmp_path, together):
+    first, again = ([with_id(pair[place], number) for number, pair in enumerate(AGAIN)] for place in (0, 1))
+    with opened(tmp_path, id_window=timedelta(0)) as embedded:
+        for lines in [first + again] if together else [first, again]:
+            embedded.load([embedded.edge().pack(lines, topic="t", now_us=NOW_US)])
+        rows = embedded.store.rows(
+            "SELECT toUInt8(id) AS n, field, kept, repeated FROM conflicts ORDER BY n, field"
+        )
+        found = [
+            [f"{row['field']}|{row['kept']}|{row['repeated']}" for row in rows if row["n"] == number]
+            for number in range(len(AGAIN))
+        ]
+        assert found == [differs for _, _, differs in AGAIN]
+        kept = embedded.store.rows("SELECT sentiment FROM interactions ORDER BY toUInt8(id) LIMIT 3")
+        assert [row["sentiment"] for row in kept] == [0.5] * 3, "the first counts"
+
+
+def with_id(line, number):
+    return json.dumps(json.loads(line) | {"id": str(number)}).encode()
+
+
+def test_a_text_that_is_sent_again_without_or_to_another_version_is_no_conflict(tmp_path):
+    said = event(text="I hate it, zzplanted", language="en")
+    with opened(tmp_path, languages={"": ("en",)}) as embedded:
+        assert load(embedded, [said, said, event(text="lovely, zzplanted")]).conflicts == 0
+        (row,) = embedded.store.rows("SELECT sentiment, properties FROM interactions")
+        assert row["sentiment"] < -0.3
+        assert list(json.loads(row["properties"])) == ["sentiment_by"]
+    with opened(tmp_path) as embedded:
+        outcome = load(embedded, [said, event(), event(sentiment=0.5)])
+        assert (outcome.duplicates, outcome.conflicts, told(embedded)) == (3, 1, ["sentiment||0.5"])
+        assert [check for check in verify(embedded) if check.drift] == []
+
+
 @pytest.mark.parametrize("amount", [1e12, -1e12, 92_233_720_368.5478])
 def test_a_repeat_of_the_largest_amounts_is_compared_with_the_stored_event(tmp_path, amount):
     with opened(tmp_path, id_window=timedelta(0)) as embedded:
