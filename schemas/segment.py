@@ -87,6 +87,8 @@ class _Fields(_Table):
     amount: Paths = []
     currency: Paths = []
     rating: Paths = []
+    text: Paths = []
+    language: Paths = []
     cause: Paths = []
 
 
@@ -120,7 +122,7 @@ class _File(_Table):
 class SegmentMapping:
     """A parsed mapping: paths are split, names of track events are in snake case.
 
-    `product_of_event` are paths of a product in track events whose name says that they are about one.
+    `personal` are keys that are never kept, those of texts among them. `product_of_event` are paths of a product in track events whose name says that they are about one.
     """
 
     calls: Mapping[str, str]
@@ -154,8 +156,13 @@ def parse_mapping(text: str, *, name: str = "mapping") -> SegmentMapping:
         product_of_event=_split(file.events_about.model_dump()).get("product", ()),
         currency=file.defaults.currency,
         keep=_split(file.keep),
-        personal=frozenset(snake(key) for key in file.personal.keys),
+        personal=frozenset(snake(key) for key in (*file.personal.keys, *_names(file.fields.text))),
     )
+
+
+def _names(paths: list[str]) -> list[str]:
+    """Return under which keys these are: what people wrote is kept nowhere."""
+    return [path.rpartition(".")[2] for path in paths]
 
 
 def _split(paths: Mapping[str, list[str]]) -> dict[str, tuple[Path, ...]]:

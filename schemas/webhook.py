@@ -98,6 +98,8 @@ class _Data(_Table):
     currency: Compiled | None = None
     rating: Compiled | None = None
     sentiment: Compiled | None = None
+    text: Compiled | None = None
+    language: Compiled | None = None
     cause: Compiled | None = None
 
     @model_validator(mode="after")

@@ -130,7 +130,7 @@ class RequestHandler:
             with self._keyless_room():
                 request = await self._with_body(http, request, self._beside_keyless)
                 key = self._key(await self._beside_keyless.run(request, adapter.key, request), headers)
-        request = replace(request, grant_source=key.source)
+        request = replace(request, grant_source=key.source, grant_brand=key.only_brand or "")
         if isinstance(adapter, Replies):
             return _replied(adapter.reply(request))
         if isinstance(adapter, Challenged):

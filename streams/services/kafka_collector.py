@@ -8,6 +8,7 @@ from streams.collector.server import Parts, serve
 from streams.collector.write_key_table import KeyTable
 from streams.kafka.edge import key_of, model_of, rules_of
 from streams.kafka.sink import KafkaSink
+from streams.mood.moods import moods_of
 from streams.settings import Settings, SettingsError
 from streams.store.open_server import open_server
 
@@ -28,4 +29,10 @@ def collect(settings: Settings, say: Callable[[str], None]) -> None:
     keys = KeyTable(open_server(settings))
     parts = Parts(key, model, keys, lambda: KafkaSink(settings.kafka), rules=rules_of(settings))
     with opened_routes(settings) as alerts:
-        serve(settings, parts, adapters=load(settings.adapters), routes=alerts, say=say)
+        serve(
+            settings,
+            parts,
+            adapters=load(settings.adapters, moods_of(settings.languages)),
+            routes=alerts,
+            say=say,
+        )

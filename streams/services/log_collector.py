@@ -16,6 +16,7 @@ from streams.handles.key import in_mode
 from streams.handles.key_file import brands_file, key_file
 from streams.handles.rules_file import rules_file
 from streams.log.sink import FileSink
+from streams.mood.moods import moods_of
 from streams.process.private_files import private_directory
 from streams.recovery.salvage import check
 from streams.settings import SEPARATE, Settings
@@ -40,7 +41,7 @@ def collect(settings: Settings, say: Callable[[str], None]) -> None:
         with ExitStack() as starting:
             lock(data, starting)  # nobody else makes a key or a log now
             parts = _parts(settings)
-        serve(settings, parts, adapters=load(settings.adapters), say=say)
+        serve(settings, parts, adapters=load(settings.adapters, moods_of(settings.languages)), say=say)
 
 
 def _parts(settings: Settings) -> Parts:

@@ -16,6 +16,7 @@ from streams.handles.find import find
 from streams.handles.match import hashes
 from streams.inputs.demo import DemoTraffic
 from streams.log.sink import FileSink
+from streams.mood.moods import moods_of
 from streams.page.routes import Page
 from streams.page.setup import opened_page
 from streams.process.stuck_threads import STUCK
@@ -85,7 +86,7 @@ def up(settings: Settings, say: Say, *, demo: bool) -> None:
             serve(
                 settings,
                 parts,
-                adapters=load(settings.adapters),
+                adapters=load(settings.adapters, moods_of(settings.languages)),
                 routes=[*(page.routes if page else ()), *alerts],
                 ending=partial(_end, control, page),
                 say=lambda url: say.events(url, page=page is not None),

@@ -25,8 +25,8 @@ __all__ = [
 class Request:
     """One HTTP request, decompressed.
 
-    `headers` have lower-case names; `grant_source` is the source of events that the write key's grant gives;
-    `received_us` is our clock when the request came.
+    `headers` have lower-case names; `grant_source` is the source of events that the write key's grant gives, `grant_brand`
+    the brand of those that name none; `received_us` is our clock when the request came.
     """
 
     path: str
@@ -36,6 +36,7 @@ class Request:
     body: bytes
     grant_source: str
     received_us: int
+    grant_brand: str = ""
 
 
 @dataclass(frozen=True, slots=True)

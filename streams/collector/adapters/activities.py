@@ -18,6 +18,8 @@ from streams.collector.adapters.fields import at, number, presented_key, text
 from streams.collector.adapters.lines import event_line, made_id, masked
 from streams.collector.adapters.times import moment, rfc3339
 from streams.collector.adapters.tolerant import Unusable, UnusableValue
+from streams.collector.adapters.written import mood_of
+from streams.mood.moods import NO_MOODS, Mood, Moods
 
 __all__ = ["TYPES", "Activities"]
 
@@ -58,9 +60,12 @@ class _Unusable(Exception):  # noqa: N818 - it is an answer, not a failure of ou
 
 
 class Activities:
-    """The adapter."""
+    """The adapter; `moods` reads what people wrote."""
 
     routes: Sequence[str] = ("/v1/activities",)
+
+    def __init__(self, moods: Moods = NO_MOODS) -> None:
+        self._moods = moods
 
     def key(self, request: Request) -> str:
         """Return the write key that the request presents."""
@@ -71,26 +76,29 @@ class Activities:
 
     def translate(self, request: Request) -> Sequence[Item]:
         """Return an item for each activity, in their order: of one, of a list, or of a collection."""
-        return [_item(activity, pointer, request) for pointer, activity in activities_in(request.body)]
+        return [
+            _item(activity, pointer, request, self._moods)
+            for pointer, activity in activities_in(request.body)
+        ]
 
     def answer(self, results: Sequence[Mapping[str, Any]]) -> tuple[int, bytes, str] | None:
         """Return None: ours will do."""
 
 
-def _item(activity: Any, pointer: str, request: Request) -> Item:
+def _item(activity: Any, pointer: str, request: Request, moods: Moods) -> Item:
     if isinstance(activity, UnusableValue):
         return Item(None, pointer + activity.pointer, activity.reason, activity.detail)
     if not isinstance(activity, Mapping):
         return Item(None, pointer, "not_json", "not a JSON object")
     try:
-        return Item(_event(activity, request), pointer, is_made=True)
+        return Item(_event(activity, request, moods), pointer, is_made=True)
     except _Unusable as why:
         return Item(None, f"{pointer}/{why.field}", "bad_value", why.detail)
     except Unusable as why:
         return Item(None, pointer, "bad_value", str(why))
 
 
-def _event(activity: Object, request: Request) -> bytes:
+def _event(activity: Object, request: Request, moods: Moods) -> bytes:
     activity = _passed_on(activity)
     kind = type_of(activity)
     if not kind:
@@ -98,9 +106,9 @@ def _event(activity: Object, request: Request) -> bytes:
     if kind in COLLECTIONS:
         raise _Unusable("type", "a collection is sent by itself, not as an item of another")
     if kind in {"Undo", "Delete"}:
-        return _reversal(activity, kind, request)
+        return _reversal(activity, kind, request, moods)
     return _line(
-        activity, _meaning(activity, kind), _id(activity, request), _time(activity, request), request
+        activity, _meaning(activity, kind), _id(activity, request), _time(activity, request), request, moods
     )
 
 
@@ -112,7 +120,7 @@ def _passed_on(activity: Object) -> Object:
     return activity if type_of(inner) in _THINGS else _passed_on(inner)
 
 
-def _reversal(activity: Object, kind: str, request: Request) -> bytes:
+def _reversal(activity: Object, kind: str, request: Request, moods: Moods) -> bytes:
     """Return the event that takes back another: of the same person, at the same time, once however often it is sent."""
     undone = activity.get("object")
     if not isinstance(undone, Mapping) or type_of(undone) in {"", "Tombstone"}:
@@ -135,7 +143,7 @@ def _reversal(activity: Object, kind: str, request: Request) -> bytes:
             "object/published", f"{kind} is exact only where what it takes back says when it was `published`"
         )
     own = f"{sha256(about.encode()).hexdigest()[:32]}:undo"
-    return _line({**undone, "actor": doer}, back, own, time, request, cause=cause)
+    return _line({**undone, "actor": doer}, back, own, time, request, moods, cause=cause)
 
 
 def _undone(activity: Object) -> tuple[str, str]:
@@ -148,8 +156,15 @@ def _undone(activity: Object) -> tuple[str, str]:
     return cause, about or cause
 
 
-def _line(  # noqa: PLR0913 - what was found out of one activity
-    activity: Object, kind: str, own: str, time: str, request: Request, *, cause: str | None = None
+def _line(  # noqa: PLR0913, PLR0917 - what was found out of one activity
+    activity: Object,
+    kind: str,
+    own: str,
+    time: str,
+    request: Request,
+    moods: Moods,
+    *,
+    cause: str | None = None,
 ) -> bytes:
     target = activity.get("object")
     about = target.get("inReplyTo") if isinstance(target, Mapping) and target.get("inReplyTo") else target
@@ -157,10 +172,12 @@ def _line(  # noqa: PLR0913 - what was found out of one activity
         activity.get("target") or target if kind.startswith("store.") else None
     )
     rating = _rating(target)
+    mood = _mood(activity, request, moods)
     fields = {
         "content": None if kind.startswith("store.") else _thing(about),
         "place": _thing(place),
         "rating": rating,
+        "sentiment": mood and mood.sentiment,
         "cause": cause,
     }
     return event_line(
@@ -170,7 +187,8 @@ def _line(  # noqa: PLR0913 - what was found out of one activity
         time=time,
         handles=_handles(activity.get("actor")),
         fields=fields,
-        properties={"activity": type_of(activity), "object": type_of(target) or None},
+        properties={"activity": type_of(activity), "object": type_of(target) or None}
+        | (mood.properties if mood else {}),
     )
 
 
@@ -268,6 +286,17 @@ def _time(activity: Object, request: Request | None) -> str:
         return rfc3339(request.received_us) if request else ""
     happened = moment(said)
     return rfc3339(happened) if happened else text(said, 40) or "?"  # refused by the edge, with the reason
+
+
+def _mood(activity: Object, request: Request, moods: Moods) -> Mood | None:
+    """Return the mood of what somebody made; of what they share or like, nothing: it is another's."""
+    made = activity.get("object") if moods and type_of(activity) == "Create" else None
+    if not isinstance(made, Mapping):
+        return None
+    said, by_language = made.get("content"), made.get("contentMap")
+    known = by_language if isinstance(by_language, Mapping) else {}
+    language = next((name for name, each in known.items() if each == said or len(known) == 1), "")
+    return mood_of(moods, request.grant_brand, language, said or known.get(language))
 
 
 def _rating(made: Any) -> float | None:

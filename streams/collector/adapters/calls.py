@@ -10,11 +10,14 @@ from streams.collector.adapters.amounts import UnreadAmount, money
 from streams.collector.adapters.fields import at, number, text
 from streams.collector.adapters.lines import event_line, kept, masked
 from streams.collector.adapters.times import corrected, moment, rfc3339
+from streams.collector.adapters.written import mood_of
+from streams.mood.moods import NO_MOODS, Mood, Moods
 
 __all__ = ["CALLS", "Call", "event"]
 
 CALLS = ("identify", "track", "page", "screen", "group", "alias")
 _LINK = "identity.link"
+_NOT_TEXTS = {"amount", "text", "language"}
 _UNNAMED = "web.track"
 _BEST = 10  # what the contract takes for a rating
 _ANY_VALUE = "value"  # of a property: a colour, an answer, or an amount
@@ -31,16 +34,22 @@ class Call:
     source: str
     sent: datetime | None
     received_us: int
+    brand: str = ""
 
 
-def event(call: Call, mapping: SegmentMapping) -> tuple[bytes, str]:
+def event(call: Call, mapping: SegmentMapping, moods: Moods = NO_MOODS) -> tuple[bytes, str]:
     """Return the event as a line, and what it does not have since that could not be read.
+
+    `moods` reads what the person wrote.
 
     Identify and alias become `identity.link`, which names all handles of the call: they are one person. What the
     call says wrongly or not at all is left to the edge to refuse.
     """
     fields, left_out = _fields(call, mapping)
     is_link = call.name in {"identify", "alias"}
+    properties = _properties(call, mapping)
+    if not is_link and (mood := _mood(call, mapping, moods)) is not None:
+        fields["sentiment"], properties = mood.sentiment, mood.properties | properties
     line = event_line(
         id=call.id,
         source=call.source,
@@ -48,7 +57,7 @@ def event(call: Call, mapping: SegmentMapping) -> tuple[bytes, str]:
         time=_time(call),
         handles=_handles(call, mapping),
         fields={} if is_link else fields,
-        properties=_properties(call, mapping),
+        properties=properties,
     )
     return line, "" if is_link else left_out
 
@@ -110,7 +119,7 @@ def _fields(call: Call, mapping: SegmentMapping) -> tuple[dict[str, Any], str]:
     found = {
         name: _first(call.body, paths, number if name == "rating" else text)
         for name, paths in mapping.fields.items()
-        if name != "amount"
+        if name not in _NOT_TEXTS
     }
     if _is_about_product(call) and not found.get("product"):
         found["product"] = _first(call.body, mapping.product_of_event, text)
@@ -119,6 +128,19 @@ def _fields(call: Call, mapping: SegmentMapping) -> tuple[dict[str, Any], str]:
     currency = (found.pop("currency", None) or "").upper()
     worth, left_out = _money(call.body, mapping, currency)
     return found | worth, left_out
+
+
+def _mood(call: Call, mapping: SegmentMapping, moods: Moods) -> Mood | None:
+    if not moods or "text" not in mapping.fields:
+        return None
+    said, language = (
+        _first(call.body, mapping.fields.get(name, ()), _as_it_is) for name in ("text", "language")
+    )
+    return mood_of(moods, call.brand, language, said)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _is_about_product(call: Call) -> bool:

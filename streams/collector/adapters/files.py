@@ -10,6 +10,7 @@ from streams.collector.adapters.activities import Activities
 from streams.collector.adapters.segment import Segment, SegmentSettings
 from streams.collector.adapters.signatures import Secrets
 from streams.collector.adapters.webhook import Webhooks
+from streams.mood.moods import NO_MOODS, Moods
 from streams.settings import AdapterSettings, SettingsError
 from streams.text.encodings import text_of
 
@@ -18,8 +19,8 @@ __all__ = ["load"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
-def load(settings: AdapterSettings) -> tuple[Adapter, ...]:
-    """Return the adapters.
+def load(settings: AdapterSettings, moods: Moods = NO_MOODS) -> tuple[Adapter, ...]:
+    """Return the adapters; `moods` reads what people wrote.
 
     Raises
     ------
@@ -29,10 +30,10 @@ def load(settings: AdapterSettings) -> tuple[Adapter, ...]:
     webhooks = bundled() | _own(settings.webhooks)
     secrets = {name: _secrets(name, settings) for name in webhooks}
     return (
-        Segment(_segment(settings.segment)),
+        Segment(_segment(settings.segment), moods),
         SegmentSettings(),
-        Activities(),
-        Webhooks(webhooks, secrets),
+        Activities(moods),
+        Webhooks(webhooks, secrets, moods),
     )
 
 

@@ -12,6 +12,7 @@ from streams.collector.adapters.fields import body_key, json_body, presented_key
 from streams.collector.adapters.lines import made_id
 from streams.collector.adapters.times import moment
 from streams.collector.adapters.tolerant import Unusable, UnusableValue, judged
+from streams.mood.moods import NO_MOODS, Moods
 
 __all__ = ["Segment", "SegmentSettings"]
 
@@ -23,7 +24,7 @@ _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9a-fA-F:]{2,45}\](:\d
 
 
 class Segment:
-    """The adapter of Segment's API, under one mapping."""
+    """The adapter of Segment's API, under one mapping; `moods` reads what people wrote."""
 
     routes: Sequence[str] = (
         *(f"/v1/{name}" for name in (*CALLS, *_SHORT)),
@@ -33,8 +34,8 @@ class Segment:
 
     key_in_body = True
 
-    def __init__(self, mapping: SegmentMapping) -> None:
-        self._mapping = mapping
+    def __init__(self, mapping: SegmentMapping, moods: Moods = NO_MOODS) -> None:
+        self._mapping, self._moods = mapping, moods
 
     def key(self, request: Request) -> str:
         """Return the write key: of the headers, else of the address, else `writeKey` of the body."""
@@ -85,7 +86,8 @@ class Segment:
         source = request.grant_source or "segment"
         try:
             own = text(call.get("messageId"), 0) or _made_id(call, pointer, body, request)
-            line, left_out = event(Call(call, name, own, source, sent, request.received_us), self._mapping)
+            made = Call(call, name, own, source, sent, request.received_us, request.grant_brand)
+            line, left_out = event(made, self._mapping, self._moods)
         except Unusable as why:
             return Item(None, pointer, "bad_value", str(why))
         return Item(line, pointer, is_made=True, left_out=left_out)

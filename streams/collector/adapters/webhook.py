@@ -16,6 +16,7 @@ from streams.collector.adapters.originals import Originals
 from streams.collector.adapters.signatures import Secrets, verify
 from streams.collector.adapters.webhook_event import Delivery, items_of
 from streams.collector.adapters.webhook_items import NO_EVENT, Scope, brand_of, holds, parts
+from streams.mood.moods import NO_MOODS, Moods
 
 __all__ = ["Webhooks"]
 
@@ -36,8 +37,13 @@ class Webhooks:
 
     routes: Sequence[str] = ("/v1/webhooks/{name}",)
 
-    def __init__(self, mappings: Mapping[str, WebhookMapping], secrets: Mapping[str, Secrets]) -> None:
-        self._mappings, self._secrets = dict(mappings), dict(secrets)
+    def __init__(
+        self,
+        mappings: Mapping[str, WebhookMapping],
+        secrets: Mapping[str, Secrets],
+        moods: Moods = NO_MOODS,
+    ) -> None:
+        self._mappings, self._secrets, self._moods = dict(mappings), dict(secrets), moods
         self._taken: OrderedDict[bytes, None] = OrderedDict()
         self._originals = Originals()
 
@@ -81,7 +87,7 @@ class Webhooks:
         mapping = self._mapping(request)
         if mapping is None:
             raise Malformed("", f"no webhook has this name; known are {', '.join(self._mappings)}")
-        delivery = Delivery(mapping, request, self._originals)
+        delivery = Delivery(mapping, request, self._originals, self._moods)
         scopes = parts(mapping, _scope(mapping, request))
         found = [item for part in scopes for item in _of_part(part, delivery)]
         return found or [Item(None, "", passed_over=NO_EVENT)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from journey.identity.nobody import is_word_for_nobody
 from schemas.currency import minor_digits
-from schemas.event import MAX_AMOUNT
+from schemas.event import MAX_AMOUNT, SENTIMENT_BY
 from schemas.reversals import REVERSED
 from schemas.webhook import Expression, WebhookEvent, WebhookMapping
 from streams.collector.adapters import Item, Malformed, Request
@@ -20,11 +20,14 @@ from streams.collector.adapters.originals import Originals
 from streams.collector.adapters.times import moment, rfc3339
 from streams.collector.adapters.tolerant import UnusableValue, judged
 from streams.collector.adapters.webhook_items import MOST_ITEMS, Scope, holds, unusable
+from streams.collector.adapters.written import mood_of
+from streams.mood.moods import NO_MOODS, Moods
 
 __all__ = ["Delivery", "items_of"]
 
 _NUMBERS = ("rating", "sentiment")
 _MONEY = ("amount", "amount_minor", "minus_minor", "currency")
+_WRITTEN = ("text", "language")
 _NO_MONEY = (
     "no_money"  # the reason to pass over what moves none: as the mapping says, or as its amount is read
 )
@@ -34,11 +37,12 @@ _MINUS = frozenset({"-", "\u2212", "\u2013", "("})
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery as its items see it: the mapping, the request, and what may be taken back."""
+    """A delivery as its items see it: the mapping, the request, what may be taken back, and what reads people's texts."""
 
     mapping: WebhookMapping
     request: Request
     originals: Originals
+    moods: Moods = NO_MOODS
 
 
 def items_of(event: WebhookEvent, delivery: Delivery, scope: Scope, brand: str) -> Iterator[Item]:
@@ -77,6 +81,7 @@ def _items(event: WebhookEvent, delivery: Delivery, scope: Scope, brand: str) ->
             yield _removal(event, event.taken_back.by, delivery, scope, brand)
             return
         fields, left_out = _fields(event.data, scope, delivery.mapping.minor_digits)
+        fields |= _mood(event.data, fields, delivery, scope, brand)
         if _NO_MONEY in event.unless and not (left_out or fields.get("amount")):
             yield Item(None, "", passed_over=_NO_MONEY)
             return
@@ -145,6 +150,8 @@ def _line(  # noqa: PLR0913 - of one item
         raise ValueError("what `id` names is absent")
     said = event.time.search(scope)
     happened = moment(said)
+    fields = {**fields, "cause": f"{delivery.mapping.name}:{own}"} if is_taken_back else dict(fields)
+    by = fields.pop(SENTIMENT_BY, None)
     name = delivery.mapping.name
     return event_line(
         id=f"{name}:{own}:undo" if is_taken_back else f"{name}:{own}",
@@ -152,8 +159,9 @@ def _line(  # noqa: PLR0913 - of one item
         type=REVERSED[kind] if is_taken_back else kind,
         time=rfc3339(happened) if happened else text(said, 40) or "?",  # refused by the edge, with the reason
         handles=_handles(event.handles, name, scope),
-        fields={**fields, "cause": f"{name}:{own}"} if is_taken_back else fields,
-        properties={
+        fields=fields,
+        properties=({SENTIMENT_BY: by} if by else {})
+        | {
             name: value
             for name, expression in event.properties.items()
             if (value := expression.search(scope)) is not None
@@ -182,13 +190,30 @@ def _fields(
     """Return the fields of an event, and why its amount is not among them, where it could not be read."""
     found: dict[str, Any] = {}
     for name, expression in wanted.items():
-        if name not in _MONEY:
+        if name not in _MONEY and name not in _WRITTEN:
             value = expression.search(scope)
             found[name] = number(value) if name in _NUMBERS else text(value)
     try:
         return found | _worth(wanted, scope, _currency(wanted, scope), minor), ""
     except UnreadAmount as why:
         return found, f"its amount is not read: {why}"
+
+
+def _mood(
+    wanted: Mapping[str, Expression], fields: Mapping[str, Any], delivery: Delivery, scope: Scope, brand: str
+) -> dict[str, Any]:
+    """Return the sentiment of what the person wrote, and what computed it, unless the provider says one.
+
+    It goes with what takes the event back, which scores as if nothing had happened then; the text goes nowhere.
+    """
+    if not delivery.moods or fields.get("sentiment") is not None:
+        return {}
+    try:
+        said, language = (_searched(wanted, name, scope) for name in _WRITTEN)
+    except ValueError:
+        return {}
+    mood = mood_of(delivery.moods, brand or delivery.request.grant_brand, language, said)
+    return {"sentiment": mood.sentiment, SENTIMENT_BY: mood.by} if mood else {}
 
 
 def _currency(wanted: Mapping[str, Expression], scope: Mapping[str, Any]) -> str:
