@@ -223,6 +223,7 @@ def _outbox(task: _Task, home: "Home | None" = None) -> "Iterator[tuple[Outbox, 
     from streams.listen.sender import Sender  # noqa: PLC0415
     from streams.listen.state import State as ListenState  # noqa: PLC0415
     from streams.listen.telemetry import ListenTelemetry, Report  # noqa: PLC0415 - the extra listen
+    from streams.mood.moods import moods_of  # noqa: PLC0415
     from streams.telemetry import logs  # noqa: PLC0415 - as above
 
     if task.web_port is not None:
@@ -230,7 +231,7 @@ def _outbox(task: _Task, home: "Home | None" = None) -> "Iterator[tuple[Outbox, 
     settings, listening = Settings.read(), ListenSettings.read(task.state)
     faults.arm_by(settings.fault)
     logs.install(settings)
-    url = checked(task.collector, "https", "--collector")
+    url, moods = checked(task.collector, "https", "--collector"), moods_of(settings.languages)
     kept = ListenState(
         listening.state,
         f"{task.source}-{home.domain}" if home else task.source,
@@ -244,7 +245,8 @@ def _outbox(task: _Task, home: "Home | None" = None) -> "Iterator[tuple[Outbox, 
     try:
         if environment.text("JOURNEY_WEB_PORT"):
             telemetry.start()
-        yield Outbox(sender, kept, tally, source=task.source, brand=task.brand), report
+        outbox = Outbox(sender, kept, tally, source=task.source, brand=task.brand, moods=moods)
+        yield outbox, report
     finally:
         report.log()
         telemetry.stop()

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.reversals import REVERSED
 from streams.collector.adapters.lines import event_line
+from streams.mood.moods import Mood
 
 __all__ = ["Act", "Original", "digest", "line_of", "reversal_of"]
 
@@ -25,6 +26,8 @@ class Act:
         Whether a removal says who did it; else that has to be remembered.
     version
         Grows with each change of the record, where the network says so: what is not above is a repeat.
+    text, language
+        What the person wrote, of which only a mood is made, and the language that they name (BCP 47, "" for none).
     """
 
     key: str
@@ -37,11 +40,16 @@ class Act:
     properties: Mapping[str, Any] = field(default_factory=dict)
     is_named_later: bool = True
     version: str = ""
+    text: str = field(default="", repr=False)
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What is remembered of an act, so that it can be taken back; `who` is "" where the removal says it."""
+    """What is remembered of an act, so that it can be taken back; `who` is "" where the removal says it.
+
+    Its mood goes with what takes it back, which scores as if nothing had happened then.
+    """
 
     id: str
     type: str
@@ -50,13 +58,13 @@ class Original:
     who: str = ""
     version: str = ""
     is_removed: bool = False
+    mood: Mood | None = None
 
     @classmethod
-    def of(cls, act: Act) -> "Original":
+    def of(cls, act: Act, mood: Mood | None) -> "Original":
         """Return what is remembered of an act."""
-        return cls(
-            act.id, act.type, act.time, act.content, "" if act.is_named_later else act.who, act.version
-        )
+        who = "" if act.is_named_later else act.who
+        return cls(act.id, act.type, act.time, act.content, who, act.version, mood=mood)
 
 
 def digest(*names: str) -> str:
@@ -64,7 +72,7 @@ def digest(*names: str) -> str:
     return sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def line_of(act: Act, source: str, brand: str) -> bytes:
+def line_of(act: Act, source: str, brand: str, mood: Mood | None = None) -> bytes:
     """Return the event of an act, as JSON. Raises ValueError where a text in it is none."""
     return event_line(
         id=act.id,
@@ -72,8 +80,8 @@ def line_of(act: Act, source: str, brand: str) -> bytes:
         type=act.type,
         time=act.time,
         handles={"social": [act.who]},
-        fields={"brand": brand or None, "content": act.content, "cause": act.cause},
-        properties=act.properties,
+        fields={"brand": brand or None, "content": act.content, "cause": act.cause} | _said(mood),
+        properties={**(mood.properties if mood else {}), **act.properties},
     )
 
 
@@ -85,6 +93,11 @@ def reversal_of(original: Original, who: str, source: str, brand: str) -> bytes:
         type=REVERSED[original.type],
         time=original.time,
         handles={"social": [who]},
-        fields={"brand": brand or None, "content": original.content, "cause": original.id},
-        properties={},
+        fields={"brand": brand or None, "content": original.content, "cause": original.id}
+        | _said(original.mood),
+        properties=original.mood.properties if original.mood else {},
     )
+
+
+def _said(mood: Mood | None) -> dict[str, float]:
+    return {"sentiment": mood.sentiment} if mood else {}

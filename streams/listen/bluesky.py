@@ -13,6 +13,7 @@ from streams.clock import EPOCH, from_us
 from streams.collector.adapters.fields import at, text
 from streams.collector.adapters.times import moment, rfc3339
 from streams.collector.adapters.tolerant import Unusable
+from streams.collector.adapters.written import language_of
 from streams.listen.acts import Act, digest
 from streams.listen.outbox import Outbox
 
@@ -116,6 +117,8 @@ class Bluesky:
                 cause=_cause(via, account),
                 properties=properties,
                 version=commit.rev,
+                text=_written(record) if commit.collection == _POST else "",
+                language=language_of(at(record, ("langs",))),
             )
         )
 
@@ -169,6 +172,11 @@ class Bluesky:
 
 def _text(record: Any, *path: str) -> str:
     return text(at(record, path)) or ""
+
+
+def _written(record: Any) -> str:
+    said = at(record, ("text",))
+    return said if isinstance(said, str) else ""
 
 
 def _name(did: str, commit: _Commit) -> str:

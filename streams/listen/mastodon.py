@@ -5,7 +5,7 @@ Reference: https://docs.joinmastodon.org/methods/streaming/, https://docs.joinma
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from streams.clock import Clock, from_us, to_us
 from streams.collector.adapters.fields import at, text
 from streams.collector.adapters.times import moment, rfc3339
 from streams.collector.adapters.tolerant import Unusable
+from streams.collector.adapters.written import language_of
 from streams.listen.acts import Act, digest
 from streams.listen.outbox import Outbox
 
@@ -20,6 +21,7 @@ __all__ = ["SOURCE", "Home", "Mastodon", "StreamRefusedError", "is_after"]
 
 SOURCE = "mastodon"
 _SEEN = 5_000  # notifications that are known when they come again
+_WRITTEN = {"mention", "quote"}  # the others are of a post of the brand
 _PASSED = {"update": "edit", "quoted_update": "edit", "follow_request": "pending"}
 
 
@@ -106,6 +108,10 @@ class Mastodon:
             act = self._act(kind, notification, name, who, rfc3339(time))
             if act is None:
                 self._outbox.passed("no_event")
+            elif kind in _WRITTEN:
+                said = at(notification, ("status", "content"))
+                language = language_of(at(notification, ("status", "language")))
+                self._outbox.add(replace(act, text=said if isinstance(said, str) else "", language=language))
             else:
                 self._outbox.add(act)
 

@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from schemas.reversals import REVERSED
+from streams.collector.adapters.written import mood_of
 from streams.listen.acts import Act, Original, line_of, reversal_of
 from streams.listen.sender import Sender
 from streams.listen.state import State
+from streams.mood.moods import NO_MOODS, Moods
 
 __all__ = ["Outbox", "Tally"]
 
@@ -57,11 +59,22 @@ class Outbox:
         That of all events.
     brand
         That of all events, "" for the one of the write key.
+    moods
+        Reads what people wrote; no text is sent, or remembered.
     """
 
-    def __init__(self, sender: Sender, state: State, tally: Tally, *, source: str, brand: str) -> None:
+    def __init__(  # noqa: PLR0913 - keywords
+        self,
+        sender: Sender,
+        state: State,
+        tally: Tally,
+        *,
+        source: str,
+        brand: str,
+        moods: Moods = NO_MOODS,
+    ) -> None:
         self._sender, self._state, self.tally = sender, state, tally
-        self._source, self._brand = source, brand
+        self._source, self._brand, self._moods = source, brand, moods
         self.cursor, self.origin = state.cursor, state.origin
         self._lines: list[bytes] = []
         self._types: list[str] = []
@@ -78,15 +91,16 @@ class Outbox:
             if known and (not known.is_removed or act.version <= known.version):
                 self.tally.repeats += 1
                 return
+        mood = mood_of(self._moods, self._brand, act.language, act.text)
         try:
-            line = line_of(act, self._source, self._brand)
+            line = line_of(act, self._source, self._brand, mood)
         except ValueError:
             self.passed("unreadable")
             return
         is_kept = bool(act.key) and act.type in REVERSED
         self._append(line, act.type, act.key if is_kept else "")
         if is_kept:
-            self._made[act.key] = Original.of(act)
+            self._made[act.key] = Original.of(act, mood)
 
     def remove(
         self, key: str, who: str = "", version: str = "", *, unknown: str = "unknown_original"

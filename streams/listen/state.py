@@ -21,6 +21,7 @@ from journey.errors import UserError
 from journey.identity.handle_key import KEY_BYTES
 from streams.faults import kill_point
 from streams.listen.acts import Original
+from streams.mood.moods import Mood
 from streams.process.private_files import private_file
 
 if TYPE_CHECKING:
@@ -149,8 +150,17 @@ class State:
         ).fetchone()
         if row is None:
             return None
-        id_, type_, time, content, sealed = json.loads(row[0])
-        return Original(id_, type_, time, content, self._unsealed(sealed)[1], row[1], bool(row[2]))
+        id_, type_, time, content, *mood, sealed = json.loads(row[0])
+        return Original(
+            id_,
+            type_,
+            time,
+            content,
+            self._unsealed(sealed)[1],
+            row[1],
+            bool(row[2]),
+            Mood(*mood) if mood else None,
+        )
 
     def names(self, most: int) -> list[str]:
         """Return the names of the records that were remembered last with whom they are of, the newest first."""
@@ -192,7 +202,8 @@ class State:
 
     def _packed(self, name: str, one: Original) -> str:
         sealed = self._sealed(name, one.who) if one.who else ""
-        return json.dumps([one.id, one.type, one.time, one.content, sealed])
+        mood = [one.mood.sentiment, one.mood.by] if one.mood else []
+        return json.dumps([one.id, one.type, one.time, one.content, *mood, sealed])
 
     def _sealed(self, name: str, who: str) -> str:
         nonce = secrets.token_bytes(_NONCE)

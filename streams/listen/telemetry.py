@@ -8,6 +8,7 @@ from streams.clock import Clock, from_us
 from streams.listen.outbox import Tally
 from streams.listen.sender import Sender
 from streams.listen.state import State
+from streams.mood.moods import moods_of
 from streams.settings import Settings
 from streams.telemetry.health import Answer
 from streams.telemetry.metrics import Metrics, Sample
@@ -58,6 +59,7 @@ class ListenTelemetry(Telemetry):
 
     def __init__(self, settings: Settings, tally: Tally, state: State, sender: Sender, clock: Clock) -> None:
         self._tally, self._state, self._sender, self._clock = tally, state, sender, clock
+        self._languages = settings.languages
         self.metrics = Metrics("listener")
         self.metrics.read_from(self.samples)
         super().__init__(
@@ -75,6 +77,7 @@ class ListenTelemetry(Telemetry):
         yield "journey_listen_messages_total", (), tally.messages
         yield "journey_listen_repeats_total", (), tally.repeats
         yield "journey_listen_connections_total", (), tally.connections
+        yield from moods_of(self._languages).samples()
         yield "journey_listen_retries_total", (), self._sender.retries
         yield "journey_listen_remembered", (), state.remembered
         yield "journey_listen_forgotten_total", (), state.forgotten
