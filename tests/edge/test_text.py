@@ -162,7 +162,7 @@ WRONG = [
     line(data={"text": ANGRY, "language": "zzplanted of mine"}),
     line(data={"text": ANGRY}, time="2031-01-01T00:00:00Z"),
     line(data={"text": ["zzplanted"]}),
-    line(data={"text": {"zzplanted": "zzplanted"}}),
+    line(data={"text": {"zzplanted": 1}}),
     line(data={"text": 5, "rating": 99}),
     line(data={"text": ANGRY, "handles": {"cookie": "null"}}),
     line(data={"text": ANGRY})[:-1],
@@ -192,6 +192,15 @@ def test_a_letter_has_nothing_of_it(number):
             with pytest.raises(Refused) as refused:
                 edge.check(said, NOW_US)
             assert "zzplanted" not in str(refused.value)
+
+
+def test_a_letter_of_what_is_no_json_has_not_even_its_words():
+    """Of other fields, words of the contract are shown."""
+    whole = line(data={"text": 'my device, "content" and place', "content": "a campaign"})
+    for said in (whole[:-1], whole[:-40], whole.replace(b'"time"', b'"time')):
+        (letter,) = packed(OFF, said)[1]
+        assert letter["reason"] == "not_json"
+        assert not [word for word in (b"device", b"place", b"my", b"xx xxxxxx,") if word in letter["bytes"]]
 
 
 def test_a_letter_is_the_same_event_when_it_is_replayed():

@@ -26,10 +26,10 @@ def settings_for(servers: str, prefix: str = "", **more: Any) -> Settings:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Gateway]:
+def running(settings: Settings, edge: Edge | None = None) -> Iterator[Gateway]:
     """Run a gateway in a thread; it is stopped at the end, and what it raised is raised."""
     raised: list[BaseException] = []
-    gateway = Gateway(settings, Edge(KEY))
+    gateway = Gateway(settings, edge or Edge(KEY))
 
     def work() -> None:
         try:

@@ -13,6 +13,7 @@ from streams.kafka import topics
 from streams.kafka.errors import BrokerError
 from streams.kafka.gateway import Gateway
 from streams.kafka.groups import GATEWAY
+from streams.mood.moods import moods_of
 from streams.settings import KafkaSettings
 from tests.fixtures.servers.process import wait_until
 from tests.kafka.broker import (
@@ -48,6 +49,38 @@ def unread(settings) -> int:
         ends = admin.list_partition_offsets(dict.fromkeys(places, -1))
         done = admin.list_group_offsets({group: places})[group]
         return sum(ends[place].offset - max(0, done[place].offset) for place in places)
+
+
+@pytest.mark.parametrize("languages", [{}, {"": ("en",)}])
+def test_what_a_person_wrote_is_in_no_record_that_is_written(settings, records, languages):
+    texts = [
+        "I hate it, zzplanted",
+        "I hate it, zzplanted " * 9_000,
+        "I hate it, zzplanted \ud83d",
+        '"text":"I hate it, zzplanted',
+    ] * 3
+    there = records(settings)
+    lines = [line(number, text=text) for number, text in enumerate(texts)]
+    broken = [
+        lines[0][:-1],
+        lines[0].replace(b"zzplanted", b"zzplanted\x01"),
+        line("no", text=["zzplanted"]),
+        line("no", text="zzplanted", currency="?"),
+    ]
+    there.write_all("events.in", [*lines, *broken], PARTITIONS)
+    for number, text in enumerate(texts):
+        made = event(f"binary-{number}", text=text)
+        headers = [(f"ce_{name}", str(value).encode()) for name, value in made.items() if name != "data"]
+        there.write("events.in", json.dumps(made["data"]).encode(), headers=headers)
+    with running(settings, Edge(KEY, moods=moods_of(languages))) as gateway:
+        wait_for(gateway, 2 * len(texts) + len(broken))
+    frames = [frame for _, frame in there.frames()]
+    found = [row for frame in frames for row in frame.events.to_pylist()]
+    wrong = [row for frame in frames for row in frame.letters.to_pylist()]
+    assert (len(found), len(wrong)) == (2 * len(texts), len(broken))
+    assert "zzplanted" not in str([found, wrong])
+    assert {row["sentiment"] is None for row in found} == {not languages}
+    assert not [record for record in there.read("interactions") if b"zzplanted" in record.value]
 
 
 def test_single_events_become_frames_of_the_same_events(settings, records):
