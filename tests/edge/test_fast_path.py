@@ -73,8 +73,8 @@ def test_every_simulated_event_is_read_the_shorter_way_and_is_the_same():
 
 def test_bundled_examples_are_the_same_and_nearly_all_are_read_the_shorter_way():
     lines = [text.encode() for text in VALID]
-    # nanoseconds, a leap second, a media type with parameters, and attributes that are null
-    assert same(lines) >= len(lines) - 4
+    # nanoseconds, a leap second, a media type with parameters, attributes that are null, and a text, which is taken out first
+    assert same(lines) >= len(lines) - 5
 
 
 def test_both_know_the_same_fields():
