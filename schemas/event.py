@@ -139,7 +139,7 @@ class InteractionV1(TypedDict):
             str,
             Field(
                 description="What the person wrote, of any length. It is never stored: where the brand has it read, "
-                "`sentiment` is computed from it, unless the event has one."
+                "`sentiment` is computed from it, unless the event has one, or a rating."
             ),
         ]
     ]

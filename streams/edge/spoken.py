@@ -141,13 +141,12 @@ def shortened(data: bytes) -> bytes:
 
 
 def with_moods(rows: Rows, spoken: dict[int, Spoken], moods: Moods) -> Rows:
-    """Return the rows with the sentiment of what was written, where an event brings none of its own."""
+    """Return the rows with the sentiment of what was written, where an event brings none of its own, and no rating."""
     values = rows.columns.values
+    says_nothing = np.isnan(np.array([values["sentiment"], values["rating"]], np.float64)).all(axis=0)
     sentiments, properties = list(values["sentiment"]), list(values["properties"])
     brands = rows.columns.texts["brand"]
-    for row in np.flatnonzero(
-        np.isnan(np.array(sentiments, np.float64)) & np.isin(rows.places, list(spoken))
-    ).tolist():
+    for row in np.flatnonzero(says_nothing & np.isin(rows.places, list(spoken))).tolist():
         said = spoken[rows.places[row]]
         mood = moods.read(brands[row].as_py(), said.language, said.text)
         if mood is not None and (more := _with_mood(properties[row], mood)) is not None:

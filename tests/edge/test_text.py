@@ -54,6 +54,11 @@ def test_its_own_sentiment_stays():
         assert (found["sentiment"], found["properties"]) == (own, "")
 
 
+def test_a_rating_says_by_itself_how_somebody_felt():
+    found = one(ON, line(data={"text": ANGRY, "rating": 5}))
+    assert (found["rating"], found["sentiment"], found["properties"]) == (5, None, "")
+
+
 def test_it_is_the_same_event_whatever_its_text():
     lines = [
         line(data=data) for data in ({}, {"text": ANGRY}, {"text": "lovely"}, {"text": "x", "language": "fr"})
@@ -100,7 +105,13 @@ def test_the_rest_is_as_if_it_had_not_been_there(text, other, language, place, a
         _whole(other),
         properties and {name: _whole(value) for name, value in properties.items()},
     )
-    data = {"brand": "b", "handles": {"cookie": "c-1"}, "content": other or "x", "rating": 3}
+    data = {
+        "brand": "b",
+        "handles": {"cookie": "c-1"},
+        "content": other or "x",
+        "amount": 3,
+        "currency": "EUR",
+    }
     data |= {"properties": properties} if properties else {}
     more = {"text": text if ascii_ else _whole(text)} | ({"language": language} if language else {})
     items = list(data.items())

@@ -172,7 +172,7 @@ def _line(  # noqa: PLR0913, PLR0917 - what was found out of one activity
         activity.get("target") or target if kind.startswith("store.") else None
     )
     rating = _rating(target)
-    mood = _mood(activity, request, moods)
+    mood = _mood(activity, request, moods) if rating is None else None  # stars say by themselves how it was
     fields = {
         "content": None if kind.startswith("store.") else _thing(about),
         "place": _thing(place),

@@ -202,11 +202,12 @@ def _fields(
 def _mood(
     wanted: Mapping[str, Expression], fields: Mapping[str, Any], delivery: Delivery, scope: Scope, brand: str
 ) -> dict[str, Any]:
-    """Return the sentiment of what the person wrote, and what computed it, unless the provider says one.
+    """Return the sentiment of what the person wrote, and what computed it, unless the provider says one, or a rating.
 
     It goes with what takes the event back, which scores as if nothing had happened then; the text goes nowhere.
     """
-    if not delivery.moods or fields.get("sentiment") is not None:
+    feels = fields.get("sentiment") is not None or fields.get("rating") is not None
+    if not delivery.moods or feels:
         return {}
     try:
         said, language = (_searched(wanted, name, scope) for name in _WRITTEN)

@@ -144,6 +144,9 @@ def test_providers_are_answered_before_they_send(served):
 
 def test_what_is_passed_over_is_counted_and_of_texts_and_people_nothing_is_on_disk(served):
     collector, _ = served
+    for name in BODIES:
+        deliver(served, name)
+    deliver(served, "facebook", query="&accounts=5")
     counted = collector.metrics()
     for reason in ("no_event", "receipt", "machine", "transport", "import", "other_account"):
         assert counted[f'journey_collector_passed_over_total{{reason="{reason}"}}'] >= 1

@@ -47,12 +47,11 @@ def said(value, text):
 
 
 SAYING = {
-    "facebook": (facebook(comment()), facebook(post()), facebook(post(item="share")), facebook(rating(), field="ratings"), payloads.FACEBOOK_MESSAGES),
+    "facebook": (facebook(comment()), facebook(post()), facebook(post(item="share")), payloads.FACEBOOK_MESSAGES),
     "instagram": (instagram(ig_comment()), payloads.INSTAGRAM_MESSAGES),
     "whatsapp": (payloads.WHATSAPP_MESSAGE,),
     "discourse": (payloads.DISCOURSE_POST,),
     "slack": (payloads.SLACK_MESSAGE,),
-    "trustpilot": (payloads.TRUSTPILOT_REVIEW,),
 }  # fmt: skip
 
 
@@ -71,6 +70,17 @@ def test_what_is_written_to_a_provider_has_a_mood(name, number):
     assert {name: value for name, value in event.items() if name != "data"} == {
         name: value for name, value in silent.items() if name != "data"
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("facebook", facebook(rating(), field="ratings")), ("trustpilot", payloads.TRUSTPILOT_REVIEW)],
+    ids=["facebook", "trustpilot"],
+)
+def test_stars_say_by_themselves_how_somebody_felt(name, body):
+    event = delivered(name, said(body, ANGRY))[0]
+    assert event["data"]["rating"]
+    assert "sentiment" not in event["data"]
 
 
 def test_an_angry_comment_that_is_deleted_leaves_every_score_as_if_nothing_had_happened():
@@ -161,15 +171,16 @@ def called(call, mapping=None, moods=MOODS):
 
 
 def test_a_review_of_segment_has_a_mood_and_its_body_is_no_property():
-    call = TRACK | {
-        "properties": {"review_body": ANGRY, "rating": 1, "colour": "red", "deep": {"reviewBody": ANGRY}}
-    }
+    call = TRACK | {"properties": {"review_body": ANGRY, "colour": "red", "deep": {"reviewBody": ANGRY}}}
     event = called(call)
     assert event["type"] == "web.review"
     assert event["data"]["sentiment"] < -0.3
     assert event["data"]["properties"]["colour"] == "red"
     silent = called(call, moods=NO_MOODS)
     assert "sentiment" not in silent["data"]
+    rated = called(TRACK | {"properties": {"review_body": ANGRY, "rating": 5}})
+    assert rated["data"]["rating"] == 5
+    assert "sentiment" not in rated["data"]
     assert (
         called(TRACK | {"properties": {"review_body": ANGRY, "language": "fr"}})["data"].get("sentiment")
         is None
