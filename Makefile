@@ -100,11 +100,11 @@ soak: $(VENV)/.test
 # Locked with hashes, for every platform, the tests' first: what they need must agree with what runs. Run after a change of dependencies.
 LOCKED := --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate
 lock:
-	uv pip compile $(LOCKED) --extra embedded --extra collector --extra kafka --extra alerts --extra listen --extra sentiment --group dev pyproject.toml requirements/build.in \
+	uv pip compile $(LOCKED) --extra embedded --extra collector --extra kafka --extra alerts --extra listen --extra readable --extra sentiment --group dev pyproject.toml requirements/build.in \
 	  -o requirements/dev.txt
-	uv pip compile $(LOCKED) --extra embedded --extra collector --extra kafka --extra alerts --extra listen --extra sentiment pyproject.toml requirements/build.in \
+	uv pip compile $(LOCKED) --extra embedded --extra collector --extra kafka --extra alerts --extra listen --extra readable --extra sentiment pyproject.toml requirements/build.in \
 	  -c requirements/dev.txt -o requirements/run.txt
-	uv pip compile $(LOCKED) --extra collector --extra kafka --extra alerts --extra listen --extra sentiment pyproject.toml -c requirements/dev.txt -o requirements/server.txt
+	uv pip compile $(LOCKED) --extra collector --extra kafka --extra alerts --extra listen --extra readable --extra sentiment pyproject.toml -c requirements/dev.txt -o requirements/server.txt
 	uv pip compile $(LOCKED) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 	uv pip compile $(LOCKED) --group sbom -c requirements/dev.txt -o requirements/sbom.txt
 

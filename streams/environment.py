@@ -99,6 +99,11 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_SENTIMENT": "languages in which the sentiment of texts is computed, and of single brands: en, or en de, nova=fr, lumiere=off; "
     "the first is that of texts which name none. Nothing is computed without (deploy/docs/guide/sentiment.md)",
     "JOURNEY_HANDLE_KEY_FILE": "the same from a file, such as a secret that is mounted; only one of the two may be set",
+    "JOURNEY_READABLE": "kinds of handle that are kept readable, encrypted: user and loyalty of all brands, others of brands that are named: user or "
+    "user loyalty, nova=user email (deploy/docs/guide/readable-handles.md); none without. The same wherever events come in",
+    "JOURNEY_READABLE_KEY": "64 hex digits: the key that values of readable handles are encrypted under; else the file readable.key is made. While it "
+    "is rotated, its successors too, with spaces between",
+    "JOURNEY_READABLE_KEY_FILE": "the same from a file, such as a secret that is mounted; only one of the two may be set",
     "JOURNEY_DURABLE": "1: survive power cuts too (fsync of each frame and insert), not only crashes of the process",
     "JOURNEY_ID_WINDOW_DAYS": "days after their arrival for which ids are remembered with their place in the log, up to four million; repeats of others are looked up (7)",
     "JOURNEY_ALERTS": "TOML file of receivers of alerts, and of rules (deploy/docs/guide/alerts-on-advocacy.md); none are told without",

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
+from journey.errors import UserError
 from streams.alerts.delivery.addresses import AddressError, Target, checked
 from streams.alerts.delivery.deliverer import Pauses, pause_s
 from streams.alerts.delivery.http import DeliveryRefusedError, NotDeliveredError, post
@@ -18,11 +19,12 @@ from streams.alerts.delivery.senders import signed
 from streams.alerts.feed_receivers import FeedReceiver
 from streams.alerts.state import FeedState
 from streams.clock import Clock, from_us, system_clock
-from streams.feed.announcements import Announcement, Wanted, document, now, read
+from streams.feed.announcements import Announcement, Wanted, document, now, read, with_handles
 from streams.feed.position import BEGINNING, Position
+from streams.handles.readable import ReadableReader
 from streams.http.problems import place_of
 from streams.settings import SettingsError
-from streams.store.clickhouse import ClickHouse, QueryError
+from streams.store.clickhouse import ClickHouse
 from streams.store.port import StoreError
 
 __all__ = ["FeedDelivery", "FeedListener", "SendEvents", "Standing", "send", "standing"]
@@ -57,6 +59,10 @@ class FeedListener(Protocol):
     @property
     def begin(self) -> Literal["now", "beginning"]:
         """Where it begins when it is new."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether it gets the readable handles of customers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +128,15 @@ class FeedDelivery:
         Others, such as the topic, each with what sends to it.
     is_told
         Whether `wrote` is called when the tables have more; else they are looked at twice a second.
+    readable
+        Gives readable handles to the receivers that get them; called where there is one.
 
     Raises
     ------
     SettingsError
         An address cannot be used.
+    ReadableError
+        A receiver gets readable handles, and there are none, or their key is not there.
     """
 
     def __init__(  # noqa: PLR0913 - keywords
@@ -138,6 +148,7 @@ class FeedDelivery:
         clock: Clock = system_clock,
         pauses: Pauses | None = None,
         is_told: bool = False,
+        readable: Callable[[], ReadableReader] | None = None,
     ) -> None:
         try:
             sends = [_webhook(receiver, clock) for receiver in receivers]
@@ -145,7 +156,13 @@ class FeedDelivery:
             raise SettingsError(str(error)) from error
         idle_s = _IDLE_S if is_told else _LOOK_S
         self._lanes = [
-            _Lane(listener, send_events, open_store, (clock, pauses or Pauses(), idle_s))
+            _Lane(
+                listener,
+                send_events,
+                open_store,
+                (clock, pauses or Pauses(), idle_s),
+                readable() if readable is not None and listener.readable else None,
+            )
             for listener, send_events in [*zip(receivers, sends, strict=True), *more]
         ]
 
@@ -181,7 +198,9 @@ class _Lane:
         send_events: SendEvents,
         open_store: Callable[[], ClickHouse],
         timing: tuple[Clock, Pauses, float],
+        readable: ReadableReader | None,
     ) -> None:
+        self._readable, self._read_s = readable, 0.0
         self._receiver, self._send, self._open = receiver, send_events, open_store
         self._clock, self._pauses, self._idle_s = timing
         self.state = FeedState(receiver.name)
@@ -199,7 +218,7 @@ class _Lane:
             except Exception as error:  # noqa: BLE001 - nobody else serves this receiver
                 attempt += 1
                 wait_s = pause_s(min(attempt, 5), self._pauses)
-                why = str(error) if isinstance(error, StoreError | QueryError | OSError) else place_of(error)
+                why = str(error) if isinstance(error, UserError | OSError) else place_of(error)
                 _log.warning("feed %s: looking again in %.0f s: %s", self.state.receiver, wait_s, why)
                 self.stopping.wait(wait_s)
 
@@ -209,10 +228,11 @@ class _Lane:
         try:
             while not self.stopping.is_set():
                 self.news.clear()
-                page = read(store, stands.position, self._receiver.wanted)
+                self._read_s = time.monotonic()
+                page = read(store, stands.position, self._receiver.wanted, readable=self._readable)
                 for first in range(0, len(page.announcements), self._receiver.batch):
                     some = page.announcements[first : first + self._receiver.batch]
-                    if (after := self._deliver(some, stands)) is None:
+                    if (after := self._deliver(store, some, stands)) is None:
                         return  # it is to end
                     stands = after
                     self._book(store, stands, within_s=_BOOK_S)
@@ -236,14 +256,14 @@ class _Lane:
         self._booked = found
         return found
 
-    def _deliver(self, some: Sequence[Announcement], stands: Standing) -> Standing | None:
+    def _deliver(self, store: ClickHouse, some: Sequence[Announcement], stands: Standing) -> Standing | None:
         """Send events until the receiver has taken or refused them; return how far it is then, None when stopped before."""
         self.state.waiting_us = some[0].announced_us
         attempt = 0
         while not self.stopping.is_set():
             attempt += 1
             try:
-                self._send([document(one) for one in some])
+                self._send([document(one) for one in self._as_of_now(store, some)])
             except (NotDeliveredError, AddressError) as error:  # a name may lead elsewhere tomorrow
                 self.state.failed += 1
                 _log.warning("feed %s, attempt %d: %s", self.state.receiver, attempt, error)
@@ -262,6 +282,15 @@ class _Lane:
             self.state.waiting_us = 0
             return replace(stands, position=some[-1].position)
         return None
+
+    def _as_of_now(self, store: ClickHouse, some: Sequence[Announcement]) -> Sequence[Announcement]:
+        """Return announcements with readable handles that are there still: of an event that waited, some may be erased by now."""
+        if self._readable is None or time.monotonic() - self._read_s < _BOOK_S:
+            return some
+        found = with_handles(store, some, self._readable, some[-1].position.key)
+        if found is None:
+            raise StoreError("customers have other names by now: the key of handles was changed")
+        return found
 
     def _book(self, store: ClickHouse, stands: Standing, *, within_s: float) -> None:
         """Write how far the receiver is, once what it has done is so old; a position that only passed by may wait."""

@@ -30,6 +30,8 @@ class FeedReceiver(BaseModel):
     """Events of one request; above 1 each request has a list of events."""
     begin: Literal["now", "beginning"] = "now"
     """Where a receiver that is new begins."""
+    readable: bool = False
+    """Whether its events have the customers' readable handles: who writes the file gives the receiver that right."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -20,6 +20,7 @@ class FeedTopic:
     wanted: Wanted = field(default_factory=Wanted)
     batch: int = 500
     begin: Literal["now", "beginning"] = "now"
+    readable: bool = False
 
 
 class StagesSend(Acknowledged):

@@ -15,8 +15,10 @@ from streams.alerts.rule_config import check
 from streams.alerts.rule_queries import RULE_LIMITS, RuleQueries
 from streams.alerts.urls import AlertUrls
 from streams.clock import Clock
+from streams.edge.readable import ReadableError
 from streams.engine.shell import Shell
 from streams.feed.announcements import NOT_ON_A_CLUSTER
+from streams.handles.readable import ReadableReader
 from streams.process.degraded import Degraded
 from streams.settings import Settings, SettingsError
 from streams.store.clickhouse import ClickHouse
@@ -102,7 +104,22 @@ def _feed(
         return None
     if not (file.feeds or more):
         return None
-    return FeedDelivery(file.feeds, opener(settings, None), more=more, clock=clock, is_told=is_told)
+    return FeedDelivery(
+        file.feeds,
+        opener(settings, None),
+        more=more,
+        clock=clock,
+        is_told=is_told,
+        readable=partial(_reader, settings, file.name),
+    )
+
+
+def _reader(settings: Settings, where: str) -> ReadableReader:
+    """Return what gives readable handles to receivers. Raises SettingsError."""
+    try:
+        return ReadableReader.of_settings(settings)
+    except ReadableError as error:
+        raise SettingsError(f"{where}: a feed has readable = true: {error}") from error
 
 
 def _stages(settings: Settings) -> "list[tuple[FeedListener, SendEvents]]":

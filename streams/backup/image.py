@@ -20,7 +20,7 @@ from streams.store.clickhouse import DATABASE, ClickHouse
 
 __all__ = ["KEY_FILES", "BackupError", "Image", "clear", "discard", "made"]
 
-KEY_FILES = ("handle.key", "handle.key.next")
+KEY_FILES = ("handle.key", "handle.key.next", "readable.key")
 _FOLDER = "images"
 _SQLITE = ("log.sqlite", "keys.sqlite")
 _SMALL = ("brands", "rules", "model")

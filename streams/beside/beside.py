@@ -24,6 +24,7 @@ from streams.engine.shell import Tell
 from streams.erasure.statements import Erased, Forgotten
 from streams.handles.key import fitting, in_mode
 from streams.handles.key_file import KeyLostError
+from streams.handles.readable_key_file import sealing_of
 from streams.log.frame import Frame, encode
 from streams.log.local import PARTITION
 from streams.mood.moods import moods_of
@@ -146,6 +147,7 @@ class Beside:
             trusted=trusted,
             rules=self.rules,
             moods=moods_of(self.settings.languages),
+            sealing=None if trusted else sealing_of(self.settings, self.settings.data),
         )
 
     def load(self, frames: Iterable[Frame]) -> BatchOutcome:
@@ -249,6 +251,11 @@ class Beside:
         """Have the handle key rotated; return the fingerprint of the new one."""
         given = self.settings.handle_key
         return str(self._asked("rotate", given=given.hex() if given else "")["done"])
+
+    def rotate_readable(self) -> tuple[str, int]:
+        """Have the key of readable handles rotated; return the fingerprint of the new one, and how many values it took over."""
+        name, count = self._asked("rotate_readable")["done"]
+        return str(name), int(count)
 
     def drop(self, reason: str) -> int:
         """Have the dead letters of a reason dropped; return how many."""

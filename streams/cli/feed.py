@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Annotated, Any, get_args
 
 import typer
@@ -26,6 +27,7 @@ from streams.feed.announcements import (
     since,
 )
 from streams.feed.position import BEGINNING, Position, PositionError
+from streams.handles.readable import ReadableReader
 from streams.process.shutdown import stopping
 from streams.server.server import Server
 from streams.store.port import StoreError
@@ -78,6 +80,10 @@ def feed(  # noqa: PLR0913, PLR0917 - options
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="End after so many")
     ] = None,
+    readable: Annotated[
+        bool,
+        typer.Option("--readable", help="With the customers' readable handles, for who has their key"),
+    ] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -104,8 +110,10 @@ def feed(  # noqa: PLR0913, PLR0917 - options
             )
         if not isinstance(shell, Server):
             shell.tick()
+        reader = ReadableReader.of_settings(shell.settings) if readable else None
         position = _begin(shell, begin, is_following=follow)
-        for found in _limited(_announcements(shell, position, wanted, is_following=follow), limit):
+        looks = partial(_look, shell, wanted=wanted, readable=reader, is_following=follow)
+        for found in _limited(_announcements(looks, position, is_following=follow), limit):
             _print(found, as_json=as_json)
 
 
@@ -134,12 +142,12 @@ def _begin(shell: Opened, text: str | None, *, is_following: bool) -> Position:
 
 
 def _announcements(
-    shell: Opened, position: Position, wanted: Wanted, *, is_following: bool
+    look: Callable[[Position], Page | None], position: Position, *, is_following: bool
 ) -> Iterator[list[Announcement]]:
     """Yield what each look finds; without following until nothing more is there."""
     with stopping.calling(lambda: None):
         while not stopping.asked.is_set():
-            page = _look(shell, position, wanted, is_following=is_following)
+            page = look(position)
             if page is None:
                 stopping.asked.wait(_AWAY_S)
                 continue
@@ -153,10 +161,17 @@ def _announcements(
                 stopping.asked.wait(_LOOK_S)
 
 
-def _look(shell: Opened, position: Position, wanted: Wanted, *, is_following: bool) -> Page | None:
+def _look(
+    shell: Opened,
+    position: Position,
+    *,
+    wanted: Wanted,
+    readable: ReadableReader | None,
+    is_following: bool,
+) -> Page | None:
     """Return the next page; None where a server is away that is waited for."""
     try:
-        return read(shell.store, position, wanted)
+        return read(shell.store, position, wanted, readable=readable)
     except StoreError as error:
         if not (is_following and isinstance(shell, Server)):
             raise
@@ -190,5 +205,10 @@ def _line(one: Announcement) -> str:
         f"{one.from_stage} → {one.to_stage}",
         one.reason,
         one.channel,
+        *(
+            f"{kind}:{visible_line(value)}"
+            for kind, values in (one.handles or {}).items()
+            for value in values
+        ),
     )
     return "  ".join(filter(None, words))

@@ -59,6 +59,7 @@ _GROUPS = {
     "schema": ("reference", "The event contract and the tables."),
     "retention": ("retention", "How long interactions are kept."),
     "keys": ("keys", "Keys that clients use."),
+    "readable": ("readable", "Handles whose values a brand keeps readable, encrypted."),
     "spikes": ("spikes", "Spikes in counts, and how they are found."),
     "listen": ("listen", "Networks that are listened to: Bluesky and Mastodon."),
 }

@@ -23,6 +23,7 @@ from streams.collector.routes import HealthRoutes, application, doors
 from streams.collector.telemetry import CollectorTelemetry
 from streams.collector.write_keys import Keyring, KeyStore
 from streams.edge import Edge
+from streams.edge.readable import Sealing
 from streams.http.cross_site import CrossSiteFilter, Names, names_of
 from streams.http.listener import address_of, listening, server_of
 from streams.log.sink import Sink
@@ -60,6 +61,8 @@ class Parts:
         What does not work as it should while events are accepted, for /health.
     made
         Called with what commits events, for who changes the key or the model meanwhile.
+    sealing
+        What is encrypted of handles that are kept readable, None for nothing.
     """
 
     handle_key: HandleKey
@@ -71,6 +74,7 @@ class Parts:
     degraded: Degraded = field(default_factory=Degraded)
     rules: HandleRules = field(default_factory=HandleRules)
     made: Callable[[Committer], None] = lambda _: None
+    sealing: Sealing | None = None
 
 
 def serve(  # noqa: PLR0913 - keywords
@@ -108,6 +112,7 @@ def serve(  # noqa: PLR0913 - keywords
             parts.model.identity.nobody,
             rules=parts.rules,
             moods=moods_of(settings.languages),
+            sealing=parts.sealing,
         ),
         parts.model.channels,
         parts.open_sink,

@@ -18,9 +18,10 @@ from streams.edge import encoded_data, fast_path, repeats
 from streams.edge.event_keys import Keys
 from streams.edge.handles import HandleHasher
 from streams.edge.properties import Properties, stored
+from streams.edge.readable import Sealing
 from streams.edge.reasons import DENIED, Refused, refused
 from streams.edge.redact import redact
-from streams.edge.rows import Rows, batch
+from streams.edge.rows import Rows, batch, readable_of
 from streams.edge.shapes import FIELDS
 from streams.edge.spoken import Spoken, parted, taken, with_moods
 from streams.edge.texts import Hiding
@@ -50,10 +51,11 @@ _RULES = HandleRules()
 class Edge:
     """A packer of lines into frames under one handle key.
 
-    Values of `nobody` name no one, besides the built-in ones; `moods` reads what was written.
+    Values of `nobody` name no one, besides the built-in ones; `moods` reads what was written; `sealing` keeps the values
+    of some handles readable, encrypted, None for none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by name, all but the first two
         self,
         key: AnyKey,
         nobody: frozenset[str] = frozenset(),
@@ -61,10 +63,11 @@ class Edge:
         trusted: bool = False,
         rules: HandleRules = _RULES,
         moods: Moods = NO_MOODS,
+        sealing: Sealing | None = None,
     ) -> None:
         self._key = HandleKey.of(key)
         self._fingerprint = self._key.fingerprint
-        self._naming = HandleHasher(self._key, nobody, trusted=trusted, rules=rules)
+        self._naming = HandleHasher(self._key, nobody, trusted=trusted, rules=rules, sealing=sealing)
         self._properties = Properties()
         self._hiding = Hiding(self._key)
         self._keys = Keys()
@@ -144,7 +147,8 @@ class Edge:
             rows = with_moods(rows, spoken, self._moods)
         events = batch(rows, self._keys)
         refusals = self._letters(letters, lines, partition, first_offset, screen)
-        return Frame(events, refusals, topic, now_us, self._fingerprint)
+        sealed = readable_of(events, self._naming) if self._naming.sealing is not None else None
+        return Frame(events, refusals, topic, now_us, self._fingerprint, sealed)
 
     def check(self, line: bytes, now_us: int) -> None:
         """Raise Refused unless `pack` would take this line for an event."""

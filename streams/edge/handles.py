@@ -9,6 +9,7 @@ from journey.identity.handle_key import AnyKey, HandleKey
 from journey.identity.rules import HandleRules
 from schemas.event import MAX_HANDLES, HandleKind
 from streams.edge.fast_path import read_handles
+from streams.edge.readable import Sealing
 from streams.edge.reasons import Refused
 from streams.edge.redact import FORMS, PREFIX
 from streams.edge.repeats import Wanted, wanted
@@ -56,7 +57,7 @@ class _Known:
 class HandleHasher:
     """A hasher of handles under one key. `trusted` input may name a handle by its hash (replays of dead letters).
 
-    `brand` is that of the event, and matters where the key has brands separate.
+    `brand` is that of the event, and matters where the key has brands separate. `sealing` keeps values readable, None for none.
     """
 
     def __init__(
@@ -66,10 +67,16 @@ class HandleHasher:
         *,
         trusted: bool = False,
         rules: HandleRules = _RULES,
+        sealing: Sealing | None = None,
     ) -> None:
         self._key = HandleKey.of(key)
         self.rules = rules
-        self._is_alike = not (self._key.separate or rules.regions)  # with all brands
+        self.sealing = sealing
+        self._is_alike = not (self._key.separate or rules.regions or sealing)  # with all brands
+        self._sealed: dict[tuple[str, int], bytes] = {}
+        self._sealed_before: dict[
+            tuple[str, int], bytes
+        ] = {}  # of values that were at hand until they were cleared
         self._order = self._by_priority if len(self._key) > 1 else None  # else as they are
         self.nobody = NOBODY | nobody
         self.trusted = trusted
@@ -110,6 +117,12 @@ class HandleHasher:
     def _forget(self) -> None:
         self._known.clear()
         self._texts = self._values = 0
+        # Events that are packed now may have some of these; no frame has so many values that these are cleared twice.
+        self._sealed_before, self._sealed = self._sealed, {}
+
+    def sealed(self, brand: str, handle: int) -> bytes | None:
+        """Return the value of a handle of events that were read last, encrypted; None where it is not kept readable."""
+        return self._sealed.get((brand, handle)) or self._sealed_before.get((brand, handle))
 
     def _learn(self, text: bytes, known: _Known) -> Read | None:
         values = read_handles(text)
@@ -186,7 +199,16 @@ class HandleHasher:
         self._values += 1
         named = tuple([(code, each) for each in self._hash(kind, value, known.brand)])
         known.values[kind][value] = named
+        if self.sealing is not None and named:
+            self._seal(self.sealing, kind, value, named[0][1], known.brand)
         return named
+
+    def _seal(self, sealing: Sealing, kind: str, value: str, handle: int, brand: str) -> None:
+        """Keep a value readable, where its brand wants that; one that is a hash already is not."""
+        if self.trusted and FORMS.fullmatch(value):
+            return
+        if (sealed := sealing.sealed(brand, kind, handle, value)) is not None:
+            self._sealed.setdefault((brand, handle), sealed)
 
     def _hash(self, kind: str, value: str, brand: str) -> list[int]:
         if self.trusted and FORMS.fullmatch(value):

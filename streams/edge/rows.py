@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from streams.edge.event_keys import Keys
 from streams.edge.fast_path import Columns
+from streams.edge.handles import HandleHasher
 from streams.log.arrow import times
-from streams.log.frame import AMOUNT_SCALE, EVENTS
+from streams.log.frame import AMOUNT_SCALE, EVENTS, READABLE
 
-__all__ = ["Rows", "batch"]
+__all__ = ["Rows", "batch", "readable_of"]
 
 
 @dataclass(slots=True)
@@ -92,3 +94,26 @@ def _handles(codes: Sequence[bytes], ids: Sequence[bytes]) -> dict[str, pa.Array
         "handles": pa.ListArray.from_arrays(places, values),
         "kinds": pa.ListArray.from_arrays(places, pa.array(np.frombuffer(b"".join(codes), np.uint8))),
     }
+
+
+def readable_of(events: pa.RecordBatch, naming: HandleHasher) -> pa.RecordBatch | None:
+    """Return columns of `streams.log.frame.READABLE`: each readable handle that events name, once a brand; None for none."""
+    found: dict[tuple[str, int], tuple[int, bytes]] = {}
+    for brand in events.column("brand").unique().to_pylist():
+        theirs = events.filter(pc.equal(events.column("brand"), brand))
+        handles = theirs.column("handles").flatten().to_numpy()
+        kinds = theirs.column("kinds").flatten().to_numpy()
+        each, place = np.unique(handles, return_index=True)
+        for handle, kind in zip(each.tolist(), kinds[place].tolist(), strict=True):
+            if (sealed := naming.sealed(brand, handle)) is not None:
+                found[brand, handle] = (kind, sealed)
+    if not found or naming.sealing is None:
+        return None
+    columns = {
+        "brand": [brand for brand, _ in found],
+        "kind": [kind for kind, _ in found.values()],
+        "handle": [handle for _, handle in found],
+        "fingerprint": [naming.sealing.key.fingerprint] * len(found),
+        "sealed": [sealed for _, sealed in found.values()],
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=READABLE)

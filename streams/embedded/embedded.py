@@ -18,6 +18,7 @@ from streams.clock import Clock, system_clock
 from streams.collector.write_key_stores import damage_of
 from streams.dead_letters import drop
 from streams.edge import Edge
+from streams.edge.readable import Sealing
 from streams.embedded.lock import DirectoryInUseError, lock, lock_log
 from streams.embedded.model_file import keep_model, kept_model
 from streams.engine.engine import MAX_BATCH_FRAMES, Engine
@@ -26,8 +27,9 @@ from streams.erasure import minutes, statements
 from streams.erasure.suppressed_handles import U64, SuppressedHandles, without
 from streams.faults import kill_point
 from streams.handles import key as handle_keys
-from streams.handles import rekey
+from streams.handles import readable_rows, rekey
 from streams.handles.key_file import KeyLostError, brands_file, keep_brands, key_file, promote
+from streams.handles.readable_key_file import sealing_of
 from streams.handles.rules_file import rules_file
 from streams.handles.unknown_key import known
 from streams.log.batch import Record
@@ -182,6 +184,7 @@ class Embedded:
         image.clear(settings.data)
         self._skip_numbers(settings.data / RESTORED)
         self._find_key(self._brands)
+        self._look_at_readable()
         damaged_parts.bear(self.store)
         if settings.durable:
             self.store.make_durable()
@@ -271,6 +274,19 @@ class Embedded:
             self.keyless, self._fingerprint = error, name
             self.warnings.append(str(error))
 
+    def _look_at_readable(self) -> None:
+        """Say where values of readable handles are under a key that is not there; events are taken all the same."""
+        try:
+            sealing = self.sealing
+        except KeyLostError as error:
+            self.warnings.append(str(error))
+            return
+        if sealing is not None and (lost := readable_rows.unknown_keys(self.store, sealing.key.fingerprints)):
+            self.warnings.append(
+                f"readable handles are encrypted under the key {', '.join(lost)}, which is not there: bring it back (readable.key, or"
+                " JOURNEY_READABLE_KEY), or give journey readable drop --lost"
+            )
+
     def _registered(self, given: bytes, name: str, brands: str) -> HandleKey:
         """Return the key in its mode: as the store has it under the fingerprint `name`, else as the directory has."""
         wanted = self.settings.brands
@@ -336,7 +352,13 @@ class Embedded:
             trusted=trusted,
             rules=self.rules,
             moods=moods_of(self.settings.languages),
+            sealing=None if trusted else self.sealing,
         )
+
+    @property
+    def sealing(self) -> Sealing | None:
+        """What is encrypted of handles that are kept readable, None for nothing. Raises KeyLostError."""
+        return sealing_of(self.settings, self.settings.data)
 
     def accept(self, frame: Frame) -> int:
         """Append a frame to the log: once this returns, its events are accepted. Returns how many wait now.

@@ -1,8 +1,11 @@
 """Rotates the handle key of a data directory without losing identities."""
 
+from functools import partial
+
 from journey.identity.handle_key import HandleKey
 from streams.embedded.embedded import Embedded
 from streams.handles.key_file import promote, successor
+from streams.handles.readable_key_file import kept
 from streams.handles.rekey import RekeyError, next_key, rekey
 
 __all__ = ["rotate"]
@@ -32,7 +35,7 @@ def rotate(embedded: Embedded, given: bytes | None = None) -> str:
         next_key(given, old) if given else HandleKey(successor(embedded.settings.data), separate=old.separate)
     )
     embedded.drain()
-    rekey(embedded.store, key, embedded.clock())
+    rekey(embedded.store, key, embedded.clock(), readable=partial(kept, embedded.settings))
     embedded.use_key(key)
     if not given:
         promote(embedded.settings.data, key.fingerprint)

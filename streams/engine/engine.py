@@ -138,6 +138,7 @@ class Engine:
         slots = self.identity.graph.handles.find(handles)
         self.journey.state.hush(slots[slots != ABSENT])
         self.intake.seen.forget(ids)
+        self.intake.readable.forget(handles)
 
     def step(self, records: Sequence[Record], now_us: int) -> BatchOutcome:
         """Process frames (at most MAX_BATCH_FRAMES, in log order) and write what they add.
@@ -160,6 +161,8 @@ class Engine:
             "evidence": evidence_rows,
             "minute_counts": minute_counts(touches.after(self._of("minute_counts"))),
         }
+        if (readable := self.intake.readable.rows(records)) is not None:
+            rows["readable_handles"] = readable
         outcome = _outcome(taken)
         outcome.stage_changes = self._finish(rows, touched, moved, _Turn(place, now_us))
         return outcome

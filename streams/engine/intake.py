@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from journey.identity.handle import KINDS
 from journey.seen import UNSEEN, Ids, SeenIds, duplicates, position
 from streams.engine import conflicts
+from streams.engine.readable import KnownReadable, ReadableHandles
 from streams.log.arrow import last_offsets, names
 from streams.log.batch import Batch, Record, Rows, Watermark, codes
 
@@ -19,7 +20,7 @@ __all__ = ["Intake", "Known", "Taken"]
 _FALSE = 0.02  # of a batch without repeats may be "perhaps"; of more, most are repeats
 
 
-class Known(Protocol):
+class Known(KnownReadable, Protocol):
     """The part of a store that knows the events of all of history: see `streams.store.port.Store`."""
 
     def first_positions(self, ids: Ids, near: pa.Table | None) -> NDArray[np.uint64]:
@@ -55,6 +56,7 @@ class Intake:
 
     def __init__(self, window_us: int, known: Known) -> None:
         self.seen = SeenIds(window_us)
+        self.readable = ReadableHandles(known)
         self._known = known
 
     def restore(

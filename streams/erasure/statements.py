@@ -74,6 +74,7 @@ _ALTERED: dict[str, str] = {
         f" handles = arrayFilter(handle -> handle NOT IN ({ERASING}), handles) WHERE hasAny(handles, ({_AMONG}))"
     ),
     "conflicts": f"DELETE WHERE handle IN ({ERASING})",
+    "readable_handles": f"DELETE WHERE handle IN ({ERASING})",
     **dict.fromkeys(OF_EXPIRED, f"DELETE WHERE handle IN ({ERASING})"),
     "carried_links": f"DELETE WHERE left_handle IN ({ERASING}) OR right_handle IN ({ERASING})",
     "dead_letters": f"DELETE WHERE {_names_one(_AMONG)}",

@@ -3,14 +3,16 @@
 import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
 from streams.clock import from_us
+from streams.edge.readable import ReadableError
 from streams.feed.position import BEGINNING, Place, Position
 from streams.handles.key import named_by
+from streams.handles.readable import ReadableReader, Values
 from streams.store.clickhouse import ClickHouse
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "now",
     "read",
     "since",
+    "with_handles",
 ]
 
 STAGE = Literal["none", "attention", "attraction", "affinity", "audience", "advocacy"]
@@ -122,6 +125,8 @@ class Announcement:
         Of the customer's latest touch up to then; "" where all of those have expired.
     position
         Of a reader who has this one too.
+    handles
+        The customer's readable handles, by kind, for a reader who may have them; None for others.
     """
 
     partition: int
@@ -136,6 +141,7 @@ class Announcement:
     announced_us: int
     channel: str
     position: Position
+    handles: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,19 +206,57 @@ def _position(store: ClickHouse, sql: str, parameters: dict[str, Any]) -> Positi
     )
 
 
-def read(store: ClickHouse, position: Position, wanted: Wanted, most: int = _PAGE) -> Page:
+def read(
+    store: ClickHouse,
+    position: Position,
+    wanted: Wanted,
+    most: int = _PAGE,
+    readable: ReadableReader | None = None,
+) -> Page:
     """Return the next announcements after a position, at most so many of each partition; a customer's are in order.
+
+    Parameters
+    ----------
+    readable
+        What gives a reader readable handles of customers who may have them.
 
     Raises
     ------
     QueryError, StoreError
         The store does not answer.
+    ReadableError
+        A readable handle cannot be given.
     """
     key = named_by(store)
     if key is None:  # for a moment: another key takes its place
         return Page(position=position, is_whole=False, is_held=True)
+    held = Page(position=position, is_whole=False, is_held=True)
     page = _read(store, position.under(key), wanted, min(most, _PAGE))
-    return page if key == named_by(store) else Page(position=position, is_whole=False, is_held=True)
+    if readable is not None and page.announcements:
+        found = with_handles(store, page.announcements, readable, key)
+        return held if found is None else replace(page, announcements=found)
+    return page if key == named_by(store) else held
+
+
+def with_handles(
+    store: ClickHouse, announcements: Sequence[Announcement], readable: ReadableReader, key: str
+) -> list[Announcement] | None:
+    """Return announcements that name customers under a key with the readable handles of these; None once it is another key.
+
+    Raises
+    ------
+    ReadableError
+        A readable handle cannot be given.
+    """
+    try:
+        found = readable.of(store, {(one.brand, one.customer) for one in announcements})
+    except ReadableError:
+        if key == named_by(store):
+            raise
+        return None  # of some tables another key has taken the place already
+    if key != named_by(store):
+        return None
+    return [replace(one, handles=found[one.brand, one.customer]) for one in announcements]
 
 
 def _read(store: ClickHouse, position: Position, wanted: Wanted, most: int) -> Page:
@@ -334,5 +378,6 @@ def document(said: Announcement) -> dict[str, Any]:
             "channel": said.channel or None,
             "model": said.model,
             "announced_at": from_us(said.announced_us).isoformat(),
+            **({} if said.handles is None else {"handles": said.handles}),
         },
     }

@@ -88,6 +88,9 @@ class PartitionedStore(ErasureStore, Protocol):
     def stored(self, ids: Ids, near: pa.Table) -> pa.Table:
         """Return the events with these ids as they are stored: see `streams.store.restore.STORED`."""
 
+    def readable(self, brands: Collection[str], handles: Sequence[int]) -> set[tuple[str, int, str]]:
+        """Return which readable handles the table has: see `streams.store.port.Store`."""
+
     def handles(self, partitions: Collection[int]) -> pa.Table:
         """Return handle, kind, customer, version of the handles of these partitions."""
 

@@ -12,7 +12,7 @@ from journey.stage import STAGE_NAMES
 from streams.fencing.fence import asking
 from streams.log.batch import Watermark
 from streams.store.clickhouse import ClickHouse
-from streams.store.restore import COUNT_IDS, GIVEN, RECENT, id_slices, ids_of
+from streams.store.restore import COUNT_IDS, GIVEN, RECENT, id_slices, ids_of, readable
 
 __all__ = ["StateReader"]
 
@@ -74,6 +74,10 @@ class StateReader:
             COUNT_IDS.format(scope=self._of("handle")), {"partitions": sorted(partitions)}
         )
         return int(count)
+
+    def readable(self, brands: Collection[str], handles: Sequence[int]) -> set[tuple[str, int, str]]:
+        """Return which readable handles the table has: see `streams.store.restore.Restoring`."""
+        return readable(self._query, brands, handles)
 
     def _of(self, column: str) -> str:
         return f"{column} % {self.partitions} IN {{partitions:Array(UInt16)}}"

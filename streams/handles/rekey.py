@@ -1,7 +1,7 @@
 """Rotates the handle key: replaces every id in the tables by its id under a successor key; customers stay whole.
 
 Nobody has the values that were hashed, and none is needed: the successor wraps ids (`journey.identity.handle_key`),
-one to one. Tables are filled beside those in use, and then their rows take the place of the old ones, table by table;
+one to one. Readable handles are encrypted again, each for its other id. Tables are filled beside those in use, and then their rows take the place of the old ones, table by table;
 if the process is killed, the old ones are in use until all are filled, and after that the next command puts the new
 ones in place. No table that is in use is dropped or renamed: the engine's user has no right to. Events keep their
 identity: repeats are recognised, as the key of an event is made from the handle under the active key; of expired events,
@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from journey.errors import UserError
 from journey.identity.handle_key import KEY_BYTES, AnyKey, HandleKey
 from streams.edge.event_keys import Keys
+from streams.edge.readable import ReadableKey
 from streams.edge.redact import HASHED
 from streams.erasure import statements
 from streams.faults import kill_point
+from streams.handles import readable_rows
 from streams.handles.key import BEGUN, IN_FORCE, READY, in_force, keep, ready
 from streams.handles.unknown_key import UNKNOWN_KEY
 from streams.store.clickhouse import ClickHouse
@@ -81,7 +83,7 @@ _FILLED = {
         " INNER JOIN {renames} AS r ON r.id = s.customer"
     ),
 }
-_TABLES = (*_FILLED, "interactions", "conflicts", "dead_letters")
+_TABLES = (*_FILLED, "interactions", "conflicts", "dead_letters", "readable_handles")
 _PLAIN = ("interactions", "conflicts", "dead_letters", "stage_changes")  # of the others, rows are merged
 
 
@@ -90,7 +92,11 @@ class RekeyError(UserError, RuntimeError):
 
 
 def rekey(
-    store: ClickHouse, key: AnyKey, now_us: int, busy: Callable[[], Sequence[str]] = lambda: ()
+    store: ClickHouse,
+    key: AnyKey,
+    now_us: int,
+    busy: Callable[[], Sequence[str]] = lambda: (),
+    readable: Callable[[], ReadableKey] = lambda: ReadableKey(b""),
 ) -> None:
     """Activate a key whose last part is the successor of the active one.
 
@@ -98,9 +104,13 @@ def rekey(
     ----------
     busy
         Returns who else writes, once nobody can begin to; there must be none.
+    readable
+        Returns the key of readable handles, which are encrypted again for other ids; called where there are any.
 
     Raises
     ------
+    ReadableError
+        There are readable handles, and their key is not there.
     RekeyError
         The active key is another than the one before the last, or something is under way.
     """
@@ -118,6 +128,12 @@ def rekey(
         raise RekeyError("somebody is being forgotten: give journey forget again first")
     if statements.pending(store, idle=True):
         raise RekeyError("idle handles are being let go of: give journey retention run again first")
+    sealing = readable() if readable_rows.unknown_keys(store, ()) else None
+    if sealing is not None and (lost := readable_rows.unknown_keys(store, sealing.fingerprints)):
+        raise RekeyError(
+            f"readable handles are encrypted under the key {lost[0]}, which is not there: bring it back (readable.key, or"
+            " JOURNEY_READABLE_KEY), or give journey readable drop --lost first"
+        )
     keep(store, old.fingerprint, IN_FORCE, now_us)
     keep(store, key.fingerprint, BEGUN, now_us)
     if reasons := busy():
@@ -125,7 +141,7 @@ def rekey(
         raise RekeyError("not now: " + "; ".join(reasons))
     try:
         _clear(store)
-        _fill(store, key, len(old))
+        _fill(store, key, len(old), sealing)
         _check(store)
     except Exception:
         keep(store, old.fingerprint, IN_FORCE, now_us)  # others may go on
@@ -179,7 +195,7 @@ def _clear(store: ClickHouse) -> None:
             store.client.command(f"DROP TABLE IF EXISTS {name} SYNC", settings={"max_table_size_to_drop": 0})
 
 
-def _fill(store: ClickHouse, key: HandleKey, since: int) -> None:
+def _fill(store: ClickHouse, key: HandleKey, since: int, sealing: ReadableKey | None) -> None:
     with kill_point("rekey.fill"):
         store.client.command(
             f"CREATE TABLE {_RENAMES} (id UInt64, becomes UInt64, customer UInt64) ENGINE = MergeTree ORDER BY id"
@@ -199,6 +215,8 @@ def _fill(store: ClickHouse, key: HandleKey, since: int) -> None:
         store.insert(f"{_RENAMES}_conflicts", becomes.events(rows, _CONFLICT_TEXTS))
     for rows in _dead_letters(store):
         store.insert(f"{_RENAMES}_dead_letters", becomes.letters(rows))
+    for rows in readable_rows.renamed(store, sealing, becomes.ids) if sealing is not None else ():
+        store.insert(f"{_RENAMES}_readable_handles", rows)
 
 
 def _check(store: ClickHouse) -> None:

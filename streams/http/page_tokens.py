@@ -19,7 +19,7 @@ __all__ = ["PageTokens", "Rights", "TokensError", "is_name", "parsed_rights"]
 _NAME_LENGTH = 64
 _GROUP_LENGTH = 256
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_RIGHTS = {"brands", "writes"}
+_RIGHTS = {"brands", "writes", "readable"}
 _TABLES = {"tokens", "people", "groups", "everybody"}
 _log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class PageTokens:
         sha256 = "…"             # of the token: printf %s TOKEN | sha256sum
         brands = ["lumiere"]     # without: all
         writes = false           # without: true
+        readable = true          # without: false
 
         [people."ben@example.com"]    # whom a proxy signs in
         [groups.marketing]
@@ -158,11 +159,14 @@ def _of(table: str, name: str, given: Any, most: int, known: Collection[str] = _
 def _viewer(where: str, name: str, given: Any, known: Collection[str]) -> Viewer:
     if not isinstance(given, dict) or set(given) - set(known):
         raise TokensError(f"{where}: has {', '.join(sorted(known))} alone")
-    brands, writes = given.get("brands"), given.get("writes", True)
+    brands, writes, readable = given.get("brands"), given.get("writes", True), given.get("readable", False)
     if brands is not None and not (
         isinstance(brands, list) and brands and all(isinstance(each, str) and each for each in brands)
     ):
         raise TokensError(f"{where}.brands: must be a list of names; without it, all brands are seen")
     if not isinstance(writes, bool):
         raise TokensError(f"{where}.writes: must be true or false")
-    return Viewer(name, None if brands is None else frozenset(brands), writes)
+    if not isinstance(readable, bool):
+        raise TokensError(f"{where}.readable: must be true or false")
+    seen = None if brands is None else frozenset(brands)
+    return Viewer(name, seen, writes, numbers=None if readable else frozenset())

@@ -20,6 +20,8 @@ class Viewer:
         Whether they may change anything.
     changed
         Of the brands that they see, those that they may change; None for all of these.
+    numbers
+        The brands whose readable handles they may see; None for all that they see. Nobody may unless it is said.
     by_proxy
         Whether a proxy in front signed them in: then they sign out there.
     """
@@ -28,6 +30,7 @@ class Viewer:
     brands: frozenset[str] | None = None
     writes: bool = True
     changed: frozenset[str] | None = None
+    numbers: frozenset[str] | None = frozenset()
     by_proxy: bool = False
 
     def sees(self, brand: str) -> bool:
@@ -37,6 +40,10 @@ class Viewer:
     def changes(self, brand: str) -> bool:
         """Return whether they may change what is of a brand, and of "" what is of all brands together."""
         return self.writes and self.sees(brand) and (self.changed is None or brand in self.changed)
+
+    def reads(self, brand: str) -> bool:
+        """Return whether they may see a brand's readable handles."""
+        return self.sees(brand) and (self.numbers is None or brand in self.numbers)
 
     def named(self, form: Mapping[str, str]) -> str:
         """Return the name that a change is recorded with: their own, or what the form says."""
@@ -48,7 +55,7 @@ class Viewer:
 
 
 EVERYBODY = Viewer()
-"""Who asks where no name is known: they may do everything."""
+"""Who asks where no name is known: they may do everything, but see nobody's readable handles."""
 
 
 def of_all(rights: Sequence[Viewer]) -> Viewer:
@@ -59,8 +66,10 @@ def of_all(rights: Sequence[Viewer]) -> Viewer:
     (True, True, True, False, False)
     """
     writing = [each for each in rights if each.writes]
+    reading = [each for each in rights if each.numbers is None]
     seen, changed = _brands(rights), _brands(writing)
-    return Viewer("", seen, bool(writing), changed if writing and changed != seen else None)
+    numbers = _brands(reading) if reading else frozenset()
+    return Viewer("", seen, bool(writing), changed if writing and changed != seen else None, numbers)
 
 
 def _brands(rights: Sequence[Viewer]) -> frozenset[str] | None:

@@ -13,6 +13,7 @@ from streams.apath import in_force
 from streams.clock import system_clock
 from streams.edge import Edge
 from streams.handles.key import register
+from streams.handles.readable_key_file import sealing_of
 from streams.handles.rules import registered
 from streams.kafka.set_key import set_key
 from streams.mood.moods import moods_of
@@ -62,6 +63,7 @@ def edge_of(settings: Settings) -> Edge:
         model_of(settings).identity.nobody,
         rules=rules_of(settings),
         moods=moods_of(settings.languages),
+        sealing=sealing_of(settings),
     )
 
 

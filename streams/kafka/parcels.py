@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from schemas.topics import INTERACTIONS, topics
 from streams.clock import Clock
 from streams.edge import Edge
-from streams.log.frame import LETTERS, MAX_FRAME_BYTES, MAX_FRAME_EVENTS, Frame, encode
+from streams.log.frame import LETTERS, MAX_FRAME_BYTES, MAX_FRAME_EVENTS, Frame, encode, readable_in
 
 __all__ = ["PASS_BYTES", "Parcel", "pack_placed", "parcels", "passes"]
 
@@ -127,7 +127,8 @@ def _spans(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
 def _encoded(frame: Frame, partition: int, piece: _Piece) -> Iterator[Parcel]:
     """Encode a frame; one that the topic would refuse, because sizes are uneven, is halved."""
     events, letters, rows = piece
-    data = encode(replace(frame, events=events, letters=letters))
+    readable = readable_in(frame.readable, events)
+    data = encode(replace(frame, events=events, letters=letters, readable=readable))
     if len(data) <= _most_bytes() or len(events) + len(letters) == 1:
         yield Parcel(partition, data, len(events), len(letters), rows)
         return

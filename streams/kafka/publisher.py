@@ -15,6 +15,7 @@ from schemas.apath import default_model
 from schemas.topics import INTERACTIONS
 from streams.clock import Clock, system_clock
 from streams.edge import Edge, Refused
+from streams.edge.readable import Sealing
 from streams.faults import kill_point
 from streams.kafka.errors import BrokerError, DeliveryError, InvalidEvent
 from streams.kafka.parcels import parcels
@@ -23,7 +24,16 @@ from streams.kafka.set_key import set_key
 from streams.kafka.topics import partition_count
 from streams.log.frame import MAX_FRAME_BYTES, MAX_FRAME_EVENTS, Frame
 from streams.mood.moods import moods_of
-from streams.settings import SHARED, KafkaSettings, Settings, brands_wanted, handle_rules_wanted
+from streams.settings import (
+    DEFAULT_DATA,
+    SHARED,
+    KafkaSettings,
+    Settings,
+    brands_wanted,
+    handle_rules_wanted,
+    readable_key,
+    readable_wanted,
+)
 from streams.settings.sentiment import languages_wanted
 
 __all__ = ["DEFAULT_POLICY", "Publisher", "PublisherPolicy"]
@@ -100,6 +110,7 @@ class Publisher:
             nobody,
             rules=_rules(settings, has_key=bool(key)),
             moods=moods_of(settings.languages if settings else languages_wanted()),
+            sealing=_sealing(settings),
         )
         self._policy, self._clock = policy, clock
         self._partitions = partition_count(kafka)
@@ -243,6 +254,17 @@ def _rules(settings: Settings | None, *, has_key: bool) -> HandleRules:
     from streams.kafka.edge import rules_of  # noqa: PLC0415 - as below
 
     return rules_of(settings)
+
+
+def _sealing(settings: Settings | None) -> Sealing | None:
+    """Return what is encrypted of handles that are kept readable; without settings, as the environment says of these alone."""
+    if settings is None:
+        settings = Settings(data=DEFAULT_DATA, readable=readable_wanted(), readable_key=readable_key())
+    if not settings.readable:
+        return None
+    from streams.handles.readable_key_file import sealing_of  # noqa: PLC0415 - as below
+
+    return sealing_of(settings)
 
 
 def _key(settings: Settings | None, key: bytes | None) -> HandleKey:

@@ -5,16 +5,19 @@ import zlib
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 __all__ = [
     "EVENTS",
     "LETTERS",
     "MAX_FRAME_BYTES",
     "MAX_FRAME_EVENTS",
+    "READABLE",
     "Frame",
     "FrameError",
     "decode",
     "encode",
+    "readable_in",
 ]
 
 MAX_FRAME_EVENTS = 5_000
@@ -25,6 +28,7 @@ _MAGIC = b"AJF1"
 _HEADER = struct.Struct(
     "<4sII"
 )  # magic; bytes of the events, which the letters follow; CRC-32 of that size and both
+_LETTERS_SIZE = "letters"  # in the metadata, where something stands behind the letters
 AMOUNT_SCALE = 10_000  # amounts are whole ten-thousandths of the currency unit
 
 EVENTS = pa.schema(
@@ -62,6 +66,17 @@ LETTERS = pa.schema(
     ]
 )
 
+# Values of handles that their brand keeps readable, encrypted (`streams.edge.readable`).
+READABLE = pa.schema(
+    [
+        ("brand", pa.string()),
+        ("kind", pa.uint8()),  # code into journey.identity.handle.KINDS
+        ("handle", pa.uint64()),
+        ("fingerprint", pa.string()),  # of the key
+        ("sealed", pa.binary()),
+    ]
+)
+
 
 class FrameError(ValueError):
     """An error of bytes that are no frame of this version."""
@@ -71,7 +86,8 @@ class FrameError(ValueError):
 class Frame:
     """The events and dead letters of one delivery, from one topic (or file), packed at one instant.
 
-    `key` is the fingerprint of what handles are hashed with; "" where it is not known.
+    `key` is the fingerprint of what handles are hashed with; "" where it is not known. `readable` has the values of handles
+    that are kept readable, None for none; of one that no event names any more, nothing is kept.
     """
 
     events: pa.RecordBatch
@@ -79,6 +95,7 @@ class Frame:
     topic: str
     packed_us: int
     key: str = ""
+    readable: pa.RecordBatch | None = None
 
     @property
     def received(self) -> int:
@@ -86,13 +103,36 @@ class Frame:
         return len(self.events) + len(self.letters)
 
 
+def readable_in(readable: pa.RecordBatch | None, events: pa.RecordBatch) -> pa.RecordBatch | None:
+    """Return the readable handles that these events name, None for none."""
+    if readable is None or not len(events):
+        return None
+    found = readable.filter(pc.is_in(readable.column("handle"), events.column("handles").flatten()))
+    return found if len(found) else None
+
+
 def encode(frame: Frame) -> bytes:
-    """Return the frame as bytes."""
+    """Return the frame as bytes.
+
+    What is readable stands behind the letters, and their size in the metadata: a program that does not know of it reads
+    events and letters, and nothing behind these.
+    """
     metadata = {"topic": frame.topic, "packed_us": str(frame.packed_us), "key": frame.key}
+    letters = _ipc(frame.letters) if len(frame.letters) or frame.readable is not None else b""
+    readable = b""
+    if frame.readable is not None:
+        metadata[_LETTERS_SIZE] = str(len(letters))
+        readable = _ipc(frame.readable)
     events = _ipc(frame.events.replace_schema_metadata(metadata))
-    letters = _ipc(frame.letters) if len(frame.letters) else b""
-    checksum = zlib.crc32(letters, zlib.crc32(events, len(events)))
-    return b"".join([_HEADER.pack(_MAGIC, len(events), checksum), memoryview(events), memoryview(letters)])
+    checksum = zlib.crc32(readable, zlib.crc32(letters, zlib.crc32(events, len(events))))
+    return b"".join(
+        [
+            _HEADER.pack(_MAGIC, len(events), checksum),
+            memoryview(events),
+            memoryview(letters),
+            memoryview(readable),
+        ]
+    )
 
 
 def _ipc(batch: pa.RecordBatch) -> pa.Buffer:
@@ -121,17 +161,21 @@ def decode(data: bytes) -> Frame:
         events = pa.ipc.open_stream(view[:size]).read_next_batch()
         letters = pa.ipc.open_stream(view[size:]).read_next_batch() if len(view) > size else _no_letters()
         metadata = events.schema.metadata
+        behind = metadata.get(_LETTERS_SIZE.encode())
         frame = Frame(
             events,
             letters,
             metadata[b"topic"].decode(),
             int(metadata[b"packed_us"]),
             metadata.get(b"key", b"").decode(),
+            None if behind is None else pa.ipc.open_stream(view[size + int(behind) :]).read_next_batch(),
         )
     except (pa.ArrowException, StopIteration, KeyError, TypeError, ValueError, OSError) as error:
         raise FrameError(f"a frame that cannot be read: {error}") from error
     if not events.schema.equals(EVENTS) or not letters.schema.equals(LETTERS):
         raise FrameError("a frame with other columns than version 1 has")
+    if frame.readable is not None and not frame.readable.schema.equals(READABLE):
+        raise FrameError("a frame with other columns of readable handles than version 1 has")
     return frame
 
 

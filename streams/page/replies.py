@@ -5,6 +5,7 @@ import logging
 from starlette.responses import Response
 
 from streams.collector.write_keys import KeysLostError
+from streams.edge.readable import ReadableError
 from streams.http.guard import SAFE
 from streams.page import render
 from streams.page.scope import ScopeError
@@ -15,14 +16,14 @@ from streams.store.port import StoreError
 __all__ = ["FAILURES", "HTML", "failure", "html", "message", "why"]
 
 HTML = "text/html; charset=utf-8"
-FAILURES = (QueryError, StoreError, OverloadedError, StuckError, ScopeError, KeysLostError)
+FAILURES = (QueryError, StoreError, OverloadedError, StuckError, ScopeError, KeysLostError, ReadableError)
 """What a route answers in words."""
 _log = logging.getLogger(__name__)
 
 
 def why(error: Exception) -> str:
     """Return the message of a failure for people: their own mistakes in full, the store's without internals."""
-    if isinstance(error, ValueError | OverloadedError | KeysLostError):
+    if isinstance(error, ValueError | OverloadedError | KeysLostError | ReadableError):
         return f"{error}."
     _log.warning("the page could not ask the store: %s", error)
     if isinstance(error, StuckError) or (isinstance(error, QueryError) and "TIMEOUT_EXCEEDED" in str(error)):

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from streams.analysis.brands import Brand
 from streams.clock import Clock
 from streams.handles.match import Hasher
+from streams.handles.readable import ReadableReader
 from streams.http.cross_site import Door
 from streams.http.guard import SAFE, Guard
 from streams.http.viewer import Viewer
@@ -27,6 +28,7 @@ from streams.page.gzip_stream import PACKED, packed, takes_packed
 from streams.page.live import Live
 from streams.page.markup import Markup
 from streams.page.new_key import OpenKeys, new_key, snippets
+from streams.page.numbers import Numbers
 from streams.page.posted import posted
 from streams.page.reading import Reading
 from streams.page.replies import FAILURES, HTML, failure, html, message
@@ -64,6 +66,8 @@ class Page:
         Opens the write keys; None where the page makes none.
     hasher
         Hashes the values of one's own list; None where none can be matched.
+    readable
+        Gives readable handles to viewers who may see them; None where there are none.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - of one page
@@ -79,6 +83,7 @@ class Page:
         hasher: Hasher | None = None,
         keys: OpenKeys | None = None,
         zones: Mapping[str, tzinfo] = MappingProxyType({}),
+        readable: ReadableReader | None = None,
     ) -> None:
         self._reader, self._watcher, self._writer = reader, watcher, writer
         self._guard, self._clock, self._keys = guard, clock, keys
@@ -88,6 +93,7 @@ class Page:
         self._said: OrderedDict[str, str] = OrderedDict()
         self._search = Search(find, reader, guard, self._keep)
         self._audience = Audience(hasher, reader, guard, clock, zones)
+        self._numbers = Numbers(reader, readable)
         self._sign_in = SignIn(guard)
         self.live = Live(watcher)
         self._reading = Reading(reader, self.live, guard, clock, zones)
@@ -172,6 +178,7 @@ class Page:
             listed = [each for each in self._views.values() if each.shown_to(viewer)]
             yield render.top(view, listed, scope, known, said, viewer)
             yield shown or ""
+            yield await self._numbers.of_journey(viewer, view, scope)
         yield '<div id="panels" class="panels">'
         made: list[CachedAnswer[str]] = []
         for panel in panels:
@@ -188,16 +195,17 @@ class Page:
         self._reading.warm(list(self._views.values()), self._first)
 
     async def _csv(self, request: Request) -> Response:
-        return await self._download(request, self._lines)
+        return await self._download(request, partial(self._lines, request))
 
-    async def _lines(self, view: View, panel: Panel, scope: Scope) -> Response:
+    async def _lines(self, request: Request, view: View, panel: Panel, scope: Scope) -> Response:
         found = await self._reader.run(partial(all_rows, panel=panel, scope=scope))
         if found.more:
             raise ScopeError(f"there are more than {MOST_LINES:,} rows: choose a shorter period")
         name = f"{view.name}-{panel.name}.csv"
         headers = SAFE | {"content-disposition": f'attachment; filename="{name}"'}
+        viewer, panel = self._reading.viewer(request), panel.with_columns(found.rows)
         return StreamingResponse(
-            as_csv(panel.with_columns(found.rows), found.rows),
+            as_csv(*await self._numbers.beside(viewer, scope, panel, found.rows)),
             media_type="text/csv; charset=utf-8",
             headers=headers,
         )

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from streams.clock import Clock, system_clock
 from streams.handles.match import Hasher
+from streams.handles.readable import ReadableReader
+from streams.handles.readable_key_file import has_key
 from streams.http.guard import guard_of
 from streams.kafka.errors import BrokerError
 from streams.log.lag import of_log
@@ -66,6 +68,7 @@ def opened_page(  # noqa: PLR0913 - keywords
         writer=writer,
         hasher=hasher,
         keys=keys,
+        readable=ReadableReader.of_settings(settings) if settings.readable and has_key(settings) else None,
         zones={brand: ZoneInfo(zone) for brand, zone in settings.zones.items()},
     )
     over = threading.Event()

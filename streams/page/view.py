@@ -138,6 +138,10 @@ class Panel:
             return self
         return replace(self, columns=tuple(_column(name, rows) for name in rows[0]))
 
+    def with_more(self, columns: Sequence[Column]) -> "Panel":
+        """Return the panel with other columns behind its own."""
+        return replace(self, columns=(*self.columns, *columns))
+
     def seen(self, scope: Scope) -> Scope:
         """Return what of the scope the panel sees."""
         mine = {name for name in ("sort", "page") if scope.own.get(name, "").startswith(f"{self.name}.")}

@@ -16,6 +16,8 @@ _FILES = (
     "handle.key",
     "handle.key.next",
     "handle.key.draft",
+    "readable.key",
+    "readable.draft",
     "brands",
     "rules",
     "model",

@@ -48,6 +48,7 @@ def broken_parts(store: ClickHouse) -> dict[str, list[str]]:
 _MEANS = {
     "erased_handles": "customers who were forgotten, or denied consent, may be taken again: give those commands again",
     "erasures": "the books lack what was erased on purpose: do not send that again",
+    "readable_handles": "some values of readable handles are gone: each is kept again from the next event with it",
     "targets": "targets that were set are gone: set them again",
 }
 _WAY_OUT = "journey rebuild --write-off deletes what is left of it, and ends this line"

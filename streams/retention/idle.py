@@ -40,7 +40,15 @@ _IDLE = """
     ORDER BY handle
 """
 _LINKED = "SELECT DISTINCT left_handle, right_handle FROM identity_links"
-_TABLES = ("evidence", *OF_EXPIRED, "identity_map", "identity_links", "carried_links", "stage_changes")
+_TABLES = (
+    "evidence",
+    *OF_EXPIRED,
+    "readable_handles",
+    "identity_map",
+    "identity_links",
+    "carried_links",
+    "stage_changes",
+)
 _COUNTS = f"""
     SELECT
         (SELECT count() FROM expired_events WHERE {EXPIRED} AND handle IN ({ERASING})) AS events,

@@ -135,7 +135,7 @@ class _Erasure:
         store, receipt = self._store, self._receipt
         statements.keep_receipt(store, self._turn.insert, receipt, self._server.clock())
         tables = (
-            "identity_links", "evidence", "alerts", "interactions", "conflicts", "dead_letters",
+            "identity_links", "evidence", "alerts", "interactions", "conflicts", "readable_handles", "dead_letters",
             *OF_EXPIRED, "carried_links",
         )  # fmt: skip
         statements.delete(store, receipt, *tables)

@@ -1,8 +1,10 @@
 """Rotates the handle key of a server without losing identities; its workers must have stopped."""
 
 from contextlib import closing
+from functools import partial
 
 from streams.handles.key import IN_FORCE, in_force, keep
+from streams.handles.readable_key_file import kept
 from streams.handles.rekey import finish, next_key, rekey
 from streams.server.server import Server
 from streams.settings import Settings
@@ -37,5 +39,11 @@ def rotate_across(server: Server) -> str:
     if not in_force(server.store):  # of a server that has never told its key
         ours = ours.first(1)
     key = next_key(server.settings.handle_key or b"", ours)
-    rekey(server.store, key, server.clock(), lambda: unfinished(server.settings.kafka))
+    rekey(
+        server.store,
+        key,
+        server.clock(),
+        lambda: unfinished(server.settings.kafka),
+        partial(kept, server.settings),
+    )
     return key.fingerprint

@@ -11,6 +11,7 @@ from streams.clock import Clock, system_clock
 from streams.edge import Edge
 from streams.engine.outcome import BatchOutcome
 from streams.handles.key import agreed, register
+from streams.handles.readable_key_file import sealing_of
 from streams.handles.rules import recorded, registered
 from streams.log.frame import Frame
 from streams.mood.moods import moods_of
@@ -78,6 +79,9 @@ class Server:
             trusted=trusted,
             rules=rules,
             moods=moods_of(self.settings.languages),
+            sealing=None
+            if trusted
+            else sealing_of(self.settings),  # what names handles by hashes has no values
         )
 
     @property

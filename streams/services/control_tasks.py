@@ -17,6 +17,7 @@ from streams.embedded.embedded import Embedded
 from streams.embedded.expire import expire, let_go
 from streams.embedded.forget import forget
 from streams.embedded.rotate import rotate
+from streams.embedded.rotate_readable import rotate_readable
 from streams.handles.unknown_key import UNKNOWN_KEY
 from streams.process.degraded import Degraded
 from streams.recovery.rebuild import Order
@@ -114,6 +115,10 @@ def _rotate(embedded: Embedded, asked: Asked) -> Any:
     return name
 
 
+def _rotate_readable(embedded: Embedded, asked: Asked) -> Any:
+    return list(rotate_readable(embedded, asked.use))
+
+
 def _drop(embedded: Embedded, asked: Asked) -> Any:
     return letters.drop(embedded, str(asked.head["reason"]))
 
@@ -150,13 +155,14 @@ _DO: Mapping[str, Callable[[Embedded, Asked], Any]] = {
     "rebuild": _rebuild,
     "write_off": _write_off,
     "rotate": _rotate,
+    "rotate_readable": _rotate_readable,
     "drop": _drop,
     "doubt": _doubt,
     "tick": _tick,
     "lost": _lost,
     "image": _image,
 }
-LONG = frozenset({"forget", "apply", "expire", "let_go", "rebuild", "rotate", "drop"})
+LONG = frozenset({"forget", "apply", "expire", "let_go", "rebuild", "rotate", "rotate_readable", "drop"})
 NAMES = frozenset(_DO)
 
 

@@ -6,6 +6,7 @@ from streams.alerts.access import opened_routes
 from streams.collector.adapters.files import load
 from streams.collector.server import Parts, serve
 from streams.collector.write_key_table import KeyTable
+from streams.handles.readable_key_file import sealing_of
 from streams.kafka.edge import key_of, model_of, rules_of
 from streams.kafka.sink import KafkaSink
 from streams.mood.moods import moods_of
@@ -27,7 +28,14 @@ def collect(settings: Settings, say: Callable[[str], None]) -> None:
         raise SettingsError("JOURNEY_STORE: must be the server whose table write_keys says who may write")
     key, model = key_of(settings), model_of(settings)
     keys = KeyTable(open_server(settings))
-    parts = Parts(key, model, keys, lambda: KafkaSink(settings.kafka), rules=rules_of(settings))
+    parts = Parts(
+        key,
+        model,
+        keys,
+        lambda: KafkaSink(settings.kafka),
+        rules=rules_of(settings),
+        sealing=sealing_of(settings),
+    )
     with opened_routes(settings) as alerts:
         serve(
             settings,

@@ -14,6 +14,7 @@ from streams.collector.write_key_stores import KeyFile
 from streams.embedded.lock import lock, lock_log
 from streams.handles.key import in_mode
 from streams.handles.key_file import brands_file, key_file
+from streams.handles.readable_key_file import sealing_of
 from streams.handles.rules_file import rules_file
 from streams.log.sink import FileSink
 from streams.mood.moods import moods_of
@@ -52,4 +53,5 @@ def _parts(settings: Settings) -> Parts:
     given = settings.handle_key or key_file(data, make=not (data / "clickhouse").exists())
     key = in_mode(HandleKey(given, separate=brands == SEPARATE), settings.brands)
     log = data / "log.sqlite"
-    return Parts(key, default_model(), KeyFile(data), lambda: FileSink(log), rules=rules)
+    sealing = sealing_of(settings, data)
+    return Parts(key, default_model(), KeyFile(data), lambda: FileSink(log), rules=rules, sealing=sealing)

@@ -67,6 +67,7 @@ def up(settings: Settings, say: Say, *, demo: bool) -> None:
             pump.degraded,
             embedded.rules,
             packers.committers.append,
+            embedded.sealing,
         )
         with (
             control_served(pump, embedded, packers.use) as control,
@@ -123,7 +124,9 @@ def _living(parts: Parts, packers: _Packers, *, demo: bool) -> Iterator[None]:
         yield
         return
     living = DemoTraffic(
-        Edge(parts.handle_key, parts.model.identity.nobody, rules=parts.rules), parts.open_sink, system_clock
+        Edge(parts.handle_key, parts.model.identity.nobody, rules=parts.rules, sealing=parts.sealing),
+        parts.open_sink,
+        system_clock,
     )
     packers.living.append(living)
     living.start()

@@ -14,6 +14,7 @@ from streams.environment import ENVIRONMENT, SettingsError, is_loopback
 from streams.settings.adapters import AdapterSettings, adapters
 from streams.settings.handle_key import handle_key, parse_key
 from streams.settings.page_proxy import PageProxySettings, page_proxy
+from streams.settings.readable import ReadableKinds, readable_key, readable_wanted
 from streams.settings.sentiment import languages_wanted
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "CollectorSettings",
     "KafkaSettings",
     "PageProxySettings",
+    "ReadableKinds",
     "Settings",
     "SettingsError",
     "SqlSettings",
@@ -34,6 +36,8 @@ __all__ = [
     "handle_rules_wanted",
     "is_loopback",
     "parse_key",
+    "readable_key",
+    "readable_wanted",
 ]
 
 DEFAULT_DATA = Path(".journey")
@@ -129,6 +133,10 @@ class Settings:
     """Whose national phone numbers each brand has."""
     languages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The languages in which the mood of texts is computed, by brand; those of "" are for all others."""
+    readable: ReadableKinds = field(default_factory=ReadableKinds)
+    """The kinds of handle that each brand keeps readable."""
+    readable_key: bytes | None = field(default=None, repr=False)
+    """What their values are encrypted under; None for the data directory's file."""
     alerts: Path | None = None
     """File of receivers and rules; None for none."""
 
@@ -162,6 +170,8 @@ class Settings:
             brands=brands_wanted(),
             handle_rules=handle_rules_wanted(),
             languages=languages_wanted(),
+            readable=readable_wanted(),
+            readable_key=readable_key(),
             durable=environment.flag("JOURNEY_DURABLE"),
             id_window=environment.days("JOURNEY_ID_WINDOW_DAYS", default=7),
             fault=environment.text("JOURNEY_FAULT"),

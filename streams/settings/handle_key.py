@@ -8,7 +8,7 @@ from journey.identity.handle_key import KEY_BYTES
 from streams import environment
 from streams.environment import SettingsError
 
-__all__ = ["handle_key", "parse_key"]
+__all__ = ["handle_key", "parse_key", "parsed_key", "secret_file"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,15 +34,15 @@ def handle_key() -> bytes | None:
     """Return the key that the environment, or a file that it names, says; None where it says none. Raises SettingsError."""
     text, path = environment.text("JOURNEY_HANDLE_KEY"), environment.path("JOURNEY_HANDLE_KEY_FILE")
     if path is None:
-        return _key("JOURNEY_HANDLE_KEY", text)
+        return parsed_key("JOURNEY_HANDLE_KEY", text)
     if text:
         raise SettingsError("JOURNEY_HANDLE_KEY and JOURNEY_HANDLE_KEY_FILE: set one of them, not both")
-    return _key(
-        f"JOURNEY_HANDLE_KEY_FILE = {str(path)!r}", _secret("JOURNEY_HANDLE_KEY_FILE", path) or "empty"
+    return parsed_key(
+        f"JOURNEY_HANDLE_KEY_FILE = {str(path)!r}", secret_file("JOURNEY_HANDLE_KEY_FILE", path) or "empty"
     )
 
 
-def _secret(variable: str, path: Path) -> str:
+def secret_file(variable: str, path: Path) -> str:
     """Return what a file of a secret has, without white space around it; warn where others may read it."""
     try:
         text = path.read_text(encoding="ascii", errors="replace").strip()
@@ -54,7 +54,8 @@ def _secret(variable: str, path: Path) -> str:
     return text
 
 
-def _key(variable: str, text: str) -> bytes | None:
+def parsed_key(variable: str, text: str) -> bytes | None:
+    """Return the key that a variable has, None where it is empty. Raises SettingsError."""
     if not text:
         return None
     try:

@@ -19,8 +19,8 @@ from streams.store.sql import literal
 
 __all__ = ["HIDDEN", "Place", "create", "drop", "granted", "row_filters"]
 
-HIDDEN = frozenset({"write_keys", "erasing", "erased_handles"})
-"""Tables that no analyst reads: what was kept of secrets, and of people who asked to be forgotten."""
+HIDDEN = frozenset({"write_keys", "erasing", "erased_handles", "readable_handles"})
+"""Tables that no analyst reads: what was kept of secrets, of people who asked to be forgotten, and of readable handles."""
 
 _OF_BRAND = (
     "interactions",

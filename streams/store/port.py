@@ -1,6 +1,6 @@
 """Defines the store protocol of the engine: insert blocks, and query the state that a restart restores."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ TABLES: tuple[str, ...] = (
     "stage_changes",
     "dead_letters",
     "conflicts",
+    "readable_handles",
     "deliveries",
 )
 
@@ -75,6 +76,9 @@ class Store(Protocol):
 
     def stored(self, ids: Ids, near: pa.Table) -> pa.Table:
         """Return the events with these ids as they are stored: see `streams.store.restore.STORED`."""
+
+    def readable(self, brands: Collection[str], handles: Sequence[int]) -> set[tuple[str, int, str]]:
+        """Return brand, handle and fingerprint of the key, of the rows of readable_handles that these brands' handles have."""
 
     def evidence(self, model: str) -> pa.Table:
         """Return brand, handle and the five sums (NaN for no evidence), one row each."""

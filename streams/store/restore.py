@@ -1,7 +1,7 @@
 """Queries the state that a restart restores from the tables."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,13 @@ _EVENTS = "(SELECT event, handle, _partition, _offset FROM interactions UNION AL
 # Of announcements that were erased since: readers of the feed may stand there.
 GIVEN = "SELECT max(sequence) FROM announced_numbers"
 COUNT_IDS = "SELECT (SELECT count() FROM interactions WHERE {scope}) + (SELECT count() FROM expired_events WHERE {scope})"
+
+
+READABLE = """
+    SELECT DISTINCT toString(brand), handle, toString(fingerprint) FROM readable_handles
+    WHERE brand IN {brands:Array(String)} AND handle IN {handles:Array(UInt64)}
+"""
+_ASKED = 4_000  # handles in one question: a server takes 128 KiB of parameters
 
 
 class Restoring(ABC):
@@ -168,6 +175,10 @@ class Restoring(ABC):
             _LONG,
         )
 
+    def readable(self, brands: Collection[str], handles: Sequence[int]) -> set[tuple[str, int, str]]:
+        """Return brand, handle and fingerprint of the key, of the rows of readable_handles that these brands' handles have."""
+        return readable(self.query, brands, handles)
+
     def evidence(self, model: str) -> pa.Table:
         """Return brand, handle and the five sums (NaN for no evidence), one row each."""
         sums = ", ".join(f"ifNull(sum({name}), nan) AS {name}" for name in STAGE_NAMES)
@@ -208,6 +219,19 @@ class Restoring(ABC):
         }
         ((given,),) = self.query(GIVEN, {})
         return found | {"stage_changes": max(found["stage_changes"], int(given))}
+
+
+def readable(
+    query: Callable[[str, dict[str, Any]], Sequence[Sequence[Any]]],
+    brands: Collection[str],
+    handles: Sequence[int],
+) -> set[tuple[str, int, str]]:
+    """Return which readable handles the table has, by any way to ask it: see `Restoring.readable`."""
+    found: set[tuple[str, int, str]] = set()
+    for start in range(0, len(handles), _ASKED):
+        asked = {"brands": sorted(brands), "handles": handles[start : start + _ASKED]}
+        found |= {(str(brand), int(handle), str(key)) for brand, handle, key in query(READABLE, asked)}
+    return found
 
 
 def _numpy(table: pa.Table, name: str) -> NDArray[Any]:

@@ -159,8 +159,7 @@ def _secrets(settings: Settings) -> tuple[str, ...]:
     in_dsn = urlsplit(settings.store).password or ""
     given = {settings.store_password, settings.kafka.password, in_dsn, unquote(in_dsn)}
     forms = given | {quote(text, safe="") for text in given}
-    if settings.handle_key is not None:
-        key = settings.handle_key
+    for key in filter(None, (settings.handle_key, settings.readable_key)):
         forms |= {repr(key)} | {key[at : at + KEY_BYTES].hex() for at in range(0, len(key), KEY_BYTES)}
     return tuple(
         sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=lambda form: (-len(form), form))

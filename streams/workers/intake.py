@@ -46,6 +46,7 @@ _WATERMARKED = (
     "minute_counts",
     "dead_letters",
     "conflicts",
+    "readable_handles",
     "deliveries",
 )
 
@@ -208,6 +209,8 @@ class IntakeWorker(Owner):
             "evidence": pa.concat_tables([rows for _, rows, _ in weighed]),
             "minute_counts": minute_counts(touches.after(self._writer.of("minute_counts"))),
         }
+        if (readable := self.intake.readable.rows(records)) is not None:
+            rows["readable_handles"] = readable
         self._writer.write(rows)
         self.outcome.add(
             BatchOutcome(

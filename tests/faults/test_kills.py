@@ -65,6 +65,9 @@ RETENTION = (
 # Passed by commands beside a process that has the directory open: see tests/beside.
 BESIDE = ("beside.statement", "scratch.make", "scratch.fill", "scratch.empty", "scratch.drop")
 
+# Passed where handles are kept readable: see tests/readable.
+READABLE = ("insert.readable_handles", "readable.delete")
+
 # Passed by listeners to networks: see tests/listen.
 LISTENING = ("listen.key", "listen.open", "listen.own", "listen.send", "listen.commit")
 
@@ -104,6 +107,7 @@ def test_every_point_there_is_belongs_to_one_of_these_tests():
             + BACKUP
             + RETENTION
             + LISTENING
+            + READABLE
         )
     )
 

@@ -142,6 +142,10 @@ class Connection:
         self.world.faults.read()
         return self.store.stored(ids, near)
 
+    def readable(self, brands, handles):
+        self.world.faults.read()
+        return self.store.readable(brands, handles)
+
     def handles(self, partitions):
         return self._map(self._mine("identity_map", "handle", partitions))
 

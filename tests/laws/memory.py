@@ -83,6 +83,14 @@ class MemoryStore:
             STORED,
         )
 
+    def readable(self, brands, handles):
+        asked = set(handles)
+        return {
+            (row["brand"], row["handle"], row["fingerprint"])
+            for row in self.rows["readable_handles"]
+            if row["brand"] in brands and row["handle"] in asked
+        }
+
     def evidence(self, model):
         sums = {}
         for row in self.rows["evidence"]:

@@ -6,6 +6,7 @@ from random import Random
 
 from schemas.topics import DEAD_LETTERS, INTERACTIONS, LINKS
 from streams.edge import Edge
+from streams.edge.readable import Sealing
 from streams.fencing.port import FencedError
 from streams.log.frame import encode
 from streams.log.lag import LogSpan
@@ -24,7 +25,15 @@ _ROUNDS = 1_000  # in which all that was sent must be done
 class Cluster:
     """One run of a history on several nodes. The seed decides cuts, clock, faults, rebalances and who works when."""
 
-    def __init__(self, history: History, seed: int, *, calm: bool = False, packed_right: bool = True) -> None:
+    def __init__(
+        self,
+        history: History,
+        seed: int,
+        *,
+        calm: bool = False,
+        packed_right: bool = True,
+        sealing: Sealing | None = None,
+    ) -> None:
         self.packed_right = packed_right  # whether frames come to the partition of their handles
         self.random = Random(f"cluster {seed}")
         self.history = history
@@ -55,7 +64,7 @@ class Cluster:
         self.changing = self.change() if not calm and self.random.random() < 0.5 else iter(())
         self.logged = []
         self.key = KEYS[seed % 2]
-        self.edge = Edge(self.key)
+        self.edge = Edge(self.key, sealing=sealing)
         self.base_us = self.offset_us = self.latest_us = 0
         self.busy: list = []
         self.nodes = [Node(self, number) for number in range(self.random.choice([1, 2, 3]))]

@@ -4,6 +4,7 @@ from random import Random
 
 from journey.identity.handle_key import HandleKey
 from streams.edge import Edge
+from streams.edge.readable import Sealing
 from streams.engine.engine import Engine
 from streams.engine.outcome import BatchOutcome
 from streams.log.batch import Record
@@ -79,7 +80,9 @@ class FaultyStore:
 class World:
     """One run of a history. `calm` has no faults; the seed decides cuts, clock, faults and when work is done."""
 
-    def __init__(self, history: History, seed: int, *, calm: bool = False) -> None:
+    def __init__(
+        self, history: History, seed: int, *, calm: bool = False, sealing: Sealing | None = None
+    ) -> None:
         self.random = Random(f"world {seed}")
         self.history = history
         self.faults = Faults(self.random, 0.0 if calm else self.random.choice([0.0, 0.02, 0.05, 0.15]))
@@ -88,7 +91,7 @@ class World:
         self.logged = []  # items in the order of the log
         self.frames = 0
         self.key = KEYS[seed % 2]
-        self.edge = Edge(self.key)
+        self.edge = Edge(self.key, sealing=sealing)
         self.base_us = self.offset_us = 0
         self.latest_us = 0
         self.outcome = BatchOutcome()  # of all steps that returned

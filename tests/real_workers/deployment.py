@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import MemberToRemove, OffsetSpec
@@ -33,6 +33,9 @@ from streams.store.clickhouse import ClickHouse
 from tests.fixtures import commands
 from tests.fixtures.servers.process import wait_until
 from tests.real_workers.process import Process
+
+if TYPE_CHECKING:
+    from streams.edge.readable import Sealing
 
 KEY = bytes(range(32))
 SESSION_S = 6  # the least that a broker allows by default
@@ -77,6 +80,7 @@ class Deployment:
         )
         self.environment = os.environ | _environment(self.settings) | more
         self.processes: list[Process] = []
+        self.sealing: Sealing | None = None  # of what `publish` sends
         self._admin: KafkaAdminClient | None = None
         topics.create(self.kafka, partitions, 1)
         with closing(self.store()) as store:
@@ -138,7 +142,7 @@ class Deployment:
         self, lines: Iterable[bytes], *, size: int = 5_000, after: int = 0, now_us: int | None = None
     ) -> int:
         """Send lines, which come `after` so many others, as frames of at most `size` events; return how many frames."""
-        lines, edge = list(lines), Edge(HandleKey(KEY, separate=True))
+        lines, edge = list(lines), Edge(HandleKey(KEY, separate=True), sealing=self.sealing)
         with closing(producer(self.kafka)) as out:
             sent = []
             for first in range(0, len(lines), size):

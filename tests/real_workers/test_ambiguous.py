@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 
+from streams.edge.readable import ReadableKey, Sealing
+from streams.settings import ReadableKinds
 from streams.store.port import TABLES
 from tests.real_workers.counted import counted
 from tests.real_workers.events import stream
@@ -63,6 +65,7 @@ def test_a_worker_begins_once_it_is_answered_and_inserts_that_arrive_after_they_
         re.sub(rb'"amount": [\d.]+', b'"amount": 98765.4', bought)
     )  # the same event, with another amount
     there = deploy(partitions=2)
+    there.sealing = Sealing(ReadableKinds(("email", "cookie")), ReadableKey(bytes(32)))
     with Proxy(there.settings.store, fates) as way:
         there.worker(JOURNEY_STORE=way.dsn)
         there.publish(lines[:half], size=20)

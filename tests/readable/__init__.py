@@ -1,0 +1,1 @@
+"""Readable handles: what is kept of them, encrypted, and who gets it back."""
