@@ -206,7 +206,7 @@ FROM
         brand,
         customer,
         step.1.5 AS from_channel,
-        step.2.5 AS to_channel,
+        toLowCardinality(step.2.5) AS to_channel,
         toUnixTimestamp64Micro(step.2.1) - toUnixTimestamp64Micro(step.1.1) AS gap_us
     FROM
     (
