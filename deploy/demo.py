@@ -8,6 +8,7 @@ from pathlib import Path
 
 JOURNEY = Path(sys.executable).with_name("journey")
 EVENING = "schemas/examples/evening.ndjson"
+AUDIENCES = os.path.relpath(Path(__file__).resolve().parents[1] / "schemas" / "examples" / "audiences.toml")
 NIGHT = "2026-10-17T23:59:00+02:00"
 TARGETS = """INSERT INTO targets (brand, stage, channel, due, customers, note) VALUES
 ('lumiere', 'audience', '', today() + 60, 700, 'loyalty drive'), ('lumiere', 'advocacy', '', today() + 60, 300, 'before Christmas'),
@@ -42,7 +43,16 @@ def main() -> None:
     asked = parser.parse_args()
     if not asked.empty:
         show(asked.data)
-    words = [JOURNEY, "up", "--data", asked.data, *(["--demo"] if asked.demo else []), *asked.up]
+    words = [
+        JOURNEY,
+        "up",
+        "--data",
+        asked.data,
+        "--audiences",
+        AUDIENCES,
+        *(["--demo"] if asked.demo else []),
+        *asked.up,
+    ]
     print(f"\n$ journey {' '.join(map(str, words[1:]))}     (Ctrl-C ends it)", flush=True)
     os.execv(JOURNEY, words)  # noqa: S606 - our own command takes the place of this one
 
@@ -65,6 +75,9 @@ def show(data: Path) -> None:
     print("\nAcross channels")
     journey("sql", SWITCHES, data=data)
     journey("sql", SHOWROOMING, data=data)
+    print("\nAudiences")
+    journey("audience", "refresh", "--audiences", AUDIENCES, data=data)
+    journey("audience", "show", "about-to-lapse", "--limit", "5", "--audiences", AUDIENCES, data=data)
     print("\nRecomputed from the interactions")
     journey("verify", data=data)
     print(f"""

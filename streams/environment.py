@@ -107,6 +107,7 @@ ENVIRONMENT: dict[str, str] = {
     "JOURNEY_DURABLE": "1: survive power cuts too (fsync of each frame and insert), not only crashes of the process",
     "JOURNEY_ID_WINDOW_DAYS": "days after their arrival for which ids are remembered with their place in the log, up to four million; repeats of others are looked up (7)",
     "JOURNEY_ALERTS": "TOML file of receivers of alerts, and of rules (deploy/docs/guide/alerts-on-advocacy.md); none are told without",
+    "JOURNEY_AUDIENCES": "TOML file of audiences, lists of customers that are kept up to date (deploy/docs/guide/audiences.md); none are kept without",
     "JOURNEY_WRITE_KEY": "write key with which `journey listen` sends events (journey keys write create)",
     "JOURNEY_WRITE_KEY_FILE": "the same from a file, such as a secret that is mounted; only one of the two may be set",
     "JOURNEY_MASTODON_TOKEN": "access token of the brand's account on Mastodon, with the scopes read:accounts, read:notifications and read:statuses",

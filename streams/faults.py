@@ -98,6 +98,7 @@ BOUNDARIES: tuple[str, ...] = (
     "insert.alert_deliveries",
     "insert.alert_figures",
     "insert.feed_positions",
+    "insert.audience_changes",
     "fence.take",
     "fence.kill",
     "change.book",

@@ -19,7 +19,7 @@ FLOORS = (
     "read_only telemetry",
     "apath collector engine erasure inputs sql",
     "backup fencing handles listen recovery",
-    "analysis dead_letters feed kafka retention",
+    "analysis audiences dead_letters feed kafka retention",
     "alerts beside embedded server workers",
     "app page",
     "services",

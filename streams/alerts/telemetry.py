@@ -1,6 +1,6 @@
 """Exports the watcher's metrics and answers /health and /ready for `journey alerts watch`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from streams.alerts.state import OUTCOMES, AlertState
 from streams.clock import from_us
@@ -44,12 +44,19 @@ def samples(state: AlertState) -> Iterable[Sample]:
 
 
 class WatcherTelemetry(Telemetry):
-    """The telemetry of `journey alerts watch`: made with the state, then `start`."""
+    """The telemetry of `journey alerts watch`: made with the state, then `start`. `more` are metrics of what runs beside."""
 
-    def __init__(self, settings: Settings, state: AlertState, degraded: Degraded | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        state: AlertState,
+        degraded: Degraded | None = None,
+        more: Callable[[], Iterable[Sample]] = lambda: (),
+    ) -> None:
         self._all, self._state, self._degraded = settings, state, degraded or Degraded()
         self.metrics = Metrics("watcher")
         self.metrics.read_from(lambda: samples(state))
+        self.metrics.read_from(more)
         self.metrics.read_from(lambda: [("journey_ready", (_NAME,), float(state.is_fed))])
         super().__init__(settings.worker, self.metrics, health=self.health, ready=self.ready, look=lambda: ())
 

@@ -189,6 +189,21 @@ CHECKS: dict[str, tuple[str, str]] = {
                 ))
         """,
     ),
+    "audiences": (
+        "each customer enters an audience before they leave it, in turn, and no number is given twice",
+        f"""
+        SELECT brand, audience, customer, 'out of turn' AS drift FROM audience_changes
+        WHERE {_HANDLE.format(of="customer")}
+        GROUP BY brand, audience, customer
+        HAVING arrayExists(
+            (change, place) -> change.2 != if(place % 2 = 1, 'entered', 'left'),
+            arraySort(groupArray((number, toString(change)))) AS path, arrayEnumerate(path))
+        UNION ALL
+        SELECT any(brand) AS brand, any(audience) AS audience, any(customer) AS customer, concat('number ', toString(number)) AS drift
+        FROM audience_changes WHERE {_HANDLE.format(of="number")}
+        GROUP BY number HAVING count() > 1
+        """,
+    ),
     "stages": (
         "the stage announced last against the one recomputed from interactions",
         """

@@ -265,6 +265,11 @@ class Beside:
         """Have an image of the directory made; it is there until this is closed."""
         return Image(**self._asked("image", with_key=with_key)["done"])
 
+    def refresh(self) -> list[Head]:
+        """Have all audiences looked at, by the file of that process; return what became of each."""
+        done: list[Head] = self._asked("refresh")["done"]
+        return done
+
     def status(self) -> Head:
         """Return what that process says of itself."""
         status: Head = self._asked("status")["status"]

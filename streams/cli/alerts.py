@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -23,13 +24,28 @@ from streams.alerts.loop import AlertLoop
 from streams.alerts.setup import watching_of
 from streams.alerts.telemetry import WatcherTelemetry
 from streams.alerts.trial import TrialError, send_test
+from streams.audiences.alone import Exclusive, Fenced
+from streams.audiences.thread import AudienceThread
 from streams.beside.beside import Beside
-from streams.cli.options import Alerts, Data, Json, UsageError, print_json, read_settings, say, wide
+from streams.cli.options import (
+    Alerts,
+    Audiences,
+    Data,
+    Json,
+    UsageError,
+    print_json,
+    read_settings,
+    say,
+    wide,
+)
 from streams.cli.shells import opened
 from streams.clock import system_clock
+from streams.embedded.embedded import Embedded
 from streams.engine.shell import Shell
 from streams.process.degraded import Degraded
 from streams.process.shutdown import stopping
+from streams.server.server import Server
+from streams.services.audiences import kept_by
 from streams.store.clickhouse import QueryError
 from streams.store.port import StoreError
 from streams.text.printable import visible_line
@@ -196,8 +212,8 @@ def send_a_test(
 
 
 @app.command("watch")
-def watch(alerts: Alerts = None, data: Data = None) -> None:
-    """Watch for spikes until SIGTERM or Ctrl-C, and notify the receivers of the file.
+def watch(alerts: Alerts = None, audiences: Audiences = None, data: Data = None) -> None:
+    """Watch for spikes until SIGTERM or Ctrl-C, notify the receivers of the file, and keep audiences up to date.
 
     How it is, and metrics, are on JOURNEY_WEB_HOST:JOURNEY_WEB_PORT, as of workers.
     On a server one watcher has the lead: one that is started later takes it, and the one before ends.
@@ -209,8 +225,12 @@ def watch(alerts: Alerts = None, data: Data = None) -> None:
                 "the process that has the data directory open watches for alerts itself: start it as"
                 " journey up --alerts FILE"
             )
+        keeping = _keeping(shell, audiences, degraded)
         watching = watching_of(shell, degraded=degraded)
-        telemetry = WatcherTelemetry(shell.settings, watching.state, degraded)
+        more = keeping.samples if keeping is not None else tuple
+        telemetry = WatcherTelemetry(shell.settings, watching.state, degraded, more)
+        if keeping is not None:
+            keeping.start()
         try:
             with stopping.calling(lambda: None):
                 telemetry.start()
@@ -218,7 +238,16 @@ def watch(alerts: Alerts = None, data: Data = None) -> None:
                     stopping.asked.wait(_step(watching))
         finally:
             telemetry.stop()
+            if keeping is not None:
+                keeping.stop()
             watching.stop()
+
+
+def _keeping(shell: Embedded | Server, audiences: Path | None, degraded: Degraded) -> AudienceThread | None:
+    """Return what keeps the audiences, None where there is no file of them."""
+    settings = replace(shell.settings, audiences=audiences or shell.settings.audiences)
+    alone = Exclusive() if isinstance(shell, Embedded) else Fenced()
+    return kept_by(settings, alone, degraded, shell.clock)
 
 
 def _step(watching: AlertLoop) -> float:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from streams import environment, faults
-from streams.cli.options import Alerts, Data, UsageError, say
+from streams.cli.options import Alerts, Audiences, Data, UsageError, say
 from streams.settings import Settings, SettingsError
 
 __all__ = ["collector", "up"]
@@ -56,6 +56,7 @@ def collector(data: Data = None, port: Port = None, web_port: WebPort = None) ->
 def up(  # noqa: PLR0913, PLR0917 - options
     data: Data = None,
     alerts: Alerts = None,
+    audiences: Audiences = None,
     demo: Annotated[bool, typer.Option("--demo", help="Make up a few events a second, to look at")] = False,
     port: Port = None,
     sql_port: SqlPort = None,
@@ -72,7 +73,11 @@ def up(  # noqa: PLR0913, PLR0917 - options
         raise UsageError(
             "--alerts is for one process with a data directory; on a server: journey alerts watch"
         )
-    settings = replace(settings, alerts=alerts or settings.alerts)
+    if settings.store and audiences is not None:
+        raise UsageError(
+            "--audiences is for one process with a data directory; on a server: journey alerts watch"
+        )
+    settings = replace(settings, alerts=alerts or settings.alerts, audiences=audiences or settings.audiences)
     if settings.store and not demo:
         _reporting(settings, lambda: _over_server(settings))
         return

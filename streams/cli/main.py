@@ -49,6 +49,7 @@ _COMMANDS = {
 _GROUPS = {
     "analysts": ("analysts", "Users of a server who only read, of some brands or of all."),
     "alerts": ("alerts", "Alerts on advocacy: watch, list, acknowledge, silence."),
+    "audience": ("audience", "Audiences: lists of customers that are kept up to date."),
     "model": ("model", "The active A-Path model."),
     "cascades": ("cascades", "Word of mouth: who brought whom."),
     "cookbook": ("cookbook", "Questions of marketers, and the queries that answer them."),

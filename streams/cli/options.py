@@ -54,6 +54,15 @@ Alerts = Annotated[
         show_default=False,
     ),
 ]
+Audiences = Annotated[
+    Path | None,
+    typer.Option(
+        "--audiences",
+        metavar="FILE",
+        help="Audiences that are kept up to date; else JOURNEY_AUDIENCES",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 Brand = Annotated[str, typer.Option("--brand", metavar="B", help="The brand")]
 OfBrand = Annotated[

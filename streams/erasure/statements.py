@@ -85,6 +85,7 @@ _ALTERED: dict[str, str] = {
         f" WHERE customer IN ({ERASING}) OR previous IN ({ERASING})"
     ),
     "stage_changes": f"DELETE WHERE customer IN ({ERASING})",
+    "audience_changes": f"DELETE WHERE customer IN ({ERASING})",
 }
 # ALTER has answered when all parts are rewritten. A lightweight DELETE would leave the rows where they are.
 WHOLLY = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}

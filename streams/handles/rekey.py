@@ -48,6 +48,7 @@ _HANDLES = """
     UNION DISTINCT SELECT handle FROM identity_map
     UNION DISTINCT SELECT customer FROM identity_map
     UNION DISTINCT SELECT customer FROM stage_changes
+    UNION DISTINCT SELECT customer FROM audience_changes
     UNION DISTINCT SELECT left_handle FROM identity_links
     UNION DISTINCT SELECT right_handle FROM identity_links
 """
@@ -82,9 +83,14 @@ _FILLED = {
         "SELECT s.* REPLACE (r.customer AS customer) FROM stage_changes AS s"
         " INNER JOIN {renames} AS r ON r.id = s.customer"
     ),
+    "audience_changes": (
+        "SELECT a.* REPLACE (r.customer AS customer) FROM audience_changes AS a"
+        " INNER JOIN {renames} AS r ON r.id = a.customer"
+    ),
 }
 _TABLES = (*_FILLED, "interactions", "conflicts", "dead_letters", "readable_handles")
-_PLAIN = ("interactions", "conflicts", "dead_letters", "stage_changes")  # of the others, rows are merged
+# Of the others, rows are merged.
+_PLAIN = ("interactions", "conflicts", "dead_letters", "stage_changes", "audience_changes")
 
 
 class RekeyError(UserError, RuntimeError):

@@ -6,6 +6,7 @@ writing. The handles are in the table `erasing` while it goes on; killed anywher
 """
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 
 import numpy as np
@@ -48,6 +49,7 @@ _TABLES = (
     "identity_links",
     "carried_links",
     "stage_changes",
+    "audience_changes",
 )
 _COUNTS = f"""
     SELECT
@@ -87,8 +89,10 @@ def is_pending(store: ClickHouse) -> bool:
     return bool(statements.pending(store, idle=True))
 
 
-def let_go(store: ClickHouse, insert: Insert, before: datetime, now_us: int) -> int:
-    """Let go of the handles that are idle; return how many.
+def let_go(
+    store: ClickHouse, insert: Insert, before: datetime, now_us: int, begun: Callable[[], None] = lambda: None
+) -> int:
+    """Let go of the handles that are idle; return how many. `begun` is called once they are written down.
 
     A state that was restored before has them still, and must be restored again.
     """
@@ -98,13 +102,15 @@ def let_go(store: ClickHouse, insert: Insert, before: datetime, now_us: int) -> 
     receipt = secrets.token_hex(16)
     reason = f"{len(handles):,} handles of which nothing was heard since {before:%Y-%m-%d}"
     statements.begin(insert, receipt, handles.tolist(), reason, now_us, consent=IDLE)
-    finish(store, insert, now_us)
+    finish(store, insert, now_us, begun)
     return len(handles)
 
 
-def finish(store: ClickHouse, insert: Insert, now_us: int) -> bool:
+def finish(store: ClickHouse, insert: Insert, now_us: int, begun: Callable[[], None] = lambda: None) -> bool:
     """Finish what was begun; return whether there was anything."""
     receipts = statements.pending(store, idle=True)
+    if receipts:
+        begun()
     for receipt in receipts:
         _keep_receipt(store, insert, receipt, now_us)
         statements.delete(store, receipt, *_TABLES)

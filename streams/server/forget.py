@@ -16,6 +16,7 @@ from functools import partial
 
 from journey.errors import UserError
 from schemas.topics import EVIDENCE, IDENTITY_MAP, INTERACTIONS, LINKS
+from streams.audiences.alone import end_writes
 from streams.engine.shell import Tell
 from streams.erasure import statements
 from streams.erasure.statements import Forgotten
@@ -133,10 +134,11 @@ class _Erasure:
 
     def _delete(self) -> None:
         store, receipt = self._store, self._receipt
+        end_writes(store)
         statements.keep_receipt(store, self._turn.insert, receipt, self._server.clock())
         tables = (
             "identity_links", "evidence", "alerts", "interactions", "conflicts", "readable_handles", "dead_letters",
-            *OF_EXPIRED, "carried_links",
+            *OF_EXPIRED, "carried_links", "audience_changes",
         )  # fmt: skip
         statements.delete(store, receipt, *tables)
         self._ask(LINKS, FORGET)

@@ -1,5 +1,8 @@
 """Lets go of idle handles on a server whose workers are stopped: their state has these handles too."""
 
+from functools import partial
+
+from streams.audiences.alone import end_writes
 from streams.engine.shell import Tell
 from streams.fencing.lease import ERASING, Lease, in_turn, waiting_for_turn
 from streams.retention import idle
@@ -26,8 +29,9 @@ def let_go_across(server: Server, tell: Tell) -> int:
 
     def work(turn: Lease) -> int:
         with Fenced(server.store) as fence:
-            idle.finish(server.store, turn.insert, server.clock())
-            count = idle.let_go(server.store, turn.insert, before, server.clock()) if months else 0
+            begun = partial(end_writes, server.store)
+            idle.finish(server.store, turn.insert, server.clock(), begun)
+            count = idle.let_go(server.store, turn.insert, before, server.clock(), begun) if months else 0
             fence.check()
         return count
 

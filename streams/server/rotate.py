@@ -1,8 +1,10 @@
 """Rotates the handle key of a server without losing identities; its workers must have stopped."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 
+from streams.audiences.alone import end_writes
 from streams.handles.key import IN_FORCE, in_force, keep
 from streams.handles.readable_key_file import kept
 from streams.handles.rekey import finish, next_key, rekey
@@ -39,11 +41,10 @@ def rotate_across(server: Server) -> str:
     if not in_force(server.store):  # of a server that has never told its key
         ours = ours.first(1)
     key = next_key(server.settings.handle_key or b"", ours)
-    rekey(
-        server.store,
-        key,
-        server.clock(),
-        lambda: unfinished(server.settings.kafka),
-        partial(kept, server.settings),
-    )
+
+    def busy() -> Sequence[str]:
+        end_writes(server.store)
+        return unfinished(server.settings.kafka)
+
+    rekey(server.store, key, server.clock(), busy, partial(kept, server.settings))
     return key.fingerprint

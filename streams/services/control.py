@@ -10,14 +10,15 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from journey.errors import UserError
+from streams.audiences.upkeep import Refreshed
 from streams.beside.wire import NAME, ClosedError, Head, Wire, version, where
 from streams.clock import system_clock
 from streams.embedded.embedded import Embedded
@@ -25,6 +26,7 @@ from streams.handles.key import mode_of
 from streams.http.problems import place_of
 from streams.log.local import Log
 from streams.process.stuck_threads import STUCK
+from streams.services.audiences import Between, kept_by
 from streams.services.control_tasks import LONG, NAMES, Asked, begun
 from streams.services.engine_thread import EngineThread
 from streams.services.expiry import ExpiryThread
@@ -33,6 +35,7 @@ from streams.services.snapshots import Snapshots
 from streams.store.cancellation import EngineEnding
 from streams.store.clickhouse import DATABASE
 from streams.store.statements import Statements
+from streams.telemetry.metrics import Sample
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -48,6 +51,7 @@ _FRESH_S = 5.0  # that a command waits for events that were accepted before it
 _LOOK_S, _AGAIN_S = 0.1, 0.5
 _STOP_S = 1.0
 _SPOOL = "beside"
+_REFRESH = "refresh"
 _log = logging.getLogger(__name__)
 
 
@@ -94,6 +98,11 @@ class Control:
         What `engine` has open, for what never changes of it.
     use
         What else is to go over to another key or model.
+
+    Raises
+    ------
+    SettingsError
+        The file of audiences cannot be used.
     """
 
     def __init__(self, engine: EngineThread, embedded: Embedded, use: Use) -> None:
@@ -112,12 +121,16 @@ class Control:
         self._stopping = threading.Event()
         self._listener: socket.socket | None = None
         self._expiry = ExpiryThread(self._long, engine.degraded)
+        between = Between(self._long, lambda: str(embedded.losses))
+        self._audiences = kept_by(embedded.settings, between, engine.degraded, embedded.clock)
 
     def start(self) -> None:
         """Listen; where that cannot be, go on without."""
         rmtree(self._spool, ignore_errors=True)
         self._spool.mkdir(mode=0o700, exist_ok=True)
         self._expiry.start()
+        if self._audiences is not None:
+            self._audiences.start()
         try:
             self._listener = _listening(self._data)
         except OSError as error:
@@ -134,6 +147,8 @@ class Control:
             return
         self._stopping.set()
         self._expiry.end()
+        if self._audiences is not None:
+            self._audiences.end()
         if self._listener is not None:
             with suppress(OSError):
                 (self._data / NAME).unlink()
@@ -159,6 +174,8 @@ class Control:
             thread.join(max(0.0, until_s - time.monotonic()))
             if thread.is_alive() and session.is_marked:
                 STUCK.add(thread, f"{_said(session)} does not end when it is told to")
+        if self._audiences is not None:
+            self._audiences.stop()
         self._snapshots.close()
         rmtree(self._spool, ignore_errors=True)
 
@@ -272,7 +289,7 @@ class Control:
                 wire.send({"offset": self._position(session).committed})
             elif what == "status":
                 wire.send({"status": self.status()})
-            elif what in NAMES:
+            elif what in NAMES or what == _REFRESH:
                 wire.send({"done": self._done(session, what, head)})
             else:
                 wire.send({"error": f"there is no {what}"})
@@ -342,6 +359,8 @@ class Control:
 
     def _done(self, session: _Session, what: str, head: Head) -> Any:
         """Have a task done, by the engine's thread or beside it, and pass on how far it is."""
+        if what == _REFRESH:
+            return [asdict(one) for one in self._refreshed()]
         told: list[Head] = []
 
         def check() -> None:
@@ -370,6 +389,17 @@ class Control:
             if session.gone.is_set() and task.cancel():
                 raise ClosedError
         return task.result()
+
+    def samples(self) -> Iterable[Sample]:
+        """Return the metrics of audiences, where there are any."""
+        return self._audiences.samples() if self._audiences is not None else ()
+
+    def _refreshed(self) -> Sequence[Refreshed]:
+        if self._audiences is None:
+            raise UserError(
+                "the process that has the data directory open keeps no audiences: start it as journey up --audiences FILE"
+            )
+        return self._audiences.refresh()
 
     def activate(self, toml: str, who: str) -> None:
         """Have a model activated, as `journey model apply` does; return when it is in force. `who` asks, in words.

@@ -62,6 +62,8 @@ class LongWork:
     ----------
     snapshots
         The copies of the tables.
+    turns
+        How many have been at work so far.
     """
 
     def __init__(self, folder: Path, engine: EngineThread, snapshots: Snapshots, threads: int) -> None:
@@ -69,6 +71,7 @@ class LongWork:
         self._limits = {"max_threads": threads, "max_memory_usage": MEMORY_BYTES}
         self._turn = threading.Lock()
         self._at_work = ""
+        self.turns = 0
 
     @contextmanager
     def turn(self, who: str) -> Iterator[None]:
@@ -82,7 +85,23 @@ class LongWork:
         if not self._turn.acquire(timeout=_PATIENCE_S):
             raise BusyError(f"not now: {self._at_work}; give the command again when that has ended")
         try:
+            self.turns += 1
             self._at_work = f"{who} is at work since {from_us(system_clock()):%H:%M:%S} UTC"
+            yield
+        finally:
+            self._turn.release()
+
+    @property
+    def at_work(self) -> str:
+        """Who is at work, and since when; "" for nobody."""
+        return self._at_work if self._turn.locked() else ""
+
+    @contextmanager
+    def kept_away(self) -> Iterator[None]:
+        """Have others wait for a moment, which is not a turn. Raises BusyError where one is at work."""
+        if not self._turn.acquire(blocking=False):
+            raise BusyError(f"not now: {self._at_work}")
+        try:
             yield
         finally:
             self._turn.release()

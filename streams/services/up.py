@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from streams.alerts.access import opened_routes
@@ -56,14 +57,14 @@ def up(settings: Settings, say: Say, *, demo: bool) -> None:
     try:
         embedded = pump.start()
         log = settings.data / "log.sqlite"
-        packers = _Packers()
+        packers, controls = _Packers(), list[Control]()
         parts = Parts(
             embedded.key,
             embedded.model,
             KeyFile(settings.data),
             lambda: FileSink(log),
             pump.trouble,
-            pump.samples,
+            lambda: chain(pump.samples(), *(one.samples() for one in controls)),
             pump.degraded,
             embedded.rules,
             packers.committers.append,
@@ -82,6 +83,7 @@ def up(settings: Settings, say: Say, *, demo: bool) -> None:
             queries_served(settings) as url,
             _living(parts, packers, demo=demo),
         ):
+            controls.append(control)
             if url:
                 say.queries(url)
             serve(

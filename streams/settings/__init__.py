@@ -139,6 +139,8 @@ class Settings:
     """What their values are encrypted under; None for the data directory's file."""
     alerts: Path | None = None
     """File of receivers and rules; None for none."""
+    audiences: Path | None = None
+    """File of audiences; None for none."""
 
     @classmethod
     def read(cls, data: Path | None = None) -> "Settings":
@@ -166,6 +168,7 @@ class Settings:
             page_proxy=page_proxy(has_rights=rights is not None),
             public_url=environment.url("JOURNEY_PUBLIC_URL"),
             alerts=Path(alerts) if (alerts := environment.text("JOURNEY_ALERTS")) else None,
+            audiences=environment.path("JOURNEY_AUDIENCES"),
             handle_key=handle_key(),
             brands=brands_wanted(),
             handle_rules=handle_rules_wanted(),

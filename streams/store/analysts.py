@@ -30,6 +30,7 @@ _OF_BRAND = (
     "targets",
     "alerts",
     "alert_figures",
+    "audience_changes",
     "retention",
     "expiries",
     "expired_events",

@@ -27,6 +27,7 @@ EVERYWHERE = frozenset(
         "alert_marks",
         "alerts",
         "announced_numbers",
+        "audience_changes",
         "carried_evidence",
         "carried_handles",
         "carried_links",

@@ -27,13 +27,14 @@ TABLES: tuple[str, ...] = (
     "deliveries",
 )
 
-# Written apart from batches, by whoever watches for alerts or answers them.
+# Written apart from batches, by whoever watches for alerts or answers them, or keeps audiences.
 ALERT_TABLES: tuple[str, ...] = (
     "alerts",
     "alert_marks",
     "alert_deliveries",
     "alert_figures",
     "feed_positions",
+    "audience_changes",
 )
 
 BLOCK_ROWS = 1_000_000  # up to which an insert is one atomic block

@@ -17,7 +17,7 @@ FILE = Path(__file__).parents[2] / "deploy" / "docs" / "guide" / "cookbook.md"
 _HEAD = """\
 # Cookbook
 
-The cookbook answers thirty-one questions of marketers. Each is a query in [`schemas/cookbook`](../../../schemas/cookbook), here with its answer on the
+The cookbook answers thirty-six questions of marketers. Each is a query in [`schemas/cookbook`](../../../schemas/cookbook), here with its answer on the
 bundled evening and a simulated month; every one of the twelve parts of a social marketing strategy has at least one.
 
 ```sh

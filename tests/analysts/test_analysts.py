@@ -67,6 +67,10 @@ def server(loaded):
             closing(ClickHouse(started.dsn)) as target,
         ):
             copy(source.client, target.client)
+            target.client.command(
+                "INSERT INTO audience_changes (brand, audience, number, customer, change, reason, at)"
+                " SELECT ['lumiere', 'maison'][number], 'all', number, number, 'entered', 'conditions', now64(6) FROM numbers(1, 2)"
+            )
             started.place = place_of(target)
         started.passwords = {"default": ""}
         for name, brands in USERS.items():
@@ -126,6 +130,7 @@ def test_who_is_of_one_brand_sees_it_alone_in_every_table_and_view(server, ask, 
     assert checked >= {
         *("interactions", "evidence", "minute_counts", "touchpoints", "journeys", "journeys_at", "standings"),
         *("stage_history", "stage_population", "channel_switches", "cascades", "influencers", "zombies"),
+        *("audience_changes", "audience_members"),
     }
     brands = dict(ask("default", "SELECT brand, count() FROM touchpoints GROUP BY brand"))
     assert brands.keys() >= {"lumiere", "maison", "trattoria-sole"}

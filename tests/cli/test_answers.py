@@ -192,6 +192,7 @@ TAMPERING = {
     "cascades": "CREATE OR REPLACE VIEW cascade_spine AS SELECT brand, event, event AS root, toUInt32(0) AS generation, CAST([], 'Array(UInt128)') AS brought FROM interactions",
     "announced": "ALTER TABLE stage_changes DELETE WHERE to_stage = 'advocacy' SETTINGS mutations_sync = 2",
     "announcements": "INSERT INTO stage_changes (brand, customer, from_stage, to_stage, sequence) VALUES ('x', 1, 'audience', 'none', 99)",
+    "audiences": "INSERT INTO audience_changes (brand, audience, number, customer, change) VALUES ('x', 'a', 1, 1, 'left')",
 }
 
 # The others are asked of `verify` itself in tests/faults/test_tampering.py, and of the command in `make soak`.

@@ -17,11 +17,13 @@ from starlette.applications import Starlette
 from journey.identity.handle_key import HandleKey
 from streams.alerts.access import opened_routes
 from streams.alerts.setup import watching_of
+from streams.audiences.config import Audience
 from streams.handles.key import in_force, register
 from streams.handles.rekey import rekey
 from streams.page.setup import opened_page
 from streams.page.views import VIEWS
 from streams.server.server import Server
+from streams.services.audiences import refreshed
 from streams.settings import Settings
 from streams.store.clickhouse import ClickHouse
 from tests.deploy.clickhouse import DEPLOY, PASSWORDS, Deployed
@@ -98,7 +100,7 @@ def test_an_analyst_only_reads(server: Deployed, what: str) -> None:
             opened.command(READ_ONLY[what])
 
 
-def test_a_watcher_has_the_rights_that_it_needs_and_writes_nothing_but_alerts(
+def test_a_watcher_has_the_rights_that_it_needs_and_writes_nothing_but_alerts_and_audiences(
     server: Deployed, tmp_path: Path
 ) -> None:
     (tmp_path / "alerts.toml").write_text(
@@ -119,6 +121,9 @@ def test_a_watcher_has_the_rights_that_it_needs_and_writes_nothing_but_alerts(
         watching.stop()
         assert raised == ["none"]
         assert shell.store.query("SELECT rule, figure FROM alert_figures", {}) == [("fewer", 0.0)]
+        everybody = Audience(name="a", brand="lumiere", sql="SELECT number AS customer FROM numbers(3)")
+        (done,) = refreshed(shell, [everybody])
+        assert (done.entered, done.error) == (3, "")
         for statement in (*READ_ONLY.values(), "INSERT INTO journey.write_keys (name) VALUES ('mallory')"):
             if "system.processes" not in statement:
                 with pytest.raises(DatabaseError, match="ACCESS_DENIED"):

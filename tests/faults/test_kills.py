@@ -26,9 +26,10 @@ ERASING = (
     "erasure.begin", "erasure.bury", "erasure.receipt", "erasure.minutes", "erasure.delete", "log.scrub", "erasure.scrub", "erasure.clear",
 )  # fmt: skip
 ROTATING = ("key.book", "rekey.fill", "rekey.replace", "rekey.clear")
-# Struck in tests/alerts and tests/feed.
+# Struck in tests/alerts, tests/feed and tests/audiences.
 ALERTS = (
     "insert.alerts", "insert.alert_marks", "insert.alert_deliveries", "insert.alert_figures", "insert.feed_positions",
+    "insert.audience_changes",
 )  # fmt: skip
 COMMANDS = (
     "model.evidence",

@@ -20,7 +20,7 @@ from tests.faults.lost import opened
 
 TABLES = (
     "interactions", "evidence", "minute_counts", "identity_links", "identity_map", "stage_changes", "deliveries",
-    "dead_letters", "conflicts", "models", "model_stages", "model_weights",
+    "dead_letters", "conflicts", "models", "model_stages", "model_weights", "audience_changes",
 )  # fmt: skip
 ANN, BEN = {"cookie": "ann", "email": "ann@example.com"}, {"cookie": "ben", "email": "ben@example.com"}
 
@@ -52,6 +52,12 @@ def prepared(tmp_path_factory) -> Iterator[Embedded]:
             embedded.load([embedded.edge().pack(lines, topic=f"t{number}", now_us=NOW_US)])
         text = text.replace("threshold = 0.1", "threshold = 0.2")
         change_model.apply(embedded, parse_model(text), text)
+        entered = (
+            "SELECT brand, 'a', row_number() OVER (ORDER BY customer), customer, 'entered' FROM standings"
+        )
+        embedded.store.client.command(
+            f"INSERT INTO audience_changes (brand, audience, number, customer, change) {entered}"
+        )
         assert not drifting(embedded)
         for table in TABLES:
             embedded.store.client.command(f"CREATE TABLE kept_{table} AS {table}")
@@ -129,6 +135,8 @@ CASES: dict[str, tuple[tuple[str, str], str]] = {
     "a conflict that nothing counted": (("conflicts", "INSERT INTO conflicts SELECT * REPLACE (_offset + 1 AS _offset) FROM conflicts"), "conflicts"),
     "conflicts are gone": (deleted("conflicts", "1"), "conflicts"),
     "a conflict says that something else is stored": (changed("conflicts", "kept = 'GBP'", "field = 'currency'"), "conflicts"),
+    "who never entered an audience leaves it": (("audience_changes", "INSERT INTO audience_changes (brand, audience, number, customer, change) VALUES ('acme', 'a', 70, 5, 'left')"), "audiences"),
+    "two enter an audience by one number": (("audience_changes", "INSERT INTO audience_changes (brand, audience, number, customer, change) VALUES ('acme', 'a', 70, 5, 'entered'), ('acme', 'a', 70, 6, 'entered')"), "audiences"),
     "a repeat is not counted": (changed("deliveries", "duplicates = 0", "duplicates > 0"), "books"),
 }  # fmt: skip
 
@@ -168,7 +176,7 @@ def test_what_was_put_back_is_clean_and_slices_say_the_same(prepared, monkeypatc
     assert not any(check.drift for check in verify(prepared, tell=lambda *told: seen.append(told)))
     whole = [(check.name, check.drift) for check in verify(prepared)]
     assert [name for name, done, count in seen if done == 0] == [
-        "unique", "books", "evidence", "touches", "minutes", "links", "conflicts", "announcements",
+        "unique", "books", "evidence", "touches", "minutes", "links", "conflicts", "announcements", "audiences",
         "model", "keys", "customers", "cascades", "announced", "stages",
     ]  # fmt: skip
     monkeypatch.setattr("streams.store.slices.SLICE_ROWS", 3)

@@ -1,0 +1,1 @@
+"""Audiences: the file, the queries, the upkeep, and what must never come back."""
