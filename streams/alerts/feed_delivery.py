@@ -19,7 +19,7 @@ from streams.alerts.delivery.senders import signed
 from streams.alerts.feed_receivers import FeedReceiver
 from streams.alerts.state import FeedState
 from streams.clock import Clock, from_us, system_clock
-from streams.feed.announcements import Announcement, Wanted, document, now, read, with_handles
+from streams.feed.announcements import Found, Wanted, document, now, read, with_handles
 from streams.feed.position import BEGINNING, Position
 from streams.handles.readable import ReadableReader
 from streams.http.problems import place_of
@@ -30,6 +30,7 @@ from streams.store.port import StoreError
 __all__ = ["FeedDelivery", "FeedListener", "SendEvents", "Standing", "send", "standing"]
 
 _LOOK_S, _IDLE_S = 0.5, 10.0  # between two looks at the least, and where nothing is told of
+_AUDIENCES_S = 2.0  # and of audiences, of which nobody tells
 _BOOK_S = 1.0  # between two writes of a position while events are delivered
 _PASSED_S = 30.0  # while none is wanted
 _STOP_S = 1.0
@@ -101,7 +102,8 @@ def send(receiver: FeedReceiver, target: Target, events: Sequence[dict[str, Any]
     """
     is_list = receiver.batch > 1
     body = json.dumps(events if is_list else events[0], ensure_ascii=False, separators=(",", ":")).encode()
-    identity = f"stage-{events[0]['id']}" + (f"-{len(events)}" if is_list else "")
+    kind = str(events[0]["type"]).split(".")[1]  # journey.stage.changed, journey.audience.entered
+    identity = f"{kind}-{events[0]['id']}" + (f"-{len(events)}" if is_list else "")
     headers = {
         **receiver.headers,
         "content-type": f"application/cloudevents{'-batch' if is_list else ''}+json",
@@ -160,7 +162,7 @@ class FeedDelivery:
                 listener,
                 send_events,
                 open_store,
-                (clock, pauses or Pauses(), idle_s),
+                (clock, pauses or Pauses(), _AUDIENCES_S if listener.wanted.audiences else idle_s),
                 readable() if readable is not None and listener.readable else None,
             )
             for listener, send_events in [*zip(receivers, sends, strict=True), *more]
@@ -256,7 +258,7 @@ class _Lane:
         self._booked = found
         return found
 
-    def _deliver(self, store: ClickHouse, some: Sequence[Announcement], stands: Standing) -> Standing | None:
+    def _deliver(self, store: ClickHouse, some: Sequence[Found], stands: Standing) -> Standing | None:
         """Send events until the receiver has taken or refused them; return how far it is then, None when stopped before."""
         self.state.waiting_us = some[0].announced_us
         attempt = 0
@@ -283,7 +285,7 @@ class _Lane:
             return replace(stands, position=some[-1].position)
         return None
 
-    def _as_of_now(self, store: ClickHouse, some: Sequence[Announcement]) -> Sequence[Announcement]:
+    def _as_of_now(self, store: ClickHouse, some: Sequence[Found]) -> Sequence[Found]:
         """Return announcements with readable handles that are there still: of an event that waited, some may be erased by now."""
         if self._readable is None or time.monotonic() - self._read_s < _BOOK_S:
             return some

@@ -11,7 +11,7 @@ __all__ = ["FeedReceiver"]
 
 
 class FeedReceiver(BaseModel):
-    """A webhook that gets changes of stage. `url` and `secret` may be ``$NAME``: the value of that environment variable."""
+    """A webhook that gets changes of stage, or of audiences. `url` and `secret` may be ``$NAME``: the value of that environment variable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -26,6 +26,8 @@ class FeedReceiver(BaseModel):
     left: frozenset[STAGE] = frozenset()
     reasons: frozenset[REASON] = frozenset()
     channels: frozenset[CHANNEL] = frozenset()
+    audiences: frozenset[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]] = frozenset()
+    """It gets who enters and leaves these, in the place of changes of stage."""
     batch: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Events of one request; above 1 each request has a list of events."""
     begin: Literal["now", "beginning"] = "now"
@@ -36,9 +38,13 @@ class FeedReceiver(BaseModel):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         check_http(self.url, self.secret, self.headers, private=self.private)
+        if self.audiences and (self.to or self.left or self.reasons or self.channels):
+            raise ValueError(
+                "to, left, reasons and channels are of changes of stage: name another receiver for audiences"
+            )
         return self
 
     @property
     def wanted(self) -> Wanted:
         """Which changes it gets."""
-        return Wanted(self.brands, self.to, self.left, self.reasons, self.channels)
+        return Wanted(self.brands, self.to, self.left, self.reasons, self.channels, self.audiences)

@@ -18,7 +18,7 @@ from streams.feed.announcements import (
     NOT_ON_A_CLUSTER,
     REASON,
     STAGE,
-    Announcement,
+    Found,
     Page,
     Wanted,
     document,
@@ -26,6 +26,7 @@ from streams.feed.announcements import (
     read,
     since,
 )
+from streams.feed.audience_changes import AudienceChange
 from streams.feed.position import BEGINNING, Position, PositionError
 from streams.handles.readable import ReadableReader
 from streams.process.shutdown import stopping
@@ -77,6 +78,14 @@ def feed(  # noqa: PLR0913, PLR0917 - options
             "--channel", metavar="C", help="Whose latest touch was on this channel; may be repeated"
         ),
     ] = None,
+    audiences: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--audience",
+            metavar="NAME",
+            help="Who enters and leaves this audience, in the place of changes of stage; may be repeated",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="End after so many")
     ] = None,
@@ -87,7 +96,7 @@ def feed(  # noqa: PLR0913, PLR0917 - options
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Print every announced change of stage, each customer's in order; with --json a CloudEvent a line.
+    """Print every announced change of stage, each customer's in order, or who enters and leaves audiences; with --json a CloudEvent a line.
 
     Keep the `cursor` of the last event that was dealt with, and give it to --from: nothing is left out, and what is printed
     again has the same `source` and `id`.
@@ -98,7 +107,10 @@ def feed(  # noqa: PLR0913, PLR0917 - options
         _of(_STAGES, left, "--left"),
         _of(_REASONS, reasons, "--reason"),
         _of(CHANNELS, channels, "--channel"),
+        frozenset(audiences or ()),
     )
+    if audiences and (stages or left or reasons or channels):
+        raise UsageError("--audience: --to, --left, --reason and --channel are of changes of stage")
     with opened(data) as shell:
         for brand in () if follow else sorted(wanted.brands):
             brand_of(shell.store, brand)
@@ -143,7 +155,7 @@ def _begin(shell: Opened, text: str | None, *, is_following: bool) -> Position:
 
 def _announcements(
     look: Callable[[Position], Page | None], position: Position, *, is_following: bool
-) -> Iterator[list[Announcement]]:
+) -> Iterator[Sequence[Found]]:
     """Yield what each look finds; without following until nothing more is there."""
     with stopping.calling(lambda: None):
         while not stopping.asked.is_set():
@@ -179,7 +191,7 @@ def _look(
         return None
 
 
-def _limited(pages: Iterator[list[Announcement]], limit: int | None) -> Iterator[list[Announcement]]:
+def _limited(pages: Iterator[Sequence[Found]], limit: int | None) -> Iterator[Sequence[Found]]:
     for page in pages:
         yield page[:limit]
         if limit is not None:
@@ -188,7 +200,7 @@ def _limited(pages: Iterator[list[Announcement]], limit: int | None) -> Iterator
                 return
 
 
-def _print(page: Sequence[Announcement], *, as_json: bool) -> None:
+def _print(page: Sequence[Found], *, as_json: bool) -> None:
     for one in page:
         if as_json:
             print(json_line(document(one)))
@@ -197,14 +209,16 @@ def _print(page: Sequence[Announcement], *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _line(one: Announcement) -> str:
+def _line(one: Found) -> str:
     words: tuple[Any, ...] = (
         f"{from_us(one.at_us):%Y-%m-%d %H:%M:%S}",
         visible_line(one.brand),
         f"#{one.customer:016x}",
-        f"{one.from_stage} → {one.to_stage}",
-        one.reason,
-        one.channel,
+        *(
+            (one.change, one.audience, one.reason)
+            if isinstance(one, AudienceChange)
+            else (f"{one.from_stage} → {one.to_stage}", one.reason, one.channel)
+        ),
         *(
             f"{kind}:{visible_line(value)}"
             for kind, values in (one.handles or {}).items()

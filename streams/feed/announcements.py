@@ -3,13 +3,15 @@
 import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
 from streams.clock import from_us
 from streams.edge.readable import ReadableError
+from streams.feed import audience_changes
+from streams.feed.audience_changes import AUDIENCES, AudienceChange
 from streams.feed.position import BEGINNING, Place, Position
 from streams.handles.key import named_by
 from streams.handles.readable import ReadableReader, Values
@@ -21,6 +23,7 @@ __all__ = [
     "REASON",
     "STAGE",
     "Announcement",
+    "Found",
     "Page",
     "Wanted",
     "document",
@@ -61,18 +64,24 @@ LIMIT {{most:UInt32}} BY partition
 """
 _NOW = f"""
 SELECT _partition AS partition, max((sequence, {_RANK})) AS last FROM stage_changes GROUP BY partition
+UNION ALL
+SELECT {AUDIENCES} AS partition, (max(number), toUInt64(0)) AS last FROM audience_changes
 """
 # Of each partition the announcement before the first that was made at an instant or later.
-_SINCE = """
+_SINCE = f"""
 SELECT s._partition AS partition, maxIf((s.sequence, sipHash64(toString(s.brand), s.customer)), s.sequence < f.first) AS last
 FROM stage_changes AS s
 INNER JOIN
 (
-    SELECT _partition AS part, if(countIf(announced_at >= {at:DateTime64(6, 'UTC')}) = 0, 18446744073709551615,
-        minIf(sequence, announced_at >= {at:DateTime64(6, 'UTC')})) AS first
+    SELECT _partition AS part, if(countIf(announced_at >= {{at:DateTime64(6, 'UTC')}}) = 0, 18446744073709551615,
+        minIf(sequence, announced_at >= {{at:DateTime64(6, 'UTC')}})) AS first
     FROM stage_changes GROUP BY part
 ) AS f ON f.part = s._partition
 GROUP BY partition
+UNION ALL
+SELECT {AUDIENCES} AS partition, (if(countIf(at >= {{at:DateTime64(6, 'UTC')}}) = 0, max(number), maxIf(number, number < first)), toUInt64(0)) AS last
+FROM audience_changes
+CROSS JOIN (SELECT minIf(number, at >= {{at:DateTime64(6, 'UTC')}}) AS first FROM audience_changes) AS f
 """
 # The handles of each of these customers. A customer is named by a handle, and may be part of another by now. Of the map of
 # handles one column is read; what is found there is grouped.
@@ -144,6 +153,10 @@ class Announcement:
     handles: Values | None = None
 
 
+Found = Announcement | AudienceChange
+"""What the feed has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The announcements that a reader wants: of these brands, stages, reasons and channels; all where a set is empty.
@@ -156,6 +169,8 @@ class Wanted:
         That the customer leaves.
     channels
         Of the customer's latest touch.
+    audiences
+        Names of audiences: then the reader wants who enters and leaves these, of the brands, in the place of changes of stage.
     """
 
     brands: frozenset[str] = frozenset()
@@ -163,6 +178,7 @@ class Wanted:
     left: frozenset[str] = frozenset()
     reasons: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
+    audiences: frozenset[str] = frozenset()
 
     def takes(self, row: dict[str, Any]) -> bool:
         """Return whether a row is wanted, as far as its own columns tell."""
@@ -178,7 +194,7 @@ class Wanted:
 class Page:
     """What one reading found: announcements that are wanted, and where the reader stands after all that was read."""
 
-    announcements: list[Announcement] = field(default_factory=list)
+    announcements: Sequence[Found] = ()
     position: Position = BEGINNING
     is_whole: bool = True
     """Whether nothing more was there."""
@@ -231,7 +247,8 @@ def read(
     if key is None:  # for a moment: another key takes its place
         return Page(position=position, is_whole=False, is_held=True)
     held = Page(position=position, is_whole=False, is_held=True)
-    page = _read(store, position.under(key), wanted, min(most, _PAGE))
+    reading = _read_audiences if wanted.audiences else _read
+    page = reading(store, position.under(key), wanted, min(most, _PAGE))
     if readable is not None and page.announcements:
         found = with_handles(store, page.announcements, readable, key)
         return held if found is None else replace(page, announcements=found)
@@ -239,8 +256,8 @@ def read(
 
 
 def with_handles(
-    store: ClickHouse, announcements: Sequence[Announcement], readable: ReadableReader, key: str
-) -> list[Announcement] | None:
+    store: ClickHouse, announcements: Sequence[Found], readable: ReadableReader, key: str
+) -> Sequence[Found] | None:
     """Return announcements that name customers under a key with the readable handles of these; None once it is another key.
 
     Raises
@@ -259,6 +276,11 @@ def with_handles(
     return [replace(one, handles=found[one.brand, one.customer]) for one in announcements]
 
 
+def _read_audiences(store: ClickHouse, position: Position, wanted: Wanted, most: int) -> Page:
+    found = audience_changes.changes(store, position, wanted.audiences, wanted.brands, most)
+    return Page(found, found[-1].position if found else position, is_whole=len(found) < most)
+
+
 def _read(store: ClickHouse, position: Position, wanted: Wanted, most: int) -> Page:
     known = sorted(position.places)
     places = [position.places[partition] for partition in known]
@@ -275,19 +297,19 @@ def _read(store: ClickHouse, position: Position, wanted: Wanted, most: int) -> P
     by_partition: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_partition[row["partition"]].append(row)
-    page = Page(position=position, is_whole=all(end["size"] < most for end in ends))
+    found: list[Announcement] = []
     # Of a partition in the order of its sequences, whatever its clock said; between partitions by the time.
     ordered = list(heapq.merge(*map(_rising, by_partition.values()), key=lambda pair: pair[0]))
     channels = _channels(store, [row for _, row in ordered if wanted.takes(row)])
     for _, row in ordered:
         place = Place(row["sequence"], row.pop("rank"))
-        page.position = page.position.after(row["partition"], place)
+        position = position.after(row["partition"], place)
         if not wanted.takes(row):
             continue
         channel = channels.get((row["brand"], row["customer"], row["at_us"]), "")
         if not wanted.channels or channel in wanted.channels:
-            page.announcements.append(Announcement(**row, channel=channel, position=page.position))
-    return page
+            found.append(Announcement(**row, channel=channel, position=position))
+    return Page(found, position, is_whole=all(end["size"] < most for end in ends))
 
 
 def _rising(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -357,8 +379,10 @@ def _latest(
     return {asked[row["n"]]: str(row["channel"]) for row in found}
 
 
-def document(said: Announcement) -> dict[str, Any]:
-    """Return the announcement as a CloudEvent (1.0, JSON). `source` and `id` are the same however often it is read."""
+def document(said: Found) -> dict[str, Any]:
+    """Return what was found as a CloudEvent (1.0, JSON). `source` and `id` are the same however often it is read."""
+    if isinstance(said, AudienceChange):
+        return audience_changes.document(said)
     return {
         "specversion": "1.0",
         "id": f"{said.customer:016x}-{said.sequence}",
