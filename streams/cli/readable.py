@@ -80,7 +80,7 @@ def export(
     data: Data = None,
 ) -> None:
     """Print the readable handles of a brand's customers as CSV: customer, kind, value. For who has their key."""
-    named = None if customers is None else list(_named(customers))
+    named = None if customers is None else list(dict.fromkeys(_named(customers)))
     with opened(data) as shell:
         brand = brand_of(shell.store, brand)
         reader = ReadableReader.of_settings(shell.settings)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
@@ -162,7 +163,10 @@ class Collector:
     def ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request(method, path, body, dict(headers))
+            with suppress(
+                BrokenPipeError, ConnectionResetError
+            ):  # it may answer before it has a body that it refuses
+                connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             return Answer(
                 answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()

@@ -82,7 +82,9 @@ def test_an_export_has_the_customers_that_are_asked_for_and_is_for_who_has_the_k
     journey("load", EVENING, "--data", data, **ON)
     everyone = exported(data)
     some = tmp_path / "some.txt"
-    some.write_text(f"#{everyone[0][0]}\n{int(everyone[1][0], 16)}\n\n#{'0' * 15}7\n")
+    some.write_text(
+        f"#{everyone[0][0]}\n{int(everyone[1][0], 16)}\n\n#{'0' * 15}7\n{int(everyone[0][0], 16)}\n"
+    )
     names = {everyone[0][0], everyone[1][0]}
     assert exported(data, "--customers", some) == [row for row in everyone if row[0] in names]
     some.write_text("ann@example.com\n")
