@@ -3,17 +3,18 @@
 import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
-from urllib.parse import quote
 
 from streams.clock import from_us
 from streams.edge.readable import ReadableError
 from streams.feed import audience_changes
 from streams.feed.audience_changes import AUDIENCES, AudienceChange
+from streams.feed.envelope import event
 from streams.feed.position import BEGINNING, Place, Position
 from streams.handles.key import named_by
+from streams.handles.links import THEIRS
 from streams.handles.readable import ReadableReader, Values
 from streams.store.clickhouse import ClickHouse
 
@@ -82,19 +83,6 @@ UNION ALL
 SELECT {AUDIENCES} AS partition, (if(countIf(at >= {{at:DateTime64(6, 'UTC')}}) = 0, max(number), maxIf(number, number < first)), toUInt64(0)) AS last
 FROM audience_changes
 CROSS JOIN (SELECT minIf(number, at >= {{at:DateTime64(6, 'UTC')}}) AS first FROM audience_changes) AS f
-"""
-# The handles of each of these customers. A customer is named by a handle, and may be part of another by now. Of the map of
-# handles one column is read; what is found there is grouped.
-_THEIRS = """
-WITH
-    owners AS (SELECT handle AS named, customer FROM customers WHERE handle IN {customers:Array(UInt64)}),
-    theirs AS
-    (
-        SELECT customer, groupArray(handle) AS handles FROM customers
-        WHERE handle IN (SELECT handle FROM identity_map WHERE customer IN (SELECT customer FROM owners))
-        GROUP BY customer
-    )
-SELECT o.named AS named, t.handles AS handles FROM owners AS o INNER JOIN theirs AS t ON t.customer = o.customer
 """
 # When a brand met each of these handles last.
 _LAST = """
@@ -194,7 +182,7 @@ class Wanted:
 class Page:
     """What one reading found: announcements that are wanted, and where the reader stands after all that was read."""
 
-    announcements: Sequence[Found] = ()
+    announcements: Sequence[Found] = field(default_factory=list)
     position: Position = BEGINNING
     is_whole: bool = True
     """Whether nothing more was there."""
@@ -331,7 +319,7 @@ def _channels(store: ClickHouse, rows: Sequence[dict[str, Any]]) -> dict[tuple[s
         return {}
     handles = {
         row["named"]: row["handles"]
-        for row in store.rows(_THEIRS, {"customers": [customer for _, customer, _ in asked]})
+        for row in store.rows(THEIRS, {"customers": [customer for _, customer, _ in asked]})
     }
     brought = {(row["brand"], row["customer"], row["at_us"]) for row in rows if row["reason"] == "evidence"}
     others = [one for one in asked if one not in brought]
@@ -383,25 +371,16 @@ def document(said: Found) -> dict[str, Any]:
     """Return what was found as a CloudEvent (1.0, JSON). `source` and `id` are the same however often it is read."""
     if isinstance(said, AudienceChange):
         return audience_changes.document(said)
-    return {
-        "specversion": "1.0",
-        "id": f"{said.customer:016x}-{said.sequence}",
-        "source": f"/journey/{quote(said.brand, safe='')}",
-        "type": "journey.stage.changed",
-        "subject": f"{said.customer:016x}",
-        "time": from_us(said.at_us).isoformat(),
-        "datacontenttype": "application/json",
-        "sequence": f"{said.sequence:020d}",
-        "cursor": str(said.position),
-        "data": {
-            "brand": said.brand,
-            "customer": f"{said.customer:016x}",
+    return event(
+        "journey.stage.changed",
+        f"{said.sequence}",
+        said,
+        {
             "from": said.from_stage,
             "to": said.to_stage,
             "reason": said.reason,
             "channel": said.channel or None,
             "model": said.model,
             "announced_at": from_us(said.announced_us).isoformat(),
-            **({} if said.handles is None else {"handles": said.handles}),
         },
-    }
+    )

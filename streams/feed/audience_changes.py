@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-from urllib.parse import quote
 
-from streams.clock import from_us
+from streams.feed.envelope import event
 from streams.feed.position import Place, Position
 from streams.handles.readable import Values
 from streams.store.clickhouse import ClickHouse
@@ -80,21 +79,5 @@ def changes(
 
 def document(said: AudienceChange) -> dict[str, Any]:
     """Return the change as a CloudEvent (1.0, JSON). `source` and `id` are the same however often it is read."""
-    return {
-        "specversion": "1.0",
-        "id": f"{said.customer:016x}-a{said.sequence}",
-        "source": f"/journey/{quote(said.brand, safe='')}",
-        "type": f"journey.audience.{said.change}",
-        "subject": f"{said.customer:016x}",
-        "time": from_us(said.at_us).isoformat(),
-        "datacontenttype": "application/json",
-        "sequence": f"{said.sequence:020d}",
-        "cursor": str(said.position),
-        "data": {
-            "brand": said.brand,
-            "customer": f"{said.customer:016x}",
-            "audience": said.audience,
-            "reason": said.reason,
-            **({} if said.handles is None else {"handles": said.handles}),
-        },
-    }
+    data = {"audience": said.audience, "reason": said.reason}
+    return event(f"journey.audience.{said.change}", f"a{said.sequence}", said, data)

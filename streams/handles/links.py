@@ -13,8 +13,21 @@ from streams.engine.shell import Shell
 from streams.handles.named_handles import Named, known_ids
 from streams.store.clickhouse import ClickHouse
 
-__all__ = ["CustomerLinks", "customer_of", "decide", "handles_of", "links_of"]
+__all__ = ["THEIRS", "CustomerLinks", "customer_of", "decide", "handles_of", "links_of"]
 
+# The handles of each of these customers. A customer is named by a handle, and may be part of another by now. Of the map of
+# handles one column is read; what is found there is grouped.
+THEIRS = """
+WITH
+    owners AS (SELECT handle AS named, customer FROM customers WHERE handle IN {customers:Array(UInt64)}),
+    theirs AS
+    (
+        SELECT customer, groupArray(handle) AS handles FROM customers
+        WHERE handle IN (SELECT handle FROM identity_map WHERE customer IN (SELECT customer FROM owners))
+        GROUP BY customer
+    )
+SELECT o.named AS named, t.handles AS handles FROM owners AS o INNER JOIN theirs AS t ON t.customer = o.customer
+"""
 _BRAND = "identity"  # the contract asks for a brand; a decision on identity holds for all
 
 

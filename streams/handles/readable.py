@@ -6,6 +6,7 @@ from typing import Any
 
 from journey.identity.handle import KIND_CODE
 from streams.edge.readable import ReadableError, ReadableKey
+from streams.handles.links import THEIRS
 from streams.handles.readable_key_file import kept
 from streams.settings import ReadableKinds, Settings
 from streams.store.clickhouse import ClickHouse
@@ -19,18 +20,6 @@ Values = Mapping[str, Sequence[str]]
 
 _TOGETHER = 4_000  # ids in a question: a server takes 128 KiB of parameters
 _SLICE = 500_000  # rows that an export reads at once
-# A customer is named by a handle, and may be part of another by now.
-_THEIRS = """
-    WITH
-        owners AS (SELECT handle AS named, customer FROM customers WHERE handle IN {customers:Array(UInt64)}),
-        theirs AS
-        (
-            SELECT customer, groupArray(handle) AS handles FROM customers
-            WHERE handle IN (SELECT handle FROM identity_map WHERE customer IN (SELECT customer FROM owners))
-            GROUP BY customer
-        )
-    SELECT o.named AS named, t.handles AS handles FROM owners AS o INNER JOIN theirs AS t ON t.customer = o.customer
-"""
 _ROW = "toString(brand) AS brand, toString(kind) AS kind, handle, toString(fingerprint) AS fingerprint, hex(sealed) AS sealed"
 _VALUES = f"""
     SELECT {_ROW} FROM readable_handles
@@ -78,7 +67,7 @@ class ReadableReader:
         """
         handles: dict[int, list[int]] = {}
         for some in _some(sorted({customer for _, customer in customers})):
-            handles |= {row["named"]: row["handles"] for row in store.rows(_THEIRS, {"customers": some})}
+            handles |= {row["named"]: row["handles"] for row in store.rows(THEIRS, {"customers": some})}
         brands = sorted({brand for brand, _ in customers if self._kinds.of(brand)})
         values: dict[Customer, set[tuple[str, str]]] = defaultdict(set)
         every = sorted({handle for theirs in handles.values() for handle in theirs}) if brands else []
