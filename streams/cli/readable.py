@@ -1,6 +1,7 @@
 """Defines the commands on readable handles: show what is kept, export it, rotate its key, drop it."""
 
 import csv
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -23,11 +24,11 @@ from streams.handles.readable_rows import drop as dropped
 from streams.handles.readable_rows import drop_lost, kept_of, reencrypted
 from streams.page.values import for_programs
 from streams.settings.readable import OWN_NUMBERS
-from streams.text.digits import whole_number
 from streams.text.printable import visible_line
 
 __all__ = ["app"]
 
+_IDS = 1 << 64  # more than any id of a customer
 _HEX = 16  # digits of a customer
 _TOGETHER = 1_000  # customers that are looked up at once
 _SOMEBODY = (
@@ -104,8 +105,8 @@ def _named(path: Path) -> Iterator[int]:
 
 
 def _whole(text: str) -> int:
-    number = whole_number(text)
-    if number is None or number >= 1 << 64:
+    number = int(text) if re.fullmatch("[0-9]{1,20}", text) else _IDS
+    if number >= _IDS:
         raise ValueError(text)
     return number
 

@@ -87,9 +87,14 @@ def test_an_export_has_the_customers_that_are_asked_for_and_is_for_who_has_the_k
     )
     names = {everyone[0][0], everyone[1][0]}
     assert exported(data, "--customers", some) == [row for row in everyone if row[0] in names]
-    some.write_text("ann@example.com\n")
-    wrong = tried("readable", "export", "--brand", "lumiere", "--customers", some, "--data", data, **ON)
-    assert (wrong.returncode, "line 1: no customer" in wrong.stderr) == (2, True)
+    some.write_text(
+        "\n".join(str(int(row[0], 16)) for row in everyone)
+    )  # as SQL shows them: half have 20 digits
+    assert exported(data, "--customers", some) == everyone
+    for nobody in ("ann@example.com", str(2**64), "1" * 5_000, "²"):
+        some.write_text(f"{nobody}\n")
+        wrong = tried("readable", "export", "--brand", "lumiere", "--customers", some, "--data", data, **ON)
+        assert (wrong.returncode, "line 1: no customer" in wrong.stderr) == (2, True)
     other = tried(
         "readable", "export", "--brand", "lumiere", "--data", data, JOURNEY_READABLE_KEY="ab" * 32, **ON
     )
