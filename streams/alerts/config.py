@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from streams.alerts.delivery.receivers import Receiver
 from streams.alerts.feed_receivers import FeedReceiver
 from streams.alerts.rule_config import Declared, RuleEntry
 from streams.clock import is_zone
 from streams.settings import SettingsError
+from streams.text import toml_tables
 from streams.text.encodings import text_of
 
 __all__ = ["AlertFile", "Secrets", "parse", "read"]
@@ -59,19 +60,19 @@ def parse(path: Path, secret: Secrets) -> tuple[AlertFile, list[str]]:
         return AlertFile(), [f"JOURNEY_ALERTS: {path}: {error}"]
     mistakes: list[str] = []
     zones = _zones(path, found, mistakes)
-    tables = {kind: _tables(path, kind, found.pop(kind, []), mistakes) for kind in _TABLES}
+    tables = {kind: toml_tables.tables(path, kind, found.pop(kind, []), mistakes) for kind in _TABLES}
     mistakes += [
         f"{path}: {key}: unknown; there are tables [[receiver]], [[rule]] and [[feed]]"
         for key in sorted(found)
     ]
     receivers = _filled_entries(Receiver, tables["receiver"], secret, mistakes)
     feeds = _filled_entries(FeedReceiver, tables["feed"], secret, mistakes)
-    read_rules = [_entry(RuleEntry, where, entry, mistakes) for where, entry in tables["rule"]]
+    read_rules = [toml_tables.entry(RuleEntry, where, entry, mistakes) for where, entry in tables["rule"]]
     rules = [entry.declared() for entry in read_rules if entry is not None]
     taking = [receiver.name for receiver in receivers] + [feed.name for feed in feeds]
-    _distinct(path, "receiver or feed", taking, mistakes)
+    toml_tables.distinct(path, "receiver or feed", taking, mistakes)
     names = [declared.rule.name for declared in rules]
-    _distinct(path, "rule", names, mistakes)
+    toml_tables.distinct(path, "rule", names, mistakes)
     if len(rules) == len(read_rules):  # else the missing one may be there, with a mistake of its own
         mistakes += [
             f"{path}: receiver {receiver.name!r}: rules: there is no rule {unknown!r}"
@@ -94,16 +95,6 @@ def _zones(path: Path, found: dict[str, object], mistakes: list[str]) -> Mapping
     return {brand: str(name) for brand, name in given.items()}
 
 
-def _tables(
-    path: Path, kind: str, found: object, mistakes: list[str]
-) -> list[tuple[str, Mapping[str, object]]]:
-    """Return the tables of a kind, each with how mistakes name it."""
-    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-        mistakes.append(f"{path}: {kind}: must be tables [[{kind}]]")
-        return []
-    return [(f"{path}: {kind} {entry.get('name', number)!r}", entry) for number, entry in enumerate(found, 1)]
-
-
 def _filled_entries(
     kind: type[Entry],
     tables: Sequence[tuple[str, Mapping[str, object]]],
@@ -114,26 +105,9 @@ def _filled_entries(
     found: list[Entry] = []
     for where, entry in tables:
         filled = {key: _filled(value, secret, f"{where}: {key}", mistakes) for key, value in entry.items()}
-        if (one := _entry(kind, where, filled, mistakes)) is not None:
+        if (one := toml_tables.entry(kind, where, filled, mistakes)) is not None:
             found.append(one)
     return found
-
-
-def _entry(kind: type[Entry], where: str, entry: Mapping[str, object], mistakes: list[str]) -> Entry | None:
-    """Return a table as what it is, None with mistakes; values are not shown, since some are secret."""
-    try:
-        return kind.model_validate(entry)
-    except ValidationError as error:
-        for each in error.errors(include_url=False, include_input=False):
-            key = ".".join(map(str, each["loc"]))
-            said = each["msg"].removeprefix("Value error, ")
-            mistakes.append(f"{where}: {f'{key}: ' if key else ''}{said}")
-        return None
-
-
-def _distinct(path: Path, kind: str, names: Sequence[str], mistakes: list[str]) -> None:
-    twice = {name for name in names if names.count(name) > 1}
-    mistakes += [f"{path}: {kind}: name: {name!r} is used twice" for name in sorted(twice)]
 
 
 def _filled(value: object, secret: Secrets, where: str, mistakes: list[str]) -> object:

@@ -2,14 +2,15 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from streams.settings import SettingsError
+from streams.text import toml_tables
 from streams.text.encodings import text_of
 
 __all__ = ["NAME", "Arrival", "Audience", "Revenue", "parse", "read"]
@@ -138,30 +139,13 @@ def parse(path: Path) -> tuple[Sequence[Audience], list[str]]:
         return [], [f"JOURNEY_AUDIENCES: {path}: {error}"]
     entries = tables.pop("audience", [])
     mistakes = [f"{path}: {key}: unknown; there are tables [[audience]]" for key in sorted(tables)]
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        return [], [*mistakes, f"{path}: audience: must be tables [[audience]]"]
-    found = [
-        one
-        for number, entry in enumerate(entries, 1)
-        if (one := _audience(f"{path}: audience {entry.get('name', number)!r}", entry, mistakes)) is not None
+    read_all = [
+        toml_tables.entry(Audience, where, entry, mistakes, _known)
+        for where, entry in toml_tables.tables(path, "audience", entries, mistakes)
     ]
-    names = [one.name for one in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    mistakes += [f"{path}: audience: name: {name!r} is used twice" for name in twice]
+    found = [one for one in read_all if one is not None]
+    toml_tables.distinct(path, "audience", [one.name for one in found], mistakes)
     return found, mistakes
-
-
-def _audience(where: str, entry: Mapping[str, object], mistakes: list[str]) -> Audience | None:
-    try:
-        return Audience.model_validate(entry)
-    except ValidationError as error:
-        for each in error.errors(include_url=False, include_input=False):
-            key = ".".join(map(str, each["loc"]))
-            said = each["msg"].removeprefix("Value error, ")
-            if each["type"] == "extra_forbidden":
-                said = f"unknown; there are {', '.join(_known(each['loc']))}"
-            mistakes.append(f"{where}: {f'{key}: ' if key else ''}{said}")
-        return None
 
 
 def _known(place: tuple[int | str, ...]) -> Sequence[str]:
