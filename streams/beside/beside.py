@@ -22,12 +22,11 @@ from streams.edge import Edge
 from streams.engine.outcome import BatchOutcome
 from streams.engine.shell import Tell
 from streams.erasure.statements import Erased, Forgotten
+from streams.handles.edges import edge_with
 from streams.handles.key import fitting, in_mode
 from streams.handles.key_file import KeyLostError
-from streams.handles.readable_key_file import sealing_of
 from streams.log.frame import Frame, encode
 from streams.log.local import PARTITION
-from streams.mood.moods import moods_of
 from streams.recovery.losses import Loss, Losses
 from streams.recovery.rebuild import Order, Rebuilt
 from streams.retention.expire import Expired
@@ -141,14 +140,8 @@ class Beside:
 
     def edge(self, *, trusted: bool = False) -> Edge:
         """Return an edge that hashes handles with the key."""
-        return Edge(
-            self.key,
-            self.model.identity.nobody,
-            trusted=trusted,
-            rules=self.rules,
-            moods=moods_of(self.settings.languages),
-            sealing=None if trusted else sealing_of(self.settings, self.settings.data),
-        )
+        nobody = self.model.identity.nobody
+        return edge_with(self.settings, self.key, nobody, self.rules, self.settings.data, trusted=trusted)
 
     def load(self, frames: Iterable[Frame]) -> BatchOutcome:
         """Have frames accepted, and wait until every table has them; changes of stage are of their batches."""

@@ -28,6 +28,7 @@ from streams.erasure.suppressed_handles import U64, SuppressedHandles, without
 from streams.faults import kill_point
 from streams.handles import key as handle_keys
 from streams.handles import readable_rows, rekey
+from streams.handles.edges import edge_with
 from streams.handles.key_file import KeyLostError, brands_file, keep_brands, key_file, promote
 from streams.handles.readable_key_file import sealing_of
 from streams.handles.rules_file import rules_file
@@ -35,7 +36,6 @@ from streams.handles.unknown_key import known
 from streams.log.batch import Record
 from streams.log.frame import Frame, FrameError, decode, encode
 from streams.log.local import PARTITION, Log
-from streams.mood.moods import moods_of
 from streams.process.private_files import private_directory
 from streams.recovery import damaged_parts, losses, reconciliation, table_definitions, unreadable_parts
 from streams.recovery.clean_close import CleanCloseMark
@@ -346,14 +346,8 @@ class Embedded:
 
     def edge(self, *, trusted: bool = False) -> Edge:
         """Return an edge that hashes with this directory's key."""
-        return Edge(
-            self.key,
-            self.model.identity.nobody,
-            trusted=trusted,
-            rules=self.rules,
-            moods=moods_of(self.settings.languages),
-            sealing=None if trusted else self.sealing,
-        )
+        nobody = self.model.identity.nobody
+        return edge_with(self.settings, self.key, nobody, self.rules, self.settings.data, trusted=trusted)
 
     @property
     def sealing(self) -> Sealing | None:

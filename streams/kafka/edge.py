@@ -12,11 +12,10 @@ from schemas.apath import default_model
 from streams.apath import in_force
 from streams.clock import system_clock
 from streams.edge import Edge
+from streams.handles.edges import edge_with
 from streams.handles.key import register
-from streams.handles.readable_key_file import sealing_of
 from streams.handles.rules import registered
 from streams.kafka.set_key import set_key
-from streams.mood.moods import moods_of
 from streams.settings import Settings
 from streams.store.clickhouse import ClickHouse, QueryError
 
@@ -58,13 +57,7 @@ def edge_of(settings: Settings) -> Edge:
     StoreError
         JOURNEY_STORE names a server, and it does not answer.
     """
-    return Edge(
-        key_of(settings),
-        model_of(settings).identity.nobody,
-        rules=rules_of(settings),
-        moods=moods_of(settings.languages),
-        sealing=sealing_of(settings),
-    )
+    return edge_with(settings, key_of(settings), model_of(settings).identity.nobody, rules_of(settings))
 
 
 def rules_of(settings: Settings) -> HandleRules:

@@ -10,11 +10,10 @@ from streams.apath import in_force
 from streams.clock import Clock, system_clock
 from streams.edge import Edge
 from streams.engine.outcome import BatchOutcome
+from streams.handles.edges import edge_with
 from streams.handles.key import agreed, register
-from streams.handles.readable_key_file import sealing_of
 from streams.handles.rules import recorded, registered
 from streams.log.frame import Frame
-from streams.mood.moods import moods_of
 from streams.settings import Settings, SettingsError
 from streams.store.open_server import open_server
 from streams.store.port import StoreError
@@ -73,16 +72,7 @@ class Server:
         """Return an edge that hashes with the key, which is recorded in the store where none was."""
         key = register(self.store, self._given, self.clock(), self.settings.brands)
         rules = registered(self.store, self.settings.handle_rules, self.clock())
-        return Edge(
-            key,
-            self.model.identity.nobody,
-            trusted=trusted,
-            rules=rules,
-            moods=moods_of(self.settings.languages),
-            sealing=None
-            if trusted
-            else sealing_of(self.settings),  # what names handles by hashes has no values
-        )
+        return edge_with(self.settings, key, self.model.identity.nobody, rules, trusted=trusted)
 
     @property
     def rules(self) -> HandleRules:
