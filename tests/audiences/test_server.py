@@ -5,8 +5,6 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from schemas.apath import default_model, default_model_text
-from streams.apath import in_force
 from streams.audiences import members as stored
 from streams.audiences.alone import Fenced, end_writes
 from streams.audiences.members import HeldError
@@ -18,6 +16,7 @@ from streams.store.clickhouse import ClickHouse
 from streams.store.connections import opener
 from tests.audiences.world import audience, changes, members
 from tests.fixtures import commands
+from tests.fixtures.databases import with_model
 from tests.fixtures.servers.process import wait_until
 from tests.real_workers.process import Process
 
@@ -39,11 +38,7 @@ PEOPLE = "INSERT INTO identity_map (handle, kind, customer, previous, version) S
 
 @pytest.fixture
 def server(clickhouse):
-    dsn = clickhouse.database_with_tables()
-    with closing(ClickHouse(dsn)) as store:
-        model = default_model()
-        in_force.write(store.client, model)
-        in_force.activate(store.client, model, default_model_text(), 1)
+    with with_model(clickhouse) as (dsn, store):
         store.client.command(PEOPLE.format(first=1, count=5))
         yield dsn, store
 

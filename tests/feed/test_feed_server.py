@@ -1,17 +1,14 @@
 """On a server `journey alerts watch` sends changes of stage, and goes on from where it was when it is killed."""
 
 import os
-from contextlib import closing
 from functools import partial
 
 import pytest
 
-from schemas.apath import default_model, default_model_text
-from streams.apath import in_force
-from streams.store.clickhouse import ClickHouse
 from tests.alerts.child import SECRET
 from tests.alerts.receiver import listening
 from tests.fixtures import commands
+from tests.fixtures.databases import with_model
 from tests.fixtures.servers.process import wait_until
 from tests.real_workers.process import Process
 
@@ -28,11 +25,7 @@ def booked(store, count):
 
 @pytest.fixture
 def server(clickhouse):
-    dsn = clickhouse.database_with_tables()
-    with closing(ClickHouse(dsn)) as store:
-        model = default_model()
-        in_force.write(store.client, model)
-        in_force.activate(store.client, model, default_model_text(), 1)
+    with with_model(clickhouse) as (dsn, store):
         yield dsn, store
 
 
