@@ -91,7 +91,7 @@ class Outbox:
             if known and (not known.is_removed or act.version <= known.version):
                 self.tally.repeats += 1
                 return
-        mood = mood_of(self._moods, self._brand, act.language, act.text)
+        mood = mood_of(self._moods, self._brand, act.language, act.text, {})
         try:
             line = line_of(act, self._source, self._brand, mood)
         except ValueError:

@@ -172,7 +172,7 @@ def _line(  # noqa: PLR0913, PLR0917 - what was found out of one activity
         activity.get("target") or target if kind.startswith("store.") else None
     )
     rating = _rating(target)
-    mood = _mood(activity, request, moods) if rating is None else None  # stars say by themselves how it was
+    mood = _mood(activity, request, moods, rating)
     fields = {
         "content": None if kind.startswith("store.") else _thing(about),
         "place": _thing(place),
@@ -288,7 +288,7 @@ def _time(activity: Object, request: Request | None) -> str:
     return rfc3339(happened) if happened else text(said, 40) or "?"  # refused by the edge, with the reason
 
 
-def _mood(activity: Object, request: Request, moods: Moods) -> Mood | None:
+def _mood(activity: Object, request: Request, moods: Moods, rating: float | None) -> Mood | None:
     """Return the mood of what somebody made; of what they share or like, nothing: it is another's."""
     made = activity.get("object") if moods and type_of(activity) == "Create" else None
     if not isinstance(made, Mapping):
@@ -296,7 +296,7 @@ def _mood(activity: Object, request: Request, moods: Moods) -> Mood | None:
     said, by_language = made.get("content"), made.get("contentMap")
     known = by_language if isinstance(by_language, Mapping) else {}
     language = next((name for name, each in known.items() if each == said or len(known) == 1), "")
-    return mood_of(moods, request.grant_brand, language, said or known.get(language))
+    return mood_of(moods, request.grant_brand, language, said or known.get(language), {"rating": rating})
 
 
 def _rating(made: Any) -> float | None:

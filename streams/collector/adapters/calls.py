@@ -48,8 +48,7 @@ def event(call: Call, mapping: SegmentMapping, moods: Moods = NO_MOODS) -> tuple
     fields, left_out = _fields(call, mapping)
     is_link = call.name in {"identify", "alias"}
     properties = _properties(call, mapping)
-    feels = fields.get("sentiment") is not None or fields.get("rating") is not None
-    if not (is_link or feels) and (mood := _mood(call, mapping, moods)) is not None:
+    if not is_link and (mood := _mood(call, mapping, moods, fields)) is not None:
         fields["sentiment"], properties = mood.sentiment, mood.properties | properties
     line = event_line(
         id=call.id,
@@ -131,13 +130,13 @@ def _fields(call: Call, mapping: SegmentMapping) -> tuple[dict[str, Any], str]:
     return found | worth, left_out
 
 
-def _mood(call: Call, mapping: SegmentMapping, moods: Moods) -> Mood | None:
+def _mood(call: Call, mapping: SegmentMapping, moods: Moods, fields: Mapping[str, Any]) -> Mood | None:
     if not moods or "text" not in mapping.fields:
         return None
     said, language = (
         _first(call.body, mapping.fields.get(name, ()), _as_it_is) for name in ("text", "language")
     )
-    return mood_of(moods, call.brand, language, said)
+    return mood_of(moods, call.brand, language, said, fields)
 
 
 def _as_it_is(value: Any) -> Any:

@@ -206,14 +206,13 @@ def _mood(
 
     It goes with what takes the event back, which scores as if nothing had happened then; the text goes nowhere.
     """
-    feels = fields.get("sentiment") is not None or fields.get("rating") is not None
-    if not delivery.moods or feels:
+    if not delivery.moods:
         return {}
     try:
         said, language = (_searched(wanted, name, scope) for name in _WRITTEN)
     except ValueError:
         return {}
-    mood = mood_of(delivery.moods, brand or delivery.request.grant_brand, language, said)
+    mood = mood_of(delivery.moods, brand or delivery.request.grant_brand, language, said, fields)
     return {"sentiment": mood.sentiment, SENTIMENT_BY: mood.by} if mood else {}
 
 

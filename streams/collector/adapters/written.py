@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.event import LANGUAGE
@@ -15,9 +16,13 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _LANGUAGE = re.compile(LANGUAGE)
 
 
-def mood_of(moods: Moods, brand: str, language: Any, value: Any) -> Mood | None:
-    """Return the mood of a text; None where it is no text, or the brand does not have it read."""
-    if not moods or not isinstance(value, str):
+def mood_of(moods: Moods, brand: str, language: Any, value: Any, fields: Mapping[str, Any]) -> Mood | None:
+    """Return the mood of a text; None where it is no text, the brand does not have it read, or the event's fields say it.
+
+    A rating says by itself how somebody felt, as a sentiment does.
+    """
+    feels = fields.get("sentiment") is not None or fields.get("rating") is not None
+    if not moods or feels or not isinstance(value, str):
         return None
     return moods.read(brand, language_of(language), plain(value))
 
