@@ -99,6 +99,8 @@ BOUNDARIES: tuple[str, ...] = (
     "insert.alert_figures",
     "insert.feed_positions",
     "insert.audience_changes",
+    "insert.kept_paths",
+    "insert.kept_marks",
     "fence.take",
     "fence.kill",
     "change.book",

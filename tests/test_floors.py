@@ -20,7 +20,7 @@ FLOORS = (
     "apath collector engine erasure inputs sql",
     "backup fencing handles listen recovery",
     "analysis audiences dead_letters feed kafka retention",
-    "alerts beside embedded server workers",
+    "alerts beside embedded kept server workers",
     "app page",
     "services",
     "cli",

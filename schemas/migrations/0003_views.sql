@@ -28,6 +28,57 @@ FROM identity_map
 GROUP BY handle
 COMMENT 'Which customer each handle belongs to. A customer is named by the smallest of its handles';
 
+-- What kept paths depend on beside interactions and moves of handles: the epoch, and by brand the expiry that counts.
+CREATE VIEW kept_conditions
+AS SELECT
+    (SELECT max(epoch) FROM kept_marks) AS epoch,
+    (
+        SELECT CAST((groupArray(toString(brand)), groupArray(concat(toString(last), ' ', toString(horizon)))), 'Map(String, String)')
+        FROM (SELECT brand, max(number) AS last, max(horizon) AS horizon FROM expiries GROUP BY brand)
+    ) AS expired
+COMMENT 'What else the kept paths depend on: one row';
+
+-- Whether kept paths can be taken at all, and the customers of whom they cannot: those with an interaction or a moved handle since the
+-- mark, and those who had the handle before. It is one value, and every query asks for it as (SELECT state FROM kept_state): ClickHouse
+-- computes a subquery of the same text once in a query, so all parts of it hold the same customers for stale. Where they
+-- are too many, nothing kept is taken: then the definition costs as much.
+CREATE VIEW kept_state
+AS WITH
+    (SELECT (count() > 0, argMax((epoch, expired, offsets, version), number)) FROM kept_marks WHERE model = (SELECT model FROM model_in_force)) AS mark,
+    (SELECT (epoch, expired) FROM kept_conditions) AS conditions,
+    mark.1 AND mark.2.1 = conditions.1 AND arrayAll(e -> mark.2.2[e.1] = e.2, CAST(conditions.2, 'Array(Tuple(String, String))')) AS is_marked,
+    (
+        SELECT groupArray(handle)
+        FROM (SELECT DISTINCT handle FROM interactions WHERE is_marked AND _offset >= mark.2.3[_partition] LIMIT 200001)
+    ) AS touched,
+    (SELECT groupArray(handle) FROM (SELECT DISTINCT handle FROM identity_map WHERE is_marked AND version > mark.2.4 LIMIT 200001)) AS moved,
+    is_marked AND length(touched) <= 200000 AND length(moved) <= 200000 AS is_kept
+SELECT
+    (
+        is_kept,
+        (
+            SELECT groupUniqArray(customer)
+            FROM
+            (
+                SELECT customer FROM customers WHERE is_kept AND handle IN (SELECT arrayJoin(arrayConcat(touched, moved)))
+                UNION ALL
+                SELECT previous AS customer FROM identity_map WHERE is_kept AND version > mark.2.4
+                UNION ALL
+                SELECT customer FROM kept_paths
+                WHERE is_kept AND notEmpty(moved) AND model = (SELECT model FROM model_in_force)
+                    AND arrayExists(member -> member IN (SELECT sipHash64(arrayJoin(moved))), members)
+            )
+        )
+    ) AS state
+COMMENT 'Whether kept paths are taken, and of which customers they are not: one row';
+
+CREATE VIEW stale_handles
+AS SELECT handle
+FROM customers
+WHERE handle IN (SELECT handle FROM identity_map WHERE customer IN (SELECT arrayJoin((SELECT state FROM kept_state).2)))
+    AND customer IN (SELECT arrayJoin((SELECT state FROM kept_state).2))
+COMMENT 'Handles of the customers whose kept path is not right';
+
 -- Here and below, functions from string to string look up what a type implies (channel, sign of revenue): ClickHouse
 -- evaluates those once per type (LowCardinality) instead of once per row.
 CREATE VIEW touchpoints
@@ -319,7 +370,7 @@ COMMENT 'Where every customer stands now, from the sums; the quick part of journ
 -- a base of its own; interactions of an earlier era count in later eras too. With half-lives of a month, all times
 -- from 1951 on are one era. What has expired comes into the
 -- path at the horizon, with the reason retention, and so does an interaction from before it that came late.
-CREATE VIEW stage_steps
+CREATE VIEW stage_steps_of
 AS WITH
     (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, half_life_s)))) FROM model_stages FINAL WHERE model = {model:String}) AS half_lives,
     (SELECT arrayMap(row -> row.2, arraySort(groupArray((position, threshold)))) FROM model_stages FINAL WHERE model = {model:String}) AS thresholds,
@@ -397,8 +448,11 @@ FROM
                         v.weight * exp2((happened_us - 1735689600000000 - era * era_us) / (v.half_life_s * 1000000)) AS grown
                     FROM touch_evidence(model = {model:String}) AS v
                     INNER JOIN customers AS c ON c.handle = v.handle
-                    WHERE v.time <= {until:DateTime64(6, 'UTC')}
-                        OR throwIf(v.event = 0 AND v.time > {until:DateTime64(6, 'UTC')}, 'Interactions up to the horizon of this brand have expired (see the view horizons): ask for an instant after it')
+                    WHERE (v.time <= {until:DateTime64(6, 'UTC')}
+                        OR throwIf(v.event = 0 AND v.time > {until:DateTime64(6, 'UTC')}, 'Interactions up to the horizon of this brand have expired (see the view horizons): ask for an instant after it'))
+                        AND ({stale:UInt8} = 0 OR NOT (SELECT state FROM kept_state).1 OR v.handle IN (SELECT handle FROM stale_handles))
+                        AND ({stale:UInt8} = 0 OR NOT (SELECT state FROM kept_state).1 OR c.customer IN (SELECT arrayJoin((SELECT state FROM kept_state).2)))
+                        AND ({slices:UInt32} = 1 OR v.handle IN (SELECT handle FROM customers WHERE intHash64(customer) % {slices:UInt32} = {slice:UInt32}))
                 )
                 WINDOW past AS (PARTITION BY brand, customer, era ORDER BY time_us RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
             )
@@ -407,10 +461,34 @@ FROM
     )
     WHERE here != before OR after != here
 )
+COMMENT 'stage_steps_of(model, until, now, stale, slices, slice): stage_steps of everybody, or with stale = 1 of those whose kept path is not right; of one slice of customers';
+
+CREATE VIEW stage_steps
+AS SELECT *
+FROM stage_steps_of(model = {model:String}, until = {until:DateTime64(6, 'UTC')}, now = {now:DateTime64(6, 'UTC')}, stale = 0, slices = 1, slice = 0)
 COMMENT 'stage_steps(model = hash, until = time, now = time): each change of stage by that model, by interactions until then and by lapses before now';
 
--- A touch dated ahead counts from its own time on, as in standings.
+-- A touch dated ahead counts from its own time on, as in standings. The path is taken as it is kept, but for customers of whom
+-- it is not right any more: theirs is computed as stage_steps has it. A step by a lapse has happened after its instant, another at it.
 CREATE VIEW stage_history
-AS SELECT *
-FROM stage_steps(model = (SELECT model FROM model_in_force), until = (SELECT now64(6)), now = (SELECT now64(6)))
+AS SELECT
+    brand,
+    customer,
+    fromUnixTimestamp64Micro(step_us, 'UTC') AS at,
+    CAST(stage_before, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS from_stage,
+    CAST(stage_after, 'Enum8(\'none\' = 0, \'attention\' = 1, \'attraction\' = 2, \'affinity\' = 3, \'audience\' = 4, \'advocacy\' = 5)') AS to_stage,
+    why AS reason,
+    step_types AS types
+FROM
+(
+    SELECT brand, customer, at_us, before, after, reasons, types
+    FROM kept_paths FINAL
+    WHERE model = (SELECT model FROM model_in_force) AND (SELECT state FROM kept_state).1
+        AND customer NOT IN (SELECT arrayJoin((SELECT state FROM kept_state).2))
+)
+ARRAY JOIN at_us AS step_us, before AS stage_before, after AS stage_after, reasons AS why, types AS step_types
+WHERE step_us < toUnixTimestamp64Micro((SELECT now64(6))) + (why != 'lapse')
+UNION ALL
+SELECT brand, customer, at, from_stage, to_stage, reason, types
+FROM stage_steps_of(model = (SELECT model FROM model_in_force), until = (SELECT now64(6)), now = (SELECT now64(6)), stale = 1, slices = 1, slice = 0)
 COMMENT 'The exact path of every customer in event time: each change of stage, by an interaction or by lapse';

@@ -39,7 +39,7 @@ _LAST = "stages"
 _MENDS = {
     "unique": INTERACTIONS, "evidence": "evidence", "touches": "evidence", "minutes": "minute_counts", "links": "identity_links",
     "customers": "identity_map", "announcements": "stage_changes", "announced": "stage_changes",
-    "stages": "stage_changes",
+    "stages": "stage_changes", "paths": "kept_paths",
 }  # fmt: skip
 # What drifts while another check does, since it is compared through tables that the other one looks at.
 _FOLLOWS = {

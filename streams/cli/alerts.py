@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from streams.alerts.telemetry import WatcherTelemetry
 from streams.alerts.trial import TrialError, send_test
 from streams.audiences.alone import Exclusive, Fenced
 from streams.audiences.thread import AudienceThread
+from streams.audiences.upkeep import Alone
 from streams.beside.beside import Beside
 from streams.cli.options import (
     Alerts,
@@ -46,6 +48,7 @@ from streams.process.degraded import Degraded
 from streams.process.shutdown import stopping
 from streams.server.server import Server
 from streams.services.audiences import kept_by
+from streams.services.kept import paths_kept_by
 from streams.store.clickhouse import QueryError
 from streams.store.port import StoreError
 from streams.text.printable import visible_line
@@ -227,8 +230,12 @@ def watch(alerts: Alerts = None, audiences: Audiences = None, data: Data = None)
             )
         keeping = _keeping(shell, audiences, degraded)
         watching = watching_of(shell, degraded=degraded)
-        more = keeping.samples if keeping is not None else tuple
-        telemetry = WatcherTelemetry(shell.settings, watching.state, degraded, more)
+        paths = paths_kept_by(shell.settings, _alone(shell), degraded, shell.clock)
+        more = [paths.samples, *([keeping.samples] if keeping is not None else [])]
+        telemetry = WatcherTelemetry(
+            shell.settings, watching.state, degraded, lambda: chain.from_iterable(each() for each in more)
+        )
+        paths.start()
         if keeping is not None:
             keeping.start()
         try:
@@ -240,14 +247,18 @@ def watch(alerts: Alerts = None, audiences: Audiences = None, data: Data = None)
             telemetry.stop()
             if keeping is not None:
                 keeping.stop()
+            paths.stop()
             watching.stop()
 
 
 def _keeping(shell: Embedded | Server, audiences: Path | None, degraded: Degraded) -> AudienceThread | None:
     """Return what keeps the audiences, None where there is no file of them."""
     settings = replace(shell.settings, audiences=audiences or shell.settings.audiences)
-    alone = Exclusive() if isinstance(shell, Embedded) else Fenced()
-    return kept_by(settings, alone, degraded, shell.clock)
+    return kept_by(settings, _alone(shell), degraded, shell.clock)
+
+
+def _alone(shell: Embedded | Server) -> Alone:
+    return Exclusive() if isinstance(shell, Embedded) else Fenced()
 
 
 def _step(watching: AlertLoop) -> float:

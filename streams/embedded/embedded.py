@@ -48,6 +48,7 @@ from streams.retention import expire, idle
 from streams.settings import SEPARATE, Settings
 from streams.store import announced_numbers, migrations, scratch
 from streams.store.clickhouse import ClickHouse
+from streams.store.kept import begin_epoch
 from streams.store.later import later
 from streams.store.port import LossError, StoreError
 
@@ -238,6 +239,8 @@ class Embedded:
         self.losses = self.losses.with_emptied(self._emptied)
         self.damaged = damaged_parts.warnings(self.store, {loss.table for loss in self.losses.found}, REBUILT)
         self._mark.holds = not (self.losses.found or self.damaged or self.warnings)
+        if not self._mark.holds and self.store.rows("SELECT 1 FROM kept_marks WHERE model != '' LIMIT 1"):
+            begin_epoch(self.store, "tables were damaged", self.clock())
 
     def lost(self) -> list[dict[str, Any]]:
         """Return broken and unreadable parts of tables, what tables lack by counts, and damage to the write keys, a row each."""

@@ -11,10 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from streams.clock import system_clock
 from streams.erasure.suppressed_handles import tombstone
 from streams.faults import kill_point
 from streams.store import announced_numbers
 from streams.store.clickhouse import ClickHouse
+from streams.store.kept import begin_epoch
 from streams.store.sql import EXPIRED, OF_EXPIRED
 
 __all__ = [
@@ -86,7 +88,10 @@ _ALTERED: dict[str, str] = {
     ),
     "stage_changes": f"DELETE WHERE customer IN ({ERASING})",
     "audience_changes": f"DELETE WHERE customer IN ({ERASING})",
+    "kept_paths": f"DELETE WHERE customer IN ({ERASING}) OR hasAny(members, (SELECT groupArray(sipHash64(handle)) FROM ({ERASING})))",
 }
+# Handles that stay, of a customer who is known by one that goes: they get another name, and no version tells.
+_LEFT = f"SELECT 1 FROM identity_map WHERE customer IN ({ERASING}) AND handle NOT IN ({ERASING}) LIMIT 1"
 # ALTER has answered when all parts are rewritten. A lightweight DELETE would leave the rows where they are.
 WHOLLY = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
 _TOUCHED = (*_ALTERED, "minute_counts")
@@ -249,6 +254,8 @@ def delete(store: ClickHouse, receipt: str, *tables: str) -> None:
     for table in tables or _ALTERED:
         if table == "stage_changes":
             announced_numbers.keep(store)
+        if table == "identity_map" and store.rows(_LEFT, {"receipt": receipt}):
+            begin_epoch(store, "others have lost a handle to an erasure", system_clock())
         with kill_point("erasure.delete"):
             store.client.command(
                 f"ALTER TABLE {store.parts_of(table)} {_ALTERED[table]}",

@@ -27,6 +27,7 @@ from streams.handles import readable_rows
 from streams.handles.key import BEGUN, IN_FORCE, READY, in_force, keep, ready
 from streams.handles.unknown_key import UNKNOWN_KEY
 from streams.store.clickhouse import ClickHouse
+from streams.store.kept import begin_epoch
 from streams.store.slices import BY_EVENT, interactions
 from streams.store.sql import OF_EXPIRED
 
@@ -180,7 +181,10 @@ def finish(store: ClickHouse, now_us: int) -> str:
                 settings={"max_partition_size_to_drop": 0},
             )
     if name:
-        statements.scrub(store, *_TABLES)
+        begin_epoch(store, "handles got another key", now_us)
+        with kill_point("rekey.replace"):
+            store.client.command("ALTER TABLE kept_paths DELETE WHERE 1", settings=statements.WHOLLY)
+        statements.scrub(store, *_TABLES, "kept_paths")
         keep(store, name, IN_FORCE, now_us)
     if _exists(store, _RENAMES):
         _clear(store)

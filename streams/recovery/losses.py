@@ -21,6 +21,7 @@ __all__ = ["REBUILT", "Loss", "Losses", "find"]
 REBUILT = (
     *FOLLOWING,
     "deliveries",
+    "kept_paths",
 )  # tables that a rebuild recreates; deliveries as far as interactions and dead letters tell
 _STATE = frozenset(
     {"evidence", "identity_links", "identity_map", "models"}

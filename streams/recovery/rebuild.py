@@ -23,14 +23,17 @@ from streams.engine.shell import Tell
 from streams.faults import kill_point
 from streams.recovery.derived_tables import FOLLOWING, HANDLES, LINK_ROWS, SELECTS, parameters_of
 from streams.store.clickhouse import ClickHouse, QueryError
+from streams.store.kept import begin_epoch
 from streams.store.port import BLOCK_ROWS
 from streams.store.slices import slices
 from streams.store.sql import EXPIRED
 
-__all__ = ["BESIDE", "INTERACTIONS", "Order", "Rebuilt", "clear", "rebuild", "with_following"]
+__all__ = ["BESIDE", "INTERACTIONS", "PATHS", "Order", "Rebuilt", "clear", "rebuild", "with_following"]
 
 INTERACTIONS = "interactions"  # with which all that follow from them are rebuilt
 
+PATHS = "kept_paths"  # which whoever keeps them computes anew, and views until then
+_WHY = "journey rebuild"
 BESIDE = "rebuilding_"  # what the names of tables that are being filled begin with
 _SIMPLE = frozenset({"interactions", "stage_changes"})  # tables whose rows are not folded by key
 _NO_MAP = pa.table({"handle": pa.array([], pa.uint64()), "kind": pa.array([], pa.string()), "customer": pa.array([], pa.uint64())})  # fmt: skip
@@ -59,7 +62,8 @@ class Order:
     Attributes
     ----------
     tables
-        Some of `streams.recovery.derived_tables.FOLLOWING`; with `interactions`, all of them.
+        Some of `streams.recovery.derived_tables.FOLLOWING`, and `kept_paths`, which is left empty: whoever keeps paths fills it; with
+        `interactions`, all of them.
     now_us
         The instant up to which stages lapse.
     dry_run
@@ -134,8 +138,14 @@ def rebuild(store: ClickHouse, model: Model, order: Order) -> Sequence[Rebuilt]:
     clear(store)
     work = _Work(store, model, order)
     wanted = with_following(order.tables)
+    moves = {INTERACTIONS, "identity_map", PATHS} & wanted and not order.dry_run
     try:
-        return [work.make(table) for table in (INTERACTIONS, *FOLLOWING) if table in wanted]
+        if moves:
+            begin_epoch(store, _WHY, order.now_us)
+        done = [work.make(table) for table in (INTERACTIONS, *FOLLOWING, PATHS) if table in wanted]
+        if moves:  # whoever keeps paths may have done so from what is replaced now
+            begin_epoch(store, _WHY, order.now_us)
+        return done
     finally:
         clear(store)
 
@@ -163,7 +173,7 @@ class _Work:
             self._fill_interactions(name)
         elif table == "identity_map":
             self._fill_map(name)
-        else:
+        elif table != PATHS:
             self._fill(table, name)
         after = self._count(table, name) or 0
         if not self._order.dry_run:

@@ -9,9 +9,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from journey.model import Model
+from streams.clock import system_clock
 from streams.faults import kill_point
 from streams.recovery.derived_tables import FOLLOWING, SELECTS, parameters_of
+from streams.recovery.rebuild import PATHS
 from streams.store.clickhouse import ClickHouse
+from streams.store.kept import begin_epoch
 from streams.store.port import SEQUENCED
 
 __all__ = ["Copy", "switch"]
@@ -72,6 +75,8 @@ def switch(store: ClickHouse, model: Model, copy: Copy) -> None:
     for table in tables:
         with kill_point("rebuild.switch"):
             store.client.command(f"EXCHANGE TABLES {table} AND {copy.database}.{table}")
+    if {"identity_map", PATHS} & set(copy.tables):
+        begin_epoch(store, "journey rebuild", system_clock())
 
 
 def _add_computed(store: ClickHouse, table: str, model: Model, copy: Copy) -> None:

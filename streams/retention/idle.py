@@ -50,6 +50,7 @@ _TABLES = (
     "carried_links",
     "stage_changes",
     "audience_changes",
+    "kept_paths",
 )
 _COUNTS = f"""
     SELECT

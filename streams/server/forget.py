@@ -138,7 +138,7 @@ class _Erasure:
         statements.keep_receipt(store, self._turn.insert, receipt, self._server.clock())
         tables = (
             "identity_links", "evidence", "alerts", "interactions", "conflicts", "readable_handles", "dead_letters",
-            *OF_EXPIRED, "carried_links", "audience_changes",
+            *OF_EXPIRED, "carried_links", "audience_changes", "kept_paths",
         )  # fmt: skip
         statements.delete(store, receipt, *tables)
         self._ask(LINKS, FORGET)

@@ -10,7 +10,7 @@ from streams.fencing.fence import Fence
 from streams.fencing.lease import ERASING, Lease, in_turn, waiting_for_turn
 from streams.recovery.derived_tables import FOLLOWING
 from streams.recovery.rebuild import INTERACTIONS as ROWS
-from streams.recovery.rebuild import Order, Rebuilt, rebuild
+from streams.recovery.rebuild import PATHS, Order, Rebuilt, rebuild
 from streams.server.server import Server
 from streams.store.clickhouse import ClickHouse
 from streams.store.port import StoreError
@@ -45,8 +45,10 @@ def rebuild_across(
         raise RebuildError(
             "on a ClickHouse cluster tables cannot be rebuilt in place: publish history again into a new database"
         )
-    if wrong := [table for table in tables if table not in (ROWS, *FOLLOWING)]:
+    if wrong := [table for table in tables if table not in (ROWS, *FOLLOWING, PATHS)]:
         raise RebuildError(f"{wrong[0]} of a server is written by workers alone, and cannot be rebuilt")
+    if set(tables) == {PATHS}:
+        return rebuild(server.store, server.model, Order(tables, server.clock(), dry_run=dry_run))
     refuse_workers(server)
     return in_turn(
         server.store,

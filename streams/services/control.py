@@ -30,6 +30,7 @@ from streams.services.audiences import Between, kept_by
 from streams.services.control_tasks import LONG, NAMES, Asked, begun
 from streams.services.engine_thread import EngineThread
 from streams.services.expiry import ExpiryThread
+from streams.services.kept import paths_kept_by
 from streams.services.long_work import FINISHED, LongWork
 from streams.services.snapshots import Snapshots
 from streams.store.cancellation import EngineEnding
@@ -123,12 +124,14 @@ class Control:
         self._expiry = ExpiryThread(self._long, engine.degraded)
         between = Between(self._long, lambda: str(embedded.losses))
         self._audiences = kept_by(embedded.settings, between, engine.degraded, embedded.clock)
+        self._paths = paths_kept_by(embedded.settings, between, engine.degraded, embedded.clock)
 
     def start(self) -> None:
         """Listen; where that cannot be, go on without."""
         rmtree(self._spool, ignore_errors=True)
         self._spool.mkdir(mode=0o700, exist_ok=True)
         self._expiry.start()
+        self._paths.start()
         if self._audiences is not None:
             self._audiences.start()
         try:
@@ -147,6 +150,7 @@ class Control:
             return
         self._stopping.set()
         self._expiry.end()
+        self._paths.end()
         if self._audiences is not None:
             self._audiences.end()
         if self._listener is not None:
@@ -176,6 +180,7 @@ class Control:
                 STUCK.add(thread, f"{_said(session)} does not end when it is told to")
         if self._audiences is not None:
             self._audiences.stop()
+        self._paths.stop()
         self._snapshots.close()
         rmtree(self._spool, ignore_errors=True)
 
@@ -391,8 +396,9 @@ class Control:
         return task.result()
 
     def samples(self) -> Iterable[Sample]:
-        """Return the metrics of audiences, where there are any."""
-        return self._audiences.samples() if self._audiences is not None else ()
+        """Return the metrics of the kept paths, and of audiences, where there are any."""
+        audiences = self._audiences.samples() if self._audiences is not None else ()
+        return (*self._paths.samples(), *audiences)
 
     def _refreshed(self) -> Sequence[Refreshed]:
         if self._audiences is None:

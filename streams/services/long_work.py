@@ -24,7 +24,7 @@ from streams.engine.engine import Engine
 from streams.erasure import statements
 from streams.handles.links import handles_of
 from streams.recovery.derived_tables import FOLLOWING
-from streams.recovery.rebuild import rebuild
+from streams.recovery.rebuild import PATHS, rebuild
 from streams.recovery.rebuild_beside import Copy, switch
 from streams.services.control_tasks import Asked, order_of, said
 from streams.services.engine_thread import EndingError, EngineThread
@@ -224,7 +224,7 @@ def _can_forget(embedded: Embedded, _: Asked) -> bool:
 
 
 def _can_rebuild(embedded: Embedded, asked: Asked) -> bool:
-    return set(asked.head["tables"]) <= set(FOLLOWING) and not (
+    return set(asked.head["tables"]) <= {*FOLLOWING, PATHS} and not (
         embedded.losses.found or embedded.to_rebuild()
     )
 

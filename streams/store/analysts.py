@@ -31,6 +31,7 @@ _OF_BRAND = (
     "alerts",
     "alert_figures",
     "audience_changes",
+    "kept_paths",
     "retention",
     "expiries",
     "expired_events",
@@ -40,7 +41,7 @@ _OF_BRAND = (
     "carried_links",
     "carried_handles",
 )
-_OF_EVERYBODY = ("models", "model_stages", "model_weights", "model_changes", "migrations")
+_OF_EVERYBODY = ("models", "model_stages", "model_weights", "model_changes", "migrations", "kept_marks")
 _OF_SERVERS = ", ".join(f"{name} = {value}" for name, value in SERVER_SETTINGS.items())
 _SETTINGS = f"{_OF_SERVERS}, {as_sql()}"
 

@@ -44,6 +44,8 @@ EVERYWHERE = frozenset(
         "fences",
         "handle_keys",
         "handle_rules",
+        "kept_marks",
+        "kept_paths",
         "migrations",
         "model_changes",
         "model_stages",

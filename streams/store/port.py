@@ -35,6 +35,8 @@ ALERT_TABLES: tuple[str, ...] = (
     "alert_figures",
     "feed_positions",
     "audience_changes",
+    "kept_paths",
+    "kept_marks",
 )
 
 BLOCK_ROWS = 1_000_000  # up to which an insert is one atomic block

@@ -26,10 +26,10 @@ ERASING = (
     "erasure.begin", "erasure.bury", "erasure.receipt", "erasure.minutes", "erasure.delete", "log.scrub", "erasure.scrub", "erasure.clear",
 )  # fmt: skip
 ROTATING = ("key.book", "rekey.fill", "rekey.replace", "rekey.clear")
-# Struck in tests/alerts, tests/feed and tests/audiences.
+# Struck in tests/alerts, tests/feed, tests/audiences and tests/kept.
 ALERTS = (
     "insert.alerts", "insert.alert_marks", "insert.alert_deliveries", "insert.alert_figures", "insert.feed_positions",
-    "insert.audience_changes",
+    "insert.audience_changes", "insert.kept_paths", "insert.kept_marks",
 )  # fmt: skip
 COMMANDS = (
     "model.evidence",
