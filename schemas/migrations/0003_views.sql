@@ -28,15 +28,11 @@ FROM identity_map
 GROUP BY handle
 COMMENT 'Which customer each handle belongs to. A customer is named by the smallest of its handles';
 
--- What kept paths depend on beside interactions and moves of handles: the epoch, and by brand the expiry that counts.
-CREATE VIEW kept_conditions
-AS SELECT
-    (SELECT max(epoch) FROM kept_marks) AS epoch,
-    (
-        SELECT CAST((groupArray(toString(brand)), groupArray(concat(toString(last), ' ', toString(horizon)))), 'Map(String, String)')
-        FROM (SELECT brand, max(number) AS last, max(horizon) AS horizon FROM expiries GROUP BY brand)
-    ) AS expired
-COMMENT 'What else the kept paths depend on: one row';
+-- What kept paths depend on beside interactions, moves of handles and the epoch: by brand the expiry that counts.
+CREATE VIEW kept_expiries
+AS SELECT CAST((groupArray(toString(brand)), groupArray(concat(toString(last), ' ', toString(horizon)))), 'Map(String, String)') AS expired
+FROM (SELECT brand, max(number) AS last, max(horizon) AS horizon FROM expiries GROUP BY brand)
+COMMENT 'The expiry of each brand that counts, as kept paths note it: one row';
 
 -- Whether kept paths can be taken at all, and the customers of whom they cannot: those with an interaction or a moved handle since the
 -- mark, and those who had the handle before. It is one value, and every query asks for it as (SELECT state FROM kept_state): ClickHouse
@@ -44,32 +40,37 @@ COMMENT 'What else the kept paths depend on: one row';
 -- are too many, nothing kept is taken: then the definition costs as much.
 CREATE VIEW kept_state
 AS WITH
-    (SELECT (count() > 0, argMax((epoch, expired, offsets, version), number)) FROM kept_marks WHERE model = (SELECT model FROM model_in_force)) AS mark,
-    (SELECT (epoch, expired) FROM kept_conditions) AS conditions,
-    mark.1 AND mark.2.1 = conditions.1 AND arrayAll(e -> mark.2.2[e.1] = e.2, CAST(conditions.2, 'Array(Tuple(String, String))')) AS is_marked,
+    (SELECT model FROM model_in_force) AS model_now,
+    (SELECT expired FROM kept_expiries) AS expired_now,
     (
-        SELECT groupArray(handle)
-        FROM (SELECT DISTINCT handle FROM interactions WHERE is_marked AND _offset >= mark.2.3[_partition] LIMIT 200001)
-    ) AS touched,
-    (SELECT groupArray(handle) FROM (SELECT DISTINCT handle FROM identity_map WHERE is_marked AND version > mark.2.4 LIMIT 200001)) AS moved,
-    is_marked AND length(touched) <= 200000 AND length(moved) <= 200000 AS is_kept
-SELECT
+        SELECT (
+            countIf(model = model_now) > 0 AND argMaxIf(epoch, number, model = model_now) = max(epoch)
+                AND arrayAll((brand, last) -> argMaxIf(expired, number, model = model_now)[brand] = last, mapKeys(expired_now), mapValues(expired_now)),
+            argMaxIf(offsets, number, model = model_now),
+            argMaxIf(version, number, model = model_now))
+        FROM kept_marks
+    ) AS mark
+SELECT (mark.1 AND count() <= 200000, if(count() > 200000, [], groupArray(customer))) AS state
+FROM
+(
+    SELECT DISTINCT customer FROM
     (
-        is_kept,
+        SELECT customer FROM customers
+        WHERE mark.1 AND handle IN
         (
-            SELECT groupUniqArray(customer)
-            FROM
-            (
-                SELECT customer FROM customers WHERE is_kept AND handle IN (SELECT arrayJoin(arrayConcat(touched, moved)))
-                UNION ALL
-                SELECT previous AS customer FROM identity_map WHERE is_kept AND version > mark.2.4
-                UNION ALL
-                SELECT customer FROM kept_paths
-                WHERE is_kept AND notEmpty(moved) AND model = (SELECT model FROM model_in_force)
-                    AND arrayExists(member -> member IN (SELECT sipHash64(arrayJoin(moved))), members)
-            )
+            SELECT handle FROM interactions WHERE mark.1 AND _offset >= mark.2[_partition]
+            UNION ALL
+            SELECT handle FROM identity_map WHERE mark.1 AND version > mark.3
         )
-    ) AS state
+        UNION ALL
+        SELECT previous AS customer FROM identity_map WHERE mark.1 AND version > mark.3
+        UNION ALL
+        SELECT customer FROM kept_paths
+        WHERE mark.1 AND model = model_now
+            AND arrayExists(member -> member IN (SELECT sipHash64(handle) FROM identity_map WHERE mark.1 AND version > mark.3), members)
+    )
+    LIMIT 200001
+)
 COMMENT 'Whether kept paths are taken, and of which customers they are not: one row';
 
 CREATE VIEW stale_handles

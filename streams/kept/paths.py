@@ -90,15 +90,14 @@ _OF_SLICE = _ROWS % {"stale": 0, "who": _SLICE, "handles": "1"}
 _MARK = f"""
 SELECT
     (SELECT model FROM model_in_force) AS model,
-    epoch,
+    (SELECT (max(epoch), max(number)) FROM {MARKS}) AS last,
     CAST(expired, 'Array(Tuple(String, String))') AS expired,
     (
         SELECT groupArray((partition, last + 1))
         FROM (SELECT _partition AS partition, max(_offset) AS last FROM interactions GROUP BY partition)
     ) AS offsets,
-    (SELECT max(version) FROM identity_map) AS version,
-    (SELECT max(number) FROM {MARKS}) AS number
-FROM kept_conditions
+    (SELECT max(version) FROM identity_map) AS version
+FROM kept_expiries
 """
 _STATE = "SELECT s.1 AS is_kept, length(s.2) AS stale FROM (SELECT state AS s FROM kept_state)"
 _SETTINGS = {"join_use_nulls": 0}
@@ -133,11 +132,11 @@ def mark(store: ClickHouse) -> Mark:
     (row,) = store.rows(_MARK)
     return Mark(
         str(row["model"]),
-        int(row["epoch"]),
+        int(row["last"][0]),
         {str(brand): str(expiry) for brand, expiry in row["expired"]},
         {int(partition): int(offset) for partition, offset in row["offsets"]},
         int(row["version"]),
-        int(row["number"]),
+        int(row["last"][1]),
     )
 
 
