@@ -101,6 +101,7 @@ BOUNDARIES: tuple[str, ...] = (
     "insert.audience_changes",
     "insert.kept_paths",
     "insert.kept_marks",
+    "kept.drop",
     "fence.take",
     "fence.kill",
     "change.book",

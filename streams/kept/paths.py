@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from streams.faults import kill_point
 from streams.store.clickhouse import ClickHouse
 from streams.store.port import BLOCK_ROWS
 
@@ -190,8 +191,9 @@ def drop_other_models(store: ClickHouse, model: str) -> None:
     given = {"model": model}
     for table, others in ((MARKS, "model NOT IN ('', {model:String})"), (PATHS, "model != {model:String}")):
         if store.rows(f"SELECT 1 FROM {table} WHERE {others} LIMIT 1", given):
-            store.client.command(
-                f"ALTER TABLE {store.parts_of(table)} DELETE WHERE {others}",
-                parameters=given,
-                settings={"mutations_sync": 2},
-            )
+            with kill_point("kept.drop"):
+                store.client.command(
+                    f"ALTER TABLE {store.parts_of(table)} DELETE WHERE {others}",
+                    parameters=given,
+                    settings={"mutations_sync": 2},
+                )

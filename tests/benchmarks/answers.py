@@ -13,11 +13,15 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from streams.audiences.alone import Exclusive
 from streams.embedded.embedded import Embedded
+from streams.kept import paths
+from streams.kept.upkeep import PathUpkeep
 from streams.recovery.derived_tables import FOLLOWING
 from streams.recovery.rebuild import Order
 from streams.settings import Settings
 from streams.store.clickhouse import ClickHouse
+from streams.store.connections import opener
 from tests.benchmarks.retention import BOOKS
 from tests.collector.server import KEY, Collector
 from tests.fixtures import commands
@@ -44,6 +48,7 @@ VIEWS = {
     "standings of a brand": "standings WHERE brand = {brand:String}",
     "stage_population": "stage_population",
     "stage_history": "stage_history",
+    "stage_history, nothing kept": "stage_steps(model = (SELECT model FROM model_in_force), until = (SELECT now64(6)), now = (SELECT now64(6)))",
     "stage_history of a customer": "stage_history WHERE brand = {brand:String} AND customer = {customer:UInt64}",
     "channel_switches": "channel_switches",
     "channel_steps of a brand and two weeks": "channel_steps WHERE brand = {brand:String} AND time >= {since:DateTime} AND time < {until:DateTime}",
@@ -64,7 +69,7 @@ PAGE = (
 def run(folder: Path, events: int) -> None:
     """Make the history, and print what each answer takes: wall and CPU seconds, and the peak of the process."""
     (folder / "answers").mkdir()
-    collector = Collector(folder / "answers")
+    collector = Collector(folder / "answers", made=False)
     month = folder / "answers" / "people.ndjson"
     subprocess.run(
         [
@@ -107,9 +112,24 @@ def fill(data: str, events: int) -> None:
         store.client.command("TRUNCATE TABLE deliveries")
         store.client.command(BOOKS)
         engine.rebuild(Order(FOLLOWING, engine.clock()))
+        _keep(engine)
         (made,) = store.rows("SELECT count() AS n, uniqExact(handle) AS handles FROM interactions")
     print(
         f"answers: {made['n']:,} interactions of {made['handles']:,} handles, made in {time.monotonic() - began:.0f} s"
+    )
+
+
+def _keep(engine: Embedded) -> None:
+    """Keep the paths, as `journey up` does once it runs; print what that takes."""
+    upkeep = PathUpkeep(opener(engine.settings, paths.LIMITS), Exclusive(), engine.clock)
+    began, used = time.perf_counter(), time.process_time()
+    upkeep.keep(engine.store)
+    upkeep.close()
+    (kept,) = engine.store.rows(
+        "SELECT sum(rows) AS n, sum(bytes_on_disk) AS bytes FROM system.parts WHERE active AND table = 'kept_paths'"
+    )
+    print(
+        f"  {kept['n']:,} paths kept in {time.perf_counter() - began:.0f} s, {time.process_time() - used:.0f} s of CPU: {kept['bytes'] / 1e6:.0f} MB"
     )
 
 

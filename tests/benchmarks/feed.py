@@ -32,7 +32,7 @@ def run(folder: Path) -> None:
         (file := folder / "feed.toml").write_text(
             FEED.format(name="new", url=new.url, secret=SECRET, begin="now", batch=1)
         )
-        collector = Collector(folder / "feed", JOURNEY_ALERTS=str(file))
+        collector = Collector(folder / "feed", made=False, JOURNEY_ALERTS=str(file))
         key = collector.key("shop")
         try:
             lines = str(folder / "month.ndjson")

@@ -25,7 +25,7 @@ _ARGUMENTS = (
 def run(folder: Path, month: Path) -> None:
     """Load the month into a directory of its own, and print what the page takes."""
     (folder / "page").mkdir()
-    collector = Collector(folder / "page")
+    collector = Collector(folder / "page", made=False)
     collector.run("load", str(month))
     collector.start()
     try:

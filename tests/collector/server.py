@@ -61,10 +61,16 @@ class Answer:
 
 
 class Collector:
-    """`journey up` or `journey collector` on a data directory; `more` is environment."""
+    """`journey up` or `journey collector` on a data directory; `more` is environment; `made`: with tables of few rows a granule, as tests have."""
 
     def __init__(
-        self, folder: Path, command: str = "up", *, arguments: Sequence[str] = (), **more: str
+        self,
+        folder: Path,
+        command: str = "up",
+        *,
+        arguments: Sequence[str] = (),
+        made: bool = True,
+        **more: str,
     ) -> None:
         self.folder, self.data = folder, folder / "data"
         self._environment = (
@@ -81,7 +87,7 @@ class Collector:
         )
         self._given = list(arguments) or ["--data", str(self.data)]
         self._command = command
-        if command == "up" and self._given == ["--data", str(self.data)]:
+        if made and command == "up" and self._given == ["--data", str(self.data)]:
             with_tables(self.data, self._environment.get("JOURNEY_BRANDS", SEPARATE))
         self.process: Process | None = None
         self.port = 0

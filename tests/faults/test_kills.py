@@ -29,7 +29,7 @@ ROTATING = ("key.book", "rekey.fill", "rekey.replace", "rekey.clear")
 # Struck in tests/alerts, tests/feed, tests/audiences and tests/kept.
 ALERTS = (
     "insert.alerts", "insert.alert_marks", "insert.alert_deliveries", "insert.alert_figures", "insert.feed_positions",
-    "insert.audience_changes", "insert.kept_paths", "insert.kept_marks",
+    "insert.audience_changes", "insert.kept_paths", "insert.kept_marks", "kept.drop",
 )  # fmt: skip
 COMMANDS = (
     "model.evidence",
