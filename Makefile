@@ -5,7 +5,7 @@
 # make quick  the tests that need no server
 # make check  ruff and mypy --strict
 # make bench  figures of speed and memory
-# make pictures  the README's pictures of the page, into deploy/pictures
+# make pictures  the pictures of the page in README and guide, into deploy/pictures
 # make sbom   what an installation consists of, with hashes, into build/*.cdx.json (CycloneDX)
 # make audit  known vulnerabilities of everything that is locked, by an advisory service on the network
 # make soak   the same tests with large counts (SOAK=100); what each went through is told at the end

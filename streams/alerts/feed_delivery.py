@@ -29,7 +29,11 @@ from streams.store.port import StoreError
 
 __all__ = ["FeedDelivery", "FeedListener", "SendEvents", "Standing", "send", "standing"]
 
-_LOOK_S, _IDLE_S = 0.5, 10.0  # between two looks at the least, and where nothing is told of
+_SOON_S, _LOOK_S, _IDLE_S = (
+    0.2,
+    0.5,
+    10.0,
+)  # between two looks: after events, at the least else, and where nothing is told of
 _AUDIENCES_S = 2.0  # and of audiences, of which nobody tells
 _BOOK_S = 1.0  # between two writes of a position while events are delivered
 _PASSED_S = 30.0  # while none is wanted
@@ -243,7 +247,7 @@ class _Lane:
                 if page.is_held:
                     self.stopping.wait(_LOOK_S)
                 if page.is_whole:
-                    self.stopping.wait(_LOOK_S)
+                    self.stopping.wait(_SOON_S if page.announcements else _LOOK_S)
                     self.news.wait(self._idle_s - _LOOK_S)
         finally:
             self._book(store, stands, within_s=0.0)

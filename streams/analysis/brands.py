@@ -26,7 +26,7 @@ class Brand:
 # is not that of the version after the last. A merge may change a count too: then it is only asked once more.
 _COUNTED = (
     "interactions", "identity_links", "identity_map", "evidence", "minute_counts", "stage_changes", "dead_letters",
-    "deliveries", "models", "targets", "alerts", "alert_marks", "retention", "expiries",
+    "deliveries", "models", "targets", "alerts", "alert_marks", "retention", "expiries", "audience_changes",
 )  # fmt: skip
 _VERSION = "SELECT " + ", ".join(f"(SELECT count() FROM {table})" for table in _COUNTED)
 _BRANDS = """

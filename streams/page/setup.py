@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from streams.audiences.config import Audience, parse
 from streams.clock import Clock, system_clock
 from streams.handles.match import Hasher
 from streams.handles.readable import ReadableReader
@@ -22,6 +23,7 @@ from streams.page.routes import Page
 from streams.page.search import Finder
 from streams.page.view import View
 from streams.page.views import ANSWERS, VIEWS
+from streams.page.views.audiences import audiences
 from streams.page.views.connect import connect
 from streams.page.views.health import over_directory, over_server
 from streams.page.views.model import model
@@ -106,8 +108,19 @@ def _views(
         health = over_server(standings.ask if standings else None)
     else:
         health = over_directory(partial(of_log, settings.data / "log.sqlite"))
-    made = {each.name: each for each in (health, model(activation), connect(makes_keys=makes_keys))}
+    kept = audiences(_audiences(settings))
+    made = {each.name: each for each in (health, kept, model(activation), connect(makes_keys=makes_keys))}
     return [*(made.get(view.name, view) for view in VIEWS), *ANSWERS]
+
+
+def _audiences(settings: Settings) -> Sequence[Audience]:
+    """Return the audiences of the file, where this process is given one; whoever keeps them does not start with a mistake."""
+    if settings.audiences is None:
+        return ()
+    found, mistakes = parse(settings.audiences)
+    for mistake in mistakes:
+        _log.warning("the page does not show all audiences: %s", mistake)
+    return found
 
 
 def _keep_warm(page: Page, over: threading.Event) -> None:

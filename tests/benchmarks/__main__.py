@@ -94,9 +94,10 @@ def _of_a_month(folder: Path, chosen: list[str], arguments: argparse.Namespace) 
 
 
 def _distributed(folder: Path, chosen: list[str], arguments: argparse.Namespace) -> None:
-    if not {"cluster", "latency", "alerts"} & set(chosen):
+    if not {"cluster", "latency", "alerts", "feed"} & set(chosen):
         return
     from tests.benchmarks.cluster import alerts as told  # noqa: PLC0415 — as below
+    from tests.benchmarks.cluster import feed as announced  # noqa: PLC0415
     from tests.benchmarks.cluster import latency, throughput  # noqa: PLC0415 — with Kafka's clients
     from tests.fixtures.servers.downloads import Unavailable  # noqa: PLC0415
 
@@ -108,6 +109,8 @@ def _distributed(folder: Path, chosen: list[str], arguments: argparse.Namespace)
             latency.run(folder, arguments.rate, arguments.seconds, arguments.workers)
         if "alerts" in chosen:
             told.run(folder)
+        if "feed" in chosen:
+            announced.run(folder)
     except Unavailable as reason:
         print(f"what is measured on servers is left out: {reason}")
 

@@ -24,7 +24,15 @@ KEY = "0f" * 32
 # The evening's brands have their customers in common.
 SHARED = {"JOURNEY_HANDLE_KEY": KEY, "JOURNEY_BRANDS": "shared"}
 MODEL_TABLES = ("models", "model_stages", "model_weights")
-COPIED = (*TABLES, *MODEL_TABLES, "dead_letter_replays", "targets", "handle_keys", "handle_rules")
+COPIED = (
+    *TABLES,
+    *MODEL_TABLES,
+    "dead_letter_replays",
+    "targets",
+    "handle_keys",
+    "handle_rules",
+    "audience_changes",
+)
 
 
 class Command:
@@ -106,6 +114,7 @@ def loaded(tmp_path_factory) -> Path:
         "simulate", "--customers", "60", "--days", "40", "--seed", "5", "--out", str(folder / "month.ndjson")
     )
     journey("load", "schemas/examples/evening.ndjson", str(folder / "month.ndjson"), str(broken))
+    journey("audience", "refresh", JOURNEY_AUDIENCES="schemas/examples/audiences.toml")
     return folder / "data"
 
 

@@ -26,6 +26,9 @@ FIGURES = (
     f"/view/flow/moves.csv?{SPAN}&steps=8",
     f"/view/customers/list.csv?{SPAN}&at=2026-10-17T23:00:00Z&stage=5",
     f"/view/model/moves.csv?{SPAN}&threshold_advocacy=0.5&weights=*.share=3",
+    f"/view/audiences/audiences.csv?{SPAN}",
+    f"/view/audiences/members.csv?{SPAN}&audience=brought-three-friends",
+    f"/view/audiences/changes.csv?{SPAN}&audience=brought-three-friends",
     "/view/health/refused.csv",
 )
 

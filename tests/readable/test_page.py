@@ -11,6 +11,7 @@ from streams.http.page_tokens import TokensError, parsed_rights
 from streams.http.viewer import EVERYBODY, Viewer, of_all
 from streams.page.views import VIEWS
 from streams.settings import ReadableKinds
+from tests.audiences.world import audience, keeping
 from tests.fixtures.directories import EVENING
 from tests.page.world import evening
 
@@ -32,6 +33,11 @@ def world(tmp_path_factory):
     kinds = ReadableKinds.parse("user loyalty")
     with evening(folder, readable=kinds, page_tokens=tokens, page_token="a-token-without-a-name") as found:
         found.load(EVENING.read_bytes().splitlines())
+        buyers = audience("buyers", revenue={"min": 1, "currency": "EUR"}).model_copy(
+            update={"brand": "lumiere"}
+        )
+        with keeping(found.embedded, buyers) as upkeep:
+            upkeep.refresh(found.embedded.store)
         yield found
 
 
@@ -94,6 +100,19 @@ def test_lists_have_them_as_columns_for_who_has_the_right(world, card):
                 assert any(row["loyalty_number"] for row in rows)
     assert found, "some view has a list of customers"
     assert world.ask("/view/customers/busiest.csv?brand=lumiere").status in {401, 403}
+
+
+def test_members_of_an_audience_have_them_in_the_csv_for_who_has_the_right(world):
+    path = "/view/audiences/members.csv?brand=lumiere&audience=buyers"
+    told = {who: asked(world, path, who).body.decode() for who in ("ada", "ben", "nobody")}
+    rows = list(csv.DictReader(io.StringIO(told["ada"])))
+    assert any(row["loyalty_number"].startswith("LUM-") for row in rows)
+    for who in ("ben", "nobody"):
+        without = list(csv.DictReader(io.StringIO(told[who])))
+        assert [row["customer"] for row in without] == [row["customer"] for row in rows]
+        assert "LUM-" not in told[who]
+    assert world.ask(path).status in {401, 403}
+    assert asked(world, path, "cyd").status == 400
 
 
 def test_a_file_says_it_by_name_and_rights_of_groups_add_up_brand_by_brand():

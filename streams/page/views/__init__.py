@@ -3,6 +3,7 @@
 from streams.page.view import View
 from streams.page.views import (
     audience,
+    audiences,
     channels,
     compare,
     connect,
@@ -26,6 +27,7 @@ VIEWS: tuple[View, ...] = (
     flow.VIEW,
     journey.VIEW,
     lapses.VIEW,
+    audiences.VIEW,
     audience.VIEW,
     compare.VIEW,
     channels.VIEW,
