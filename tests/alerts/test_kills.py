@@ -3,13 +3,13 @@
 import json
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.alerts.receiver import listening
+from tests.fixtures import commands
 
 CHILD = Path(__file__).with_name("child.py")
 WRITES = ("insert.alerts", "insert.alert_marks", "insert.alert_deliveries", "insert.alert_figures")
@@ -35,7 +35,7 @@ def run(folder, **task):
         str(CHILD),
         json.dumps({"data": str(folder / "data"), "tell": str(folder / "told")} | task),
     ]
-    return subprocess.run(words, capture_output=True, timeout=120, check=False)
+    return commands.run(words, capture_output=True, timeout=120)
 
 
 @pytest.fixture(scope="module")

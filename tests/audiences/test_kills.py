@@ -2,13 +2,13 @@
 
 import json
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.audiences.world import changes, members, opened
+from tests.fixtures import commands
 from tests.fixtures.directories import with_tables
 
 CHILD = Path(__file__).with_name("child.py")
@@ -20,7 +20,7 @@ def test_killed_at_the_write_of_changes_it_ends_as_if_nothing_had_happened(tmp_p
     task = {"data": str(with_tables(tmp_path / "data"))}
     for arm, code in (([f"insert.audience_changes.{point}", hits], -signal.SIGKILL), (None, 0)):
         words = [sys.executable, str(CHILD), json.dumps(task | {"arm": arm})]
-        done = subprocess.run(words, capture_output=True, timeout=120, check=False)
+        done = commands.run(words, capture_output=True, timeout=120)
         assert done.returncode == code, done.stderr
     with opened(tmp_path / "data") as embedded:
         said = changes(embedded.store)

@@ -15,9 +15,10 @@ import pytest
 
 from schemas.apath import default_model_text
 from streams.beside.wire import NAME, where
-from tests.cli.conftest import EVENING, Journey, event
+from tests.cli.conftest import Journey, event
 from tests.collector.server import Collector
-from tests.fixtures.commands import JOURNEY
+from tests.fixtures.commands import JOURNEY, Command, run
+from tests.fixtures.directories import with_evening
 from tests.fixtures.servers.process import wait_until
 
 AT = "2026-10-17T23:59:00+02:00"
@@ -74,7 +75,7 @@ def up(tmp_path_factory) -> Iterator[Collector]:
     lines = [json.dumps(event(1)), '{"id": 1}', "nonsense", json.dumps(event(2, data=1))]
     (folder / "refused.ndjson").write_text("\n".join(lines))
     data = folder / "data"
-    subprocess.run([JOURNEY, "load", EVENING, folder / "refused.ndjson", "--data", data], check=True)
+    run([JOURNEY, "load", folder / "refused.ndjson", "--data", with_evening(data)], check=True)
     shutil.copytree(data, folder / "alone", symlinks=True)
     with socket.socket(socket.AF_UNIX) as left, where(data) as address:  # by one that was killed
         left.bind(address)
@@ -221,7 +222,7 @@ def test_what_changes_prints_the_same_and_the_engine_goes_on_from_there(both, up
 
 
 def start(up: Collector, *words: str, **more: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+    return Command(
         [JOURNEY, *words, "--data", up.data],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -303,8 +304,7 @@ def test_when_the_process_is_killed_commands_say_so_in_a_line_and_nothing_is_los
 
 
 def test_a_kill_while_a_state_is_copied_leaves_nothing_behind(tmp_path, capfd, monkeypatch):
-    subprocess.run([JOURNEY, "load", EVENING, "--data", tmp_path / "data"], check=True, capture_output=True)
-    journey = Journey(tmp_path / "data", capfd, monkeypatch)
+    journey = Journey(with_evening(tmp_path / "data"), capfd, monkeypatch)
     up = Collector(tmp_path, JOURNEY_HANDLE_KEY="", JOURNEY_FAULT="scratch.fill.after:3").start()
     try:
         assert journey.status("verify") == 2

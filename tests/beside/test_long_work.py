@@ -12,6 +12,7 @@ import pytest
 
 from schemas.apath import default_model_text
 from streams.embedded.embedded import Embedded
+from streams.log.frame import Frame
 from streams.process.degraded import Degraded
 from streams.recovery.derived_tables import FOLLOWING
 from streams.services.control_tasks import Asked
@@ -48,6 +49,7 @@ DEFINITIONS = (
     "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name"
 )
 BEFORE = 24  # frames that come before the command
+TOGETHER = 4  # frames of a batch
 
 
 def lines() -> list[bytes]:
@@ -100,15 +102,21 @@ class Opened:
         self.told: list[Any] = []
 
     def come(self, frames: int) -> None:
-        """Have the next frames come in."""
-        for _ in range(frames):
-            part = self._lines[LINES * self.number : LINES * (self.number + 1)]
-            self.number += 1
-            if part:
-                self.load(part)
+        """Have the next frames come in, some of them in one batch."""
+        for first in range(0, frames, TOGETHER):
+            batch = []
+            for _ in range(min(TOGETHER, frames - first)):
+                part = self._lines[LINES * self.number : LINES * (self.number + 1)]
+                self.number += 1
+                if part:
+                    batch.append(self._packed(part))
+            self.embedded.load(batch)
 
     def load(self, part: list[bytes]) -> None:
-        self.embedded.load([self._edge.pack(part, topic="file", now_us=NOW_US, first_offset=self.number)])
+        self.embedded.load([self._packed(part)])
+
+    def _packed(self, part: list[bytes]) -> Frame:
+        return self._edge.pack(part, topic="file", now_us=NOW_US, first_offset=self.number)
 
     def do(self, what: str, check: Callable[[], None], **head: Any) -> Any:
         """Do a command, with something that happens at each of its steps."""

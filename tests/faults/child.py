@@ -192,13 +192,14 @@ def drop(task) -> None:
 
 
 def tables(embedded: Embedded) -> dict:
+    """Return what the tables say, and which of it drifts."""
+    return as_stored(embedded) | {"drift": [check.name for check in verify(embedded) if check.drift]}
+
+
+def as_stored(embedded: Embedded) -> dict:
+    """Return what the tables say, which is most of what `tables` tells at a fifth of its price."""
     found = {name: embedded.store.rows(sql) for name, sql in TABLES.items()}
-    checks = verify(embedded)
-    return found | {
-        "broken_chains": embedded.store.rows(BROKEN_CHAINS),
-        "drift": [check.name for check in checks if check.drift],
-        "key": embedded.key.secret.hex(),
-    }
+    return found | {"broken_chains": embedded.store.rows(BROKEN_CHAINS), "key": embedded.key.secret.hex()}
 
 
 def tell(task, value) -> None:

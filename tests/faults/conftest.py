@@ -4,13 +4,13 @@ import pytest
 
 from tests.faults.child import load_rest, tables
 from tests.faults.lost import FRAMES, opened, plain
-from tests.faults.runs import history, run
+from tests.faults.runs import FILE_FRAMES, history, run
 
 
 @pytest.fixture(scope="session")
 def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("input") / "events.ndjson"
-    path.write_bytes(history(80))
+    path.write_bytes(history(FILE_FRAMES))
     return path
 
 

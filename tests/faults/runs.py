@@ -10,13 +10,17 @@ from pathlib import Path
 from random import Random
 from time import sleep
 
-ROOT = Path(__file__).parents[2]
+from tests.fixtures import commands
+
 KILLED = -9
 RECENT, AHEAD = "web.referral_converted", "web.sign_up"
 TIMEOUT_S = 120
-# Children that nobody talks to are forked from a process that has imported everything: a third of each one's time.
+FILE_FRAMES = (
+    30  # of the file that is loaded: ten batches, of which a process is killed in the second at the latest
+)
+# Children that nobody talks to are forked from a process that has loaded everything: a third of each one's time.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.faults.child"])
+_FORKS.set_forkserver_preload(["tests.faults.preload"])
 
 
 def _task(do: str, data: Path, **more) -> dict:
@@ -36,11 +40,8 @@ def _work(task: dict, errors: Path) -> None:
 
 def start(do: str, data: Path, **more) -> subprocess.Popen:
     task = _task(do, data, **more)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(Path(__file__).with_name("child.py")), json.dumps(task)]
-    return subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    return commands.Command(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def run(do: str, data: Path, **more):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.child import KEY
 from tests.faults.comparison import assert_same
-from tests.faults.runs import KILLED, run
+from tests.faults.runs import FILE_FRAMES, KILLED, run
 from tests.faults.test_kills import DROPPING, ERASING, both_sides
 from tests.fixtures import commands
 from tests.privacy.people import identifier
@@ -42,7 +42,7 @@ def test_dead_letters_whose_replay_was_killed_are_replayed_as_if_nothing_had_hap
     for point in both_sides(["store.merges", "insert.dead_letter_replays"]):
         assert run("replay", killed, arm=[point, 1], later_us=TEN_DAYS_US) is None, f"{point} was not passed"
     found, expected = (run("replay", data, later_us=TEN_DAYS_US) for data in (killed, calm))
-    assert len(expected["dead_letter_replays"]) == 8
+    assert len(expected["dead_letter_replays"]) == len(range(0, FILE_FRAMES, 10))
     assert_same(
         found, expected, but="deliveries"
     )  # the replay that was killed is in the books, as duplicates
@@ -82,7 +82,7 @@ def test_a_key_whose_rotation_was_killed_at_every_write_is_in_force_as_if_nothin
 def test_dead_letters_whose_dropping_was_killed_are_dropped_as_if_nothing_had_happened(twins):
     killed, calm = twins
     expected = run("drop", calm)
-    assert expected["erasures"][0]["dead_letters"] > 50
+    assert expected["erasures"][0]["dead_letters"] > 20
     assert all(row["reason"] != "missing_field" for row in expected["dead_letters"])
     for point in ("letters.drop.before", *(f"{name}.after" for name in DROPPING)):
         assert run("drop", killed, arm=[point, 1]) is None, f"{point} was not passed"

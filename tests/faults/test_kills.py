@@ -4,7 +4,8 @@ import pytest
 
 from streams import faults
 from tests.faults.comparison import assert_same, assert_sound
-from tests.faults.runs import kill_at_each, kill_at_random, run
+from tests.faults.runs import FILE_FRAMES, kill_at_each, kill_at_random, run
+from tests.fixtures.directories import with_tables
 
 # Boundaries that loading a file passes, in the order in which a new directory comes to them.
 OPENING = (
@@ -89,6 +90,12 @@ def one_side(names, first):
 
 
 # One side of each boundary; the other in `make soak`.
+@pytest.fixture
+def data(tmp_path):
+    """Return a directory with tables and nothing in them: to make them is what a first start does, which has its own tests."""
+    return with_tables(tmp_path / "data")
+
+
 by_turns = pytest.mark.parametrize("first", [0, pytest.param(1, marks=pytest.mark.soak)])
 
 
@@ -124,16 +131,17 @@ def test_killed_at_every_write_of_its_first_start_it_ends_as_if_nothing_had_happ
 
 
 @by_turns
-def test_killed_at_every_write_it_ends_as_if_nothing_had_happened(tmp_path, file, undisturbed, first):
+def test_killed_at_every_write_it_ends_as_if_nothing_had_happened(data, file, undisturbed, first):
     points = one_side(LOADING, first)
     chain = [(point, hits(number, LOADING[number])) for number, point in enumerate(points)]
-    assert_same(kill_at_each(chain, tmp_path / "data", file), undisturbed)
+    assert_same(kill_at_each(chain, data, file), undisturbed)
 
 
-def test_killed_while_it_makes_up_for_a_lost_log_it_never_gives_an_offset_twice(tmp_path, file, undisturbed):
-    data = tmp_path / "data"
+def test_killed_while_it_makes_up_for_a_lost_log_it_never_gives_an_offset_twice(
+    tmp_path, data, file, undisturbed
+):
     half = tmp_path / "half.ndjson"
-    half.write_bytes(b"\n".join(file.read_bytes().splitlines()[: 6 * 40]))
+    half.write_bytes(b"\n".join(file.read_bytes().splitlines()[: 6 * (FILE_FRAMES // 2)]))
     run("load", data, input=half)
     for lost in data.glob("log.sqlite*"):
         lost.unlink()
@@ -141,9 +149,9 @@ def test_killed_while_it_makes_up_for_a_lost_log_it_never_gives_an_offset_twice(
     assert_same(found, undisturbed)
 
 
-def test_killed_while_it_is_made_durable_it_ends_as_if_nothing_had_happened(tmp_path, file, undisturbed):
+def test_killed_while_it_is_made_durable_it_ends_as_if_nothing_had_happened(data, file, undisturbed):
     chain = [("store.durable.before", 1), ("store.durable.after", 1)]
-    assert_same(kill_at_each(chain, tmp_path / "data", file, durable=True), undisturbed)
+    assert_same(kill_at_each(chain, data, file, durable=True), undisturbed)
 
 
 def test_killed_while_it_makes_its_key_it_has_one_key_ever_after(tmp_path, file):
@@ -157,24 +165,22 @@ def test_killed_while_it_makes_its_key_it_has_one_key_ever_after(tmp_path, file)
     assert_same(again, found)
 
 
-def test_what_was_accepted_survives_a_kill_and_is_processed_at_the_next_start(tmp_path, file, undisturbed):
-    assert run("accept_and_die", tmp_path / "data", input=file) is None
-    assert_same(run("load", tmp_path / "data", input=file), undisturbed)
+def test_what_was_accepted_survives_a_kill_and_is_processed_at_the_next_start(data, file, undisturbed):
+    assert run("accept_and_die", data, input=file) is None
+    assert_same(run("load", data, input=file), undisturbed)
 
 
-def test_what_load_acknowledged_survives_a_kill(tmp_path, file, undisturbed):
-    assert run("load_and_die", tmp_path / "data", input=file) is None
-    assert_same(run("load", tmp_path / "data", input=file), undisturbed)
+def test_what_load_acknowledged_survives_a_kill(data, file, undisturbed):
+    assert run("load_and_die", data, input=file) is None
+    assert_same(run("load", data, input=file), undisturbed)
 
 
-def test_after_a_store_that_took_nothing_for_a_while_the_same_process_goes_on_right(
-    tmp_path, file, undisturbed
-):
-    assert_same(run("fail_and_go_on", tmp_path / "data", input=file), undisturbed)
+def test_after_a_store_that_took_nothing_for_a_while_the_same_process_goes_on_right(data, file, undisturbed):
+    assert_same(run("fail_and_go_on", data, input=file), undisturbed)
 
 
-def test_under_kills_at_random_times_nothing_acknowledged_is_lost_doubled_or_made_up(tmp_path):
-    found = kill_at_random(seed=1, kills=6, data=tmp_path / "data")
+def test_under_kills_at_random_times_nothing_acknowledged_is_lost_doubled_or_made_up(data):
+    found = kill_at_random(seed=1, kills=6, data=data)
     assert_audit(found)
     assert found["acknowledged"] > 0
 

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from streams.store.connections import opener
 from tests.alerts.child import SECRET, line
 from tests.alerts.receiver import listening
 from tests.feed.child import AT_US, PEOPLE
+from tests.fixtures import commands
 from tests.fixtures.directories import with_tables
 from tests.fixtures.servers.process import free_port, wait_until
 
@@ -175,7 +175,7 @@ def test_killed_at_the_write_of_a_position_it_goes_on_with_the_same_ids(tmp_path
     with listening() as receiver:
         for arm, code in (([f"insert.feed_positions.{point}", 2], -signal.SIGKILL), (None, 0)):
             words = [sys.executable, str(CHILD), json.dumps(task | {"url": receiver.url, "arm": arm})]
-            done = subprocess.run(words, capture_output=True, timeout=120, check=False)
+            done = commands.run(words, capture_output=True, timeout=120)
             assert done.returncode == code, done.stderr
     events = [one.json if batch > 1 else [one.json] for one in receiver.taken]
     came = [(one["source"], one["id"]) for some in events for one in some]
