@@ -55,6 +55,8 @@ BOUNDARIES: tuple[str, ...] = (
     "backup.rename",
     "backup.note",
     "export.rename",
+    "destination.rename",
+    "destination.put",
     "restore.begin",
     "restore.clear",
     "restore.finish",

@@ -21,7 +21,7 @@ FLOORS = (
     "backup fencing handles listen recovery",
     "analysis audiences dead_letters feed kafka retention",
     "alerts beside embedded kept server workers",
-    "app page",
+    "app destinations page",
     "services",
     "cli",
 )

@@ -7,7 +7,7 @@ from streams import environment
 from streams.alerts.clocks import steady_s
 from streams.alerts.config import AlertFile, read
 from streams.alerts.delivery.deliverer import Deliverer
-from streams.alerts.feed_delivery import FeedDelivery, FeedListener, SendEvents
+from streams.alerts.feed_delivery import FeedDelivery
 from streams.alerts.leader import Leader
 from streams.alerts.ledger import Ledger
 from streams.alerts.loop import AlertLoop
@@ -26,6 +26,7 @@ from streams.store.connections import ConnectionPool, StuckError, opener
 
 if TYPE_CHECKING:
     from streams.alerts.delivery.topic import Everything, TopicSend
+    from streams.alerts.feed_lane import FeedListener, SendEvents
 
 __all__ = ["watching_of"]
 
@@ -69,7 +70,7 @@ def watching_of(
         degraded=degraded,
     )
     more = _stages(settings) if shell.store.shared else []
-    feed = _feed(file, settings, more, shell.clock, is_told=is_told)
+    feed = _feed(file, settings, more, clock=shell.clock, degraded=degraded, is_told=is_told)
     if not shell.store.shared:
         deliverer = Deliverer(file.receivers, clock=shell.clock)
         return made(Ledger(store, store.insert), deliverer, feed=feed)
@@ -89,12 +90,13 @@ def _check(settings: Settings, file: AlertFile) -> None:
         connections.close()
 
 
-def _feed(
+def _feed(  # noqa: PLR0913 - keywords
     file: AlertFile,
     settings: Settings,
     more: "list[tuple[FeedListener, SendEvents]]",
-    clock: Clock,
     *,
+    clock: Clock,
+    degraded: Degraded | None,
     is_told: bool,
 ) -> FeedDelivery | None:
     """Return what sends changes of stage, None where nobody gets any."""
@@ -111,6 +113,7 @@ def _feed(
         clock=clock,
         is_told=is_told,
         readable=partial(_reader, settings, file.name),
+        degraded=degraded,
     )
 
 

@@ -138,7 +138,10 @@ def parse(path: Path) -> tuple[Sequence[Audience], list[str]]:
     except (OSError, ValueError) as error:
         return [], [f"JOURNEY_AUDIENCES: {path}: {error}"]
     entries = tables.pop("audience", [])
-    mistakes = [f"{path}: {key}: unknown; there are tables [[audience]]" for key in sorted(tables)]
+    tables.pop("destination", None)  # see streams.destinations
+    mistakes = [
+        f"{path}: {key}: unknown; there are tables [[audience]] and [[destination]]" for key in sorted(tables)
+    ]
     read_all = [
         toml_tables.entry(Audience, where, entry, mistakes, _known)
         for where, entry in toml_tables.tables(path, "audience", entries, mistakes)

@@ -1,6 +1,6 @@
 """Reads audiences for people and exports: which there are, and who is in one, with where they stand."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,17 @@ from streams.audiences.config import Audience
 from streams.clock import aware
 from streams.store.clickhouse import ClickHouse
 
-__all__ = ["COLUMNS", "FORMATS", "AudienceError", "Listed", "brand_of", "exported", "listed", "shown"]
+__all__ = [
+    "COLUMNS",
+    "FORMATS",
+    "MEMBERS",
+    "AudienceError",
+    "Listed",
+    "brand_of",
+    "listed",
+    "shown",
+    "with_revenue",
+]
 
 COLUMNS = (
     "customer", "brand", "audience", "entered_at", "stage", "since", "lapses_at", "first_seen", "last_seen", "touches", "revenue",
@@ -18,7 +28,7 @@ COLUMNS = (
 FORMATS: Mapping[str, str] = {"csv": "CSVWithNames", "parquet": "Parquet"}
 
 # A customer without a standing is one whose interactions an operator's own query does not look at.
-_MEMBERS = """
+MEMBERS = """
 SELECT
     leftPad(lower(hex(m.customer)), 16, '0') AS customer,
     toString(m.brand) AS brand,
@@ -100,7 +110,7 @@ def brand_of(found: Sequence[Listed], name: str, brand: str | None) -> str:
 
 def shown(store: ClickHouse, brand: str, name: str, limit: int) -> list[dict[str, Any]]:
     """Return members with where they stand, who entered last first."""
-    sql = f"{_MEMBERS.format(revenue='s.revenue')} LIMIT {{limit:UInt64}}"
+    sql = f"{MEMBERS.format(revenue='s.revenue')} LIMIT {{limit:UInt64}}"
     rows = store.rows(sql, {"brand": brand, "audience": name, "limit": limit})
     return [
         {key: aware(value) if isinstance(value, datetime) else value for key, value in row.items()}
@@ -108,7 +118,6 @@ def shown(store: ClickHouse, brand: str, name: str, limit: int) -> list[dict[str
     ]
 
 
-def exported(store: ClickHouse, brand: str, name: str, fmt: str) -> Iterator[bytes]:
-    """Yield all members in one of `FORMATS`, piece by piece; revenue is JSON, amounts by currency."""
-    asked = {"brand": brand, "audience": name}
-    return store.stream(_MEMBERS.format(revenue=_AS_JSON), FORMATS[fmt], asked, {})
+def with_revenue(members: str) -> str:
+    """Return the query of an export, where revenue is JSON: amounts by currency."""
+    return members.format(revenue=_AS_JSON)

@@ -25,15 +25,29 @@ class AudienceThread(UpkeepThread[ClickHouse]):
     def __init__(self, upkeep: Upkeep, open_store: Callable[[], ClickHouse]) -> None:
         super().__init__(upkeep, open_store, "audiences")
         self._upkeep = upkeep
+        self._told: Callable[[], None] = lambda: None
+
+    def tell(self, wrote: Callable[[], None]) -> None:
+        """Have somebody told, who returns at once, when audiences have changed; before the start."""
+        self._told = wrote
 
     def refresh(self) -> Sequence[Refreshed]:
         """Look at all of them at once, for another thread."""
         with closing(self._open()) as store:
-            return self._upkeep.refresh(store)
+            found = self._upkeep.refresh(store)
+        self._told()
+        return found
 
     def samples(self) -> Iterable[Sample]:
         """Return the metrics."""
         return samples(self._upkeep.states)
+
+    def _step(self, store: ClickHouse) -> float:
+        before = self._upkeep.changed
+        wait_s = super()._step(store)
+        if self._upkeep.changed != before:
+            self._told()
+        return wait_s
 
 
 def samples(states: Sequence[AudienceState]) -> Iterable[Sample]:

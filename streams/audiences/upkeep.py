@@ -113,6 +113,11 @@ class Upkeep:
         self._is_cleared = False
         self._lock = threading.Lock()  # the thread's look, and a command's
 
+    @property
+    def changed(self) -> int:
+        """How many have entered or left since the start, by this upkeep."""
+        return sum(state.changes.total() for state in self.states)
+
     def step(self, store: ClickHouse, is_over: Callable[[], bool] = lambda: False) -> float:
         """Ask the audiences that are due; return after how many seconds the next one is.
 

@@ -26,8 +26,6 @@ from streams.alerts.setup import watching_of
 from streams.alerts.telemetry import WatcherTelemetry
 from streams.alerts.trial import TrialError, send_test
 from streams.audiences.alone import Exclusive, Fenced
-from streams.audiences.thread import AudienceThread
-from streams.audiences.upkeep import Alone
 from streams.beside.beside import Beside
 from streams.cli.options import (
     Alerts,
@@ -46,7 +44,6 @@ from streams.embedded.embedded import Embedded
 from streams.engine.shell import Shell
 from streams.process.degraded import Degraded
 from streams.process.shutdown import stopping
-from streams.server.server import Server
 from streams.services.audiences import kept_by
 from streams.services.kept import paths_kept_by
 from streams.store.clickhouse import QueryError
@@ -216,7 +213,7 @@ def send_a_test(
 
 @app.command("watch")
 def watch(alerts: Alerts = None, audiences: Audiences = None, data: Data = None) -> None:
-    """Watch for spikes until SIGTERM or Ctrl-C, notify the receivers of the file, and keep audiences up to date.
+    """Watch for spikes until SIGTERM or Ctrl-C, notify the receivers of the file, and keep audiences and their destinations up to date.
 
     How it is, and metrics, are on JOURNEY_WEB_HOST:JOURNEY_WEB_PORT, as of workers.
     On a server one watcher has the lead: one that is started later takes it, and the one before ends.
@@ -228,16 +225,18 @@ def watch(alerts: Alerts = None, audiences: Audiences = None, data: Data = None)
                 "the process that has the data directory open watches for alerts itself: start it as"
                 " journey up --alerts FILE"
             )
-        keeping = _keeping(shell, audiences, degraded)
+        settings = replace(shell.settings, audiences=audiences or shell.settings.audiences)
+        alone = Exclusive() if isinstance(shell, Embedded) else Fenced()
+        kept = kept_by(settings, alone, degraded, shell.clock)
         watching = watching_of(shell, degraded=degraded)
-        paths = paths_kept_by(shell.settings, _alone(shell), degraded, shell.clock)
-        more = [paths.samples, *([keeping.samples] if keeping is not None else [])]
+        paths = paths_kept_by(shell.settings, alone, degraded, shell.clock)
+        more = [paths.samples, *([kept.samples] if kept is not None else [])]
         telemetry = WatcherTelemetry(
             shell.settings, watching.state, degraded, lambda: chain.from_iterable(each() for each in more)
         )
         paths.start()
-        if keeping is not None:
-            keeping.start()
+        if kept is not None:
+            kept.start()
         try:
             with stopping.calling(lambda: None):
                 telemetry.start()
@@ -245,20 +244,10 @@ def watch(alerts: Alerts = None, audiences: Audiences = None, data: Data = None)
                     stopping.asked.wait(_step(watching))
         finally:
             telemetry.stop()
-            if keeping is not None:
-                keeping.stop()
+            if kept is not None:
+                kept.stop()
             paths.stop()
             watching.stop()
-
-
-def _keeping(shell: Embedded | Server, audiences: Path | None, degraded: Degraded) -> AudienceThread | None:
-    """Return what keeps the audiences, None where there is no file of them."""
-    settings = replace(shell.settings, audiences=audiences or shell.settings.audiences)
-    return kept_by(settings, _alone(shell), degraded, shell.clock)
-
-
-def _alone(shell: Embedded | Server) -> Alone:
-    return Exclusive() if isinstance(shell, Embedded) else Fenced()
 
 
 def _step(watching: AlertLoop) -> float:

@@ -11,12 +11,22 @@ from rich.markup import escape
 from rich.table import Table
 
 from streams.audiences.config import Audience, parse, read
-from streams.audiences.reading import FORMATS, brand_of, exported, listed, shown
+from streams.audiences.export import exported
+from streams.audiences.reading import FORMATS, brand_of, listed, shown
 from streams.audiences.upkeep import Refreshed
 from streams.beside.beside import Beside
-from streams.cli.options import Audiences, Data, Json, UsageError, print_json, say, wide
+from streams.cli.options import Audiences, Data, Json, UsageError, print_json, read_settings, say, wide
 from streams.cli.shells import Opened, opened
+from streams.destinations.config import parse as parse_destinations
+from streams.destinations.config import unread
+from streams.destinations.delivery import check as check_destinations
+from streams.destinations.listing import ListedDestination
+from streams.destinations.listing import listed as listed_destinations
+from streams.edge.readable import ReadableError
 from streams.faults import kill_point
+from streams.handles.readable import ReadableReader
+from streams.process.private_files import private_file
+from streams.settings import SettingsError
 from streams.text.printable import visible_line
 
 __all__ = ["app"]
@@ -33,12 +43,18 @@ _AUDIENCE_COLUMNS = ("customer", "stage", "since", "lapses_at", "last_seen", "en
 
 @app.command("list")
 def list_(audiences: Audiences = None, data: Data = None, as_json: Json = False) -> None:
-    """List audiences with how many are in each: those of the file, and others that have members."""
+    """List audiences with how many are in each, those of the file, and others that have members; and how far their destinations are."""
     with opened(data) as shell:
         file = _file(shell, audiences)
         found = listed(shell.store, file)
+        given = _destinations(shell, audiences, file)
     if as_json:
-        print_json(found)
+        print_json(
+            [
+                asdict(one) | {"destinations": [asdict(each) for each in given if each.audience == one.name]}
+                for one in found
+            ]
+        )
         return
     table = Table("audience", "brand", "members", "last change", "title", box=None)
     for one in found:
@@ -46,6 +62,8 @@ def list_(audiences: Audiences = None, data: Data = None, as_json: Json = False)
         row = (one.name, one.brand, f"{one.members:,}", _minute(one.changed_at), title)
         table.add_row(*(escape(visible_line(cell)) for cell in row))
     wide.print(table if found else "no audiences")
+    if given:
+        wide.print(_table_of(given))
 
 
 @app.command("show")
@@ -94,19 +112,27 @@ def export(  # noqa: PLR0913, PLR0917 - options
         ),
     ] = None,
     brand: Brand = None,
+    readable: Annotated[
+        bool,
+        typer.Option("--readable", help="With the brand's own numbers of customers, for who has their key"),
+    ] = False,
     audiences: Audiences = None,
     data: Data = None,
 ) -> None:
-    """Export who is in an audience, with where they stand. Customers are named by their ids, as in every table: by no handle."""
+    """Export who is in an audience, with where they stand. Customers are named by their ids, as in every table.
+
+    With --readable there is a column more for each kind of handle that the brand keeps readable, such as loyalty_number.
+    """
     if output not in FORMATS:
         raise UsageError(f"--format {visible_line(output)}: there are {', '.join(FORMATS)}")
     if out is None and output == "parquet" and sys.stdout.isatty():
         raise UsageError("--format parquet is for files: --out FILE")
     with opened(data) as shell:
         of = brand_of(listed(shell.store, _file(shell, audiences)), name, brand)
-        pieces = exported(shell.store, of, name, output)
+        reader = _reader(shell, of) if readable else None
+        pieces = exported(shell.store, of, name, output, reader)
         if out is not None:
-            _write(out, pieces)
+            _write(out, pieces, private=readable)
             return
         for piece in pieces:
             sys.stdout.buffer.write(piece)
@@ -116,14 +142,27 @@ def export(  # noqa: PLR0913, PLR0917 - options
 @app.command("check")
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of audiences")],
+    data: Data = None,
 ) -> None:
-    """Name every mistake in a file of audiences; exit 1 where there is one. No store is opened: queries are tried by refresh."""
+    """Name every mistake in a file of audiences and their destinations; exit 1 where there is one. No store is opened.
+
+    Queries are tried by refresh. Secrets of destinations have to be there, as where audiences are kept, and the data directory's key
+    where one is to have readable handles.
+    """
     found, mistakes = parse(file)
+    destinations, more = parse_destinations(file)
+    mistakes = list(dict.fromkeys([*mistakes, *more]))
+    if not mistakes:
+        try:
+            check_destinations(destinations, found, read_settings(data))
+        except SettingsError as error:
+            mistakes = [f"{file}: {error}"]
     for mistake in mistakes:
         print(visible_line(mistake), file=sys.stderr)
     if mistakes:
         raise typer.Exit(1)
-    say(f"{len(found)} audiences, no mistake")
+    said = f" and {len(destinations)} destinations" if destinations else ""
+    say(f"{len(found)} audiences{said}, no mistake")
 
 
 @app.command("refresh")
@@ -142,6 +181,30 @@ def refresh(audiences: Audiences = None, data: Data = None, as_json: Json = Fals
             say(escape(visible_line(f"{one.audience}  {said}")))
     if any(one.error for one in found):
         raise typer.Exit(1)
+
+
+def _destinations(
+    shell: Opened, given: Path | None, audiences: Sequence[Audience]
+) -> Sequence[ListedDestination]:
+    """Return how far the destinations of the file are; their secrets are not needed."""
+    file = given or shell.settings.audiences
+    return [] if file is None else listed_destinations(shell.store, unread(file), audiences)
+
+
+def _table_of(given: Sequence[ListedDestination]) -> Table:
+    table = Table("destination", "kind", "audience", "waiting", "since", "as of", "error", box=None)
+    for one in given:
+        error = one.error if one.is_failing or not one.error else f"{one.refused:,} refused: {one.error}"
+        row = (
+            one.destination,
+            one.kind,
+            one.audience,
+            f"{one.waiting:,}",
+            _minute(one.waiting_since),
+            _minute(one.at),
+        )
+        table.add_row(*(escape(visible_line(cell)) for cell in (*row, error)))
+    return table
 
 
 def _refreshed(shell: Opened, audiences: Path | None) -> Sequence[Refreshed]:
@@ -164,10 +227,23 @@ def _file(shell: Opened, given: Path | None) -> Sequence[Audience]:
     return read(settings.audiences) if settings.audiences is not None else ()
 
 
-def _write(out: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file whole: a command that is killed leaves none of that name."""
+def _reader(shell: Opened, brand: str) -> ReadableReader:
+    """Return what gives the brand's own numbers. Raises ReadableError."""
+    reader = ReadableReader.of_settings(shell.settings)
+    if not reader.kinds_of(brand):
+        raise ReadableError(
+            f"no handles of {visible_line(brand)} are kept readable: JOURNEY_READABLE names the kinds"
+        )
+    return reader
+
+
+def _write(out: Path, pieces: Iterable[bytes], *, private: bool) -> None:
+    """Write a file whole: a command that is killed leaves none of that name. A private one is its owner's alone."""
     draft = out.with_name(f"{out.name}.part")
     try:
+        if private:
+            draft.unlink(missing_ok=True)
+            private_file(draft)
         with draft.open("wb") as file:
             for piece in pieces:
                 file.write(piece)

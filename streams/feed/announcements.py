@@ -2,7 +2,7 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
@@ -248,6 +248,8 @@ def with_handles(
 ) -> Sequence[Found] | None:
     """Return announcements that name customers under a key with the readable handles of these; None once it is another key.
 
+    Who left an audience under a name, and is in it under another, has none there: their numbers are not to be taken out.
+
     Raises
     ------
     ReadableError
@@ -255,13 +257,27 @@ def with_handles(
     """
     try:
         found = readable.of(store, {(one.brand, one.customer) for one in announcements})
+        stay = audience_changes.staying(
+            store, [one for one in announcements if isinstance(one, AudienceChange)]
+        )
     except ReadableError:
         if key == named_by(store):
             raise
         return None  # of some tables another key has taken the place already
     if key != named_by(store):
         return None
-    return [replace(one, handles=found[one.brand, one.customer]) for one in announcements]
+    return [
+        replace(one, handles={} if _is_left(one, stay) else found[one.brand, one.customer])
+        for one in announcements
+    ]
+
+
+def _is_left(one: Found, stay: Collection[tuple[str, str, int]]) -> bool:
+    return (
+        isinstance(one, AudienceChange)
+        and one.change == "left"
+        and (one.brand, one.audience, one.customer) in stay
+    )
 
 
 def _read_audiences(store: ClickHouse, position: Position, wanted: Wanted, most: int) -> Page:

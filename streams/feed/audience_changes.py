@@ -9,7 +9,7 @@ from streams.feed.position import Place, Position
 from streams.handles.readable import Values
 from streams.store.clickhouse import ClickHouse
 
-__all__ = ["AUDIENCES", "AudienceChange", "changes", "document"]
+__all__ = ["AUDIENCES", "AudienceChange", "changes", "document", "staying"]
 
 AUDIENCES: Final = (1 << 16) - 1  # stands in a position where changes of stage have their partition
 
@@ -21,6 +21,12 @@ WHERE number > {after:UInt64} AND audience IN {audiences:Array(String)}
     AND (empty({brands:Array(String)}) OR brand IN {brands:Array(String)})
 ORDER BY number
 LIMIT {most:UInt32}
+"""
+# Names that were left in favour of another one of the same customer, who is in the audience.
+_STAYING = """
+SELECT DISTINCT toString(m.brand) AS brand, toString(m.audience) AS audience, c.handle AS customer
+FROM customers AS c INNER JOIN audience_members AS m ON m.customer = c.customer
+WHERE c.handle IN {customers:Array(UInt64)} AND c.handle != c.customer AND m.audience IN {audiences:Array(String)}
 """
 
 
@@ -75,6 +81,24 @@ def changes(
     return [
         AudienceChange(**row, position=position.after(AUDIENCES, Place(row["sequence"], 0))) for row in rows
     ]
+
+
+def staying(store: ClickHouse, found: Iterable[AudienceChange]) -> set[tuple[str, str, int]]:
+    """Return brand, audience and customer of those who left under a name and are in the audience under another one.
+
+    Handles of two customers were joined: one of the names leaves, and their numbers are those of a customer who is in.
+    """
+    left = [one for one in found if one.change == "left"]
+    if not left:
+        return set()
+    rows = store.rows(
+        _STAYING,
+        {
+            "customers": sorted({one.customer for one in left}),
+            "audiences": sorted({one.audience for one in left}),
+        },
+    )
+    return {(row["brand"], row["audience"], row["customer"]) for row in rows}
 
 
 def document(said: AudienceChange) -> dict[str, Any]:

@@ -57,6 +57,10 @@ class ReadableReader:
             )
         return cls(settings.readable, kept(settings))
 
+    def kinds_of(self, brand: str) -> tuple[str, ...]:
+        """Return the kinds of handle that a brand keeps readable, in their order."""
+        return tuple(sorted(self._kinds.of(brand), key=lambda kind: KIND_CODE[kind]))
+
     def of(self, store: ClickHouse, customers: Collection[Customer]) -> dict[Customer, Values]:
         """Return the values of each customer.
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
@@ -15,6 +16,7 @@ __all__ = ["IN_FLIGHT_BYTES", "Failed", "Sender"]
 IN_FLIGHT_BYTES = 32 * 2**20  # sent and not acknowledged; above it, `send` waits
 _GRACE_S = 5.0  # beyond the time for delivery: the client does not count what waits for its first answer
 _BOOTSTRAP_S = 20.0
+_UNDECLARED_BYTES = 1_048_576
 _log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
@@ -37,7 +39,7 @@ class Sender(Generic[Item]):
     Parameters
     ----------
     topic
-        Its name without prefix.
+        Its name without prefix; one that we do not declare is there already, with Kafka's own limit of a record.
     delivery_s
         How long Kafka has for a record, all tries together.
     linger_s
@@ -54,9 +56,9 @@ class Sender(Generic[Item]):
     ) -> None:
         self.settings, self.topic = settings, settings.prefix + topic
         self._delivery_s = delivery_s
-        (declared,) = (one for one in topics() if one.name == topic)
+        limits = (int(one.config["max.message.bytes"]) for one in topics() if one.name == topic)
         self._options = {
-            "max_request_size": int(declared.config["max.message.bytes"]),
+            "max_request_size": next(limits, _UNDECLARED_BYTES),
             "batch_size": 2**18,
             "linger_ms": int(linger_s * 1000),
             "delivery_timeout_ms": int((delivery_s + linger_s) * 1000),
@@ -89,11 +91,21 @@ class Sender(Generic[Item]):
                 self._client = producer(self.settings, **self._options)
             return self._client
 
-    def send(self, item: Item, value: bytes, partition: int | None = None) -> None:
-        """Send one record; blocks while too many are in flight. `wait` returns errors."""
+    def send(
+        self,
+        item: Item,
+        value: bytes,
+        partition: int | None = None,
+        *,
+        key: bytes | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Send one record, to its key's partition where none is given; blocks while too many are in flight. `wait` returns errors."""
         number = self._begin(item, len(value))
         try:
-            future = self._usable().send(self.topic, value=value, partition=partition)
+            future = self._usable().send(
+                self.topic, value=value, key=key, headers=list(headers), partition=partition
+            )
         except (KafkaError, BrokerError, ValueError) as error:
             self._fail(number, error)
         else:

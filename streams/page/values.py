@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from streams.clock import duration
+from streams.text.spreadsheets import inert
 
 __all__ = ["change", "for_people", "for_programs"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NOTHING = "–"
 
 
@@ -76,4 +76,4 @@ def for_programs(value: Any, kind: str = "text") -> str:
     if isinstance(value, bool | int | float | Decimal):
         return f"{value:016x}" if kind == "customer" and isinstance(value, int) else str(value)
     text = "" if value in ({}, [], ()) else _plain(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return inert(text)

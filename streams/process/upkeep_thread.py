@@ -71,9 +71,12 @@ class UpkeepThread(Generic[Store]):
         while not self._stopping.is_set():
             try:
                 with closing(self._open()) as store:
-                    while not self._stopping.wait(self._steps.step(store, self._stopping.is_set)):
+                    while not self._stopping.wait(self._step(store)):
                         pass
             except Exception as error:  # noqa: BLE001 - nobody else keeps them
                 why = str(error) if isinstance(error, UserError) else type(error).__name__
                 _log.warning("%s: looking again in %.0f s: %s", self._name, _AGAIN_S, why)
                 self._stopping.wait(_AGAIN_S)
+
+    def _step(self, store: Store) -> float:
+        return self._steps.step(store, self._stopping.is_set)

@@ -1,6 +1,6 @@
-"""Keeps audiences in `journey up`, beside commands that change tables; or with `journey alerts watch`, on a server."""
+"""Keeps audiences and their destinations in `journey up`, beside commands that change tables; or with `journey alerts watch`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from streams.audiences.alone import Exclusive, Fenced, unchanged
@@ -9,6 +9,8 @@ from streams.audiences.members import LIMITS, HeldError, Insert, Stamp, stamp
 from streams.audiences.thread import AudienceThread
 from streams.audiences.upkeep import Alone, Refreshed, Upkeep
 from streams.clock import Clock, system_clock
+from streams.destinations.config import read as read_destinations
+from streams.destinations.delivery import Destinations
 from streams.embedded.embedded import Embedded
 from streams.engine.shell import Shell
 from streams.process.degraded import Degraded
@@ -16,8 +18,9 @@ from streams.services.long_work import BusyError, LongWork
 from streams.settings import Settings
 from streams.store.clickhouse import ClickHouse
 from streams.store.connections import opener
+from streams.telemetry.metrics import Sample
 
-__all__ = ["Between", "kept_by", "refreshed"]
+__all__ = ["Between", "Kept", "kept_by", "refreshed"]
 
 
 class Between:
@@ -49,20 +52,65 @@ class Between:
             raise HeldError(str(error)) from error
 
 
-def kept_by(
-    settings: Settings, alone: Alone, degraded: Degraded, clock: Clock = system_clock
-) -> AudienceThread | None:
-    """Return what keeps the audiences of the settings' file, on connections of its own; None without a file.
+class Kept:
+    """Audiences and their destinations, until they are stopped; a destination is told at once of who enters and leaves.
+
+    Parameters
+    ----------
+    destinations
+        None where the file has none.
+    """
+
+    def __init__(self, audiences: AudienceThread, destinations: Destinations | None) -> None:
+        self._audiences, self._destinations = audiences, destinations
+        if destinations is not None:
+            audiences.tell(destinations.wrote)
+
+    def start(self) -> None:
+        """Begin."""
+        self._audiences.start()
+        if self._destinations is not None:
+            self._destinations.start()
+
+    def refresh(self) -> Sequence[Refreshed]:
+        """Look at all audiences at once, for another thread."""
+        return self._audiences.refresh()
+
+    def samples(self) -> Iterable[Sample]:
+        """Return the metrics."""
+        yield from self._audiences.samples()
+        if self._destinations is not None:
+            yield from self._destinations.samples()
+
+    def end(self) -> None:
+        """Begin with nothing more; returns at once."""
+        self._audiences.end()
+        if self._destinations is not None:
+            self._destinations.end()
+
+    def stop(self) -> None:
+        """End, without a long wait."""
+        self._audiences.stop()
+        if self._destinations is not None:
+            self._destinations.stop()
+
+
+def kept_by(settings: Settings, alone: Alone, degraded: Degraded, clock: Clock = system_clock) -> Kept | None:
+    """Return what keeps the audiences of the settings' file and their destinations, on connections of its own; None without a file.
 
     Raises
     ------
     SettingsError
-        The file cannot be used.
+        The file cannot be used, or a destination cannot be served here.
+    StoreError
+        The store does not answer.
     """
     if settings.audiences is None:
         return None
-    upkeep = Upkeep(read(settings.audiences), opener(settings, LIMITS), alone, clock, degraded)
-    return AudienceThread(upkeep, opener(settings, None))
+    audiences, found = read(settings.audiences), read_destinations(settings.audiences)
+    upkeep = Upkeep(audiences, opener(settings, LIMITS), alone, clock, degraded)
+    destinations = Destinations(found, audiences, settings, clock=clock, degraded=degraded) if found else None
+    return Kept(AudienceThread(upkeep, opener(settings, None)), destinations)
 
 
 def refreshed(shell: Shell, audiences: Sequence[Audience]) -> Sequence[Refreshed]:

@@ -103,7 +103,7 @@ class Control:
     Raises
     ------
     SettingsError
-        The file of audiences cannot be used.
+        The file of audiences cannot be used, or a destination in it.
     """
 
     def __init__(self, engine: EngineThread, embedded: Embedded, use: Use) -> None:
@@ -396,7 +396,7 @@ class Control:
         return task.result()
 
     def samples(self) -> Iterable[Sample]:
-        """Return the metrics of the kept paths, and of audiences, where there are any."""
+        """Return the metrics of the kept paths, and of audiences and their destinations, where there are any."""
         audiences = self._audiences.samples() if self._audiences is not None else ()
         return (*self._paths.samples(), *audiences)
 

@@ -27,13 +27,17 @@ class Taken:
 
 @dataclass
 class Receiver:
-    """Answers 204, or the statuses of `answers` first; waits for `came` are woken by each request."""
+    """Answers 204, or the statuses of `answers` first, of which 0 breaks the connection off; each after `pause_s`.
+
+    Waits for `came` are woken by each request.
+    """
 
     port: int = 0
     taken: list[Taken] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     came: threading.Condition = field(default_factory=threading.Condition)
+    pause_s: float = 0.0
 
     @property
     def url(self) -> str:
@@ -63,6 +67,11 @@ def listening(port: int = 0, **options: Any) -> Iterator[Receiver]:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.taken.append(Taken(self.path, headers, body, status))
                 receiver.came.notify_all()
+            time.sleep(receiver.pause_s)
+            if status == 0:
+                self.connection.close()
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in receiver.headers.items():
                 self.send_header(name, value)

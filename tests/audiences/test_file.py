@@ -44,7 +44,7 @@ def test_the_bundled_file_has_five_and_no_mistake():
         (GOOD.replace('stages = ["advocacy"]', 'sql = "SELECT 1; SELECT 2"'), "audience 'a': sql: must be one query"),
         (GOOD.replace("advocacy", "none") + "lapses_within_days = 3\n", "audience 'a': lapses_within_days: there is no lapse from none"),
         (GOOD + GOOD, "audience: name: 'a' is used twice"),
-        ("[[audiences]]\n", "audiences: unknown; there are tables [[audience]]"),
+        ("[[audiences]]\n", "audiences: unknown; there are tables [[audience]] and [[destination]]"),
         ("audience = 1\n", "audience: must be tables [[audience]]"),
         ("[[audience\n", "Expected"),
     ],

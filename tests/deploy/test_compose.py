@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from streams.alerts.config import read
+from streams.audiences.config import read as read_audiences
 from streams.settings import ENVIRONMENT, Settings
+from tests.destinations.world import of_an_example
 from tests.fixtures import commands
 
 ROOT = Path(__file__).parents[2]
@@ -194,6 +196,14 @@ def test_the_watcher_has_no_key_of_handles_and_a_file_of_alerts_that_is_one() ->
     (source, there, _) = watcher["volumes"][0].split(":")
     assert watcher["environment"]["JOURNEY_ALERTS"] == there
     assert read(ROOT / source, {}.get).rules  # type: ignore[arg-type]
+
+
+def test_the_watcher_has_a_file_of_audiences_whose_example_is_one(tmp_path: Path) -> None:
+    watcher = services()["watcher"]
+    (source, there, _) = watcher["volumes"][1].split(":")
+    assert watcher["environment"]["JOURNEY_AUDIENCES"] == there
+    assert read_audiences(ROOT / source) == []
+    of_an_example(tmp_path / "audiences.toml", (ROOT / source).read_text())
 
 
 def test_one_command_fills_the_example_and_completes_what_is_there(tmp_path: Path) -> None:

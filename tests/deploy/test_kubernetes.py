@@ -11,6 +11,7 @@ import yaml
 
 from streams.alerts.config import read
 from streams.settings import ENVIRONMENT, CollectorSettings, Settings
+from tests.destinations.world import of_an_example
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
@@ -202,3 +203,11 @@ def test_the_watcher_is_one_has_no_key_of_handles_and_reads_a_file_of_rules_that
     assert given["JOURNEY_ALERTS"]["value"] == f"{mount['mountPath']}/{name}"
     (tmp_path / name).write_text(text)
     assert read(tmp_path / name, {}.get).rules  # type: ignore[arg-type]
+
+
+def test_the_watcher_has_a_file_of_audiences_whose_example_is_one(tmp_path: Path) -> None:
+    (container,) = named("Deployment", "journey-watcher")["spec"]["template"]["spec"]["containers"]
+    given = {variable["name"]: variable for variable in container["env"]}
+    assert given["JOURNEY_AUDIENCES"]["value"] == "/etc/journey/audiences.toml"
+    text = named("ConfigMap", "journey-alerts")["data"]["audiences.toml"]
+    of_an_example(tmp_path / "audiences.toml", text)

@@ -27,7 +27,7 @@ ERASING = (
     "erasure.begin", "erasure.bury", "erasure.receipt", "erasure.minutes", "erasure.delete", "log.scrub", "erasure.scrub", "erasure.clear",
 )  # fmt: skip
 ROTATING = ("key.book", "rekey.fill", "rekey.replace", "rekey.clear")
-# Struck in tests/alerts, tests/feed, tests/audiences and tests/kept.
+# Struck in tests/alerts, tests/feed, tests/audiences, tests/destinations and tests/kept.
 ALERTS = (
     "insert.alerts", "insert.alert_marks", "insert.alert_deliveries", "insert.alert_figures", "insert.feed_positions",
     "insert.audience_changes", "insert.kept_paths", "insert.kept_marks", "kept.drop",
@@ -73,6 +73,9 @@ READABLE = ("insert.readable_handles", "readable.delete")
 # Passed by listeners to networks: see tests/listen.
 LISTENING = ("listen.key", "listen.open", "listen.own", "listen.send", "listen.commit")
 
+# Passed where audiences are written to files and object stores: see tests/destinations.
+DESTINATIONS = ("destination.rename", "destination.put")
+
 
 def hits(number: int, name: str) -> int:
     """Return at which pass of a boundary the process is killed: the first or the second, where there is one."""
@@ -115,6 +118,7 @@ def test_every_point_there_is_belongs_to_one_of_these_tests():
             + BACKUP
             + RETENTION
             + LISTENING
+            + DESTINATIONS
             + READABLE
         )
     )

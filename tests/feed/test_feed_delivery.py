@@ -12,13 +12,14 @@ from standardwebhooks import Webhook
 
 from streams.alerts.config import parse
 from streams.alerts.delivery.deliverer import Pauses
-from streams.alerts.feed_delivery import FeedDelivery, standing
+from streams.alerts.feed_delivery import FeedDelivery
 from streams.alerts.feed_receivers import FeedReceiver
 from streams.alerts.trial import send_test
 from streams.clock import system_clock
 from streams.embedded.embedded import Embedded
 from streams.feed.announcements import Wanted, document, read
 from streams.feed.position import BEGINNING
+from streams.feed.standing import standing
 from streams.settings import KafkaSettings, Settings
 from streams.store.connections import opener
 from tests.alerts.child import SECRET, line

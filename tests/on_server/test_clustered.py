@@ -73,6 +73,7 @@ def test_a_new_column_comes_to_the_rows_first_and_then_to_what_reaches_them():
             "deliveries",
             "stage_changes_local",
             "stage_changes",
+            "feed_positions",
         )
     ]
 

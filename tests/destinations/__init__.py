@@ -1,0 +1,1 @@
+"""Destinations of audiences: topics, files, object stores, customer data platforms."""
