@@ -35,7 +35,7 @@ FROM (SELECT brand, max(number) AS last, max(horizon) AS horizon FROM expiries G
 COMMENT 'The expiry of each brand that counts, as kept paths note it: one row';
 
 -- Whether kept paths can be taken at all, and the customers of whom they cannot: those with an interaction or a moved handle since the
--- mark, and those who had the handle before. It is one value, and every query asks for it as (SELECT state FROM kept_state): ClickHouse
+-- mark, and those who had the handle before; a name that nobody has any more does no harm. It is one value, and every query asks for it as (SELECT state FROM kept_state): ClickHouse
 -- computes a subquery of the same text once in a query, so all parts of it hold the same customers for stale. Where they
 -- are too many, nothing kept is taken: then the definition costs as much.
 CREATE VIEW kept_state
@@ -55,15 +55,8 @@ FROM
 (
     SELECT DISTINCT customer FROM
     (
-        SELECT customer FROM customers
-        WHERE mark.1 AND handle IN
-        (
-            SELECT handle FROM interactions WHERE mark.1 AND _offset >= mark.2[_partition]
-            UNION ALL
-            SELECT handle FROM identity_map WHERE mark.1 AND version > mark.3
-        )
-        UNION ALL
-        SELECT previous AS customer FROM identity_map WHERE mark.1 AND version > mark.3
+        SELECT arrayJoin([customer, previous]) AS customer FROM identity_map
+        WHERE mark.1 AND (version > mark.3 OR handle IN (SELECT handle FROM interactions WHERE mark.1 AND _offset >= mark.2[_partition]))
         UNION ALL
         SELECT customer FROM kept_paths
         WHERE mark.1 AND model = model_now
@@ -75,10 +68,9 @@ COMMENT 'Whether kept paths are taken, and of which customers they are not: one 
 
 CREATE VIEW stale_handles
 AS SELECT handle
-FROM customers
-WHERE handle IN (SELECT handle FROM identity_map WHERE customer IN (SELECT arrayJoin((SELECT state FROM kept_state).2)))
-    AND customer IN (SELECT arrayJoin((SELECT state FROM kept_state).2))
-COMMENT 'Handles of the customers whose kept path is not right';
+FROM identity_map
+WHERE customer IN (SELECT arrayJoin((SELECT state FROM kept_state).2))
+COMMENT 'Handles that are, or were, of the customers whose kept path is not right';
 
 -- Here and below, functions from string to string look up what a type implies (channel, sign of revenue): ClickHouse
 -- evaluates those once per type (LowCardinality) instead of once per row.

@@ -86,7 +86,7 @@ def customers(embedded):
     ]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_after_any_batch_and_any_upkeep_the_history_is_the_defined_one(tmp_path, seed):
     random, items = Random(seed), history(seed).items
     with opened(with_tables(tmp_path / "data")) as (embedded, upkeep):
