@@ -143,3 +143,12 @@ ALTER TABLE unmapped_types
     COMMENT COLUMN customers  'Customers who had them',
     COMMENT COLUMN first_seen 'Earliest of the touches',
     COMMENT COLUMN last_seen  'Latest of the touches';
+
+ALTER TABLE kept_expiries
+    COMMENT COLUMN expired 'Brand to the expiry that counts: its number and horizon';
+
+ALTER TABLE kept_state
+    COMMENT COLUMN state 'Whether kept paths are taken, and the customers of whom they are not';
+
+ALTER TABLE stale_handles
+    COMMENT COLUMN handle 'Handle'

@@ -20,9 +20,6 @@ _LINK_SUMS = (
     "toString((sum(said), min(first_seen), max(last_seen), max(withdrawn_at), max(restored_at))) AS {of}"
 )
 
-# Of customers whose kept path is taken. Sums of floats in another order may have a stage lapse a microsecond later.
-_KEPT = "(SELECT state FROM kept_state).1 AND customer NOT IN (SELECT arrayJoin((SELECT state FROM kept_state).2))"
-
 CHECKS: dict[str, tuple[str, str]] = {
     "unique": (
         "every event stands in interactions once",
@@ -207,32 +204,37 @@ CHECKS: dict[str, tuple[str, str]] = {
         GROUP BY number HAVING count() > 1
         """,
     ),
+    # Sums of floats in another order may have a stage lapse a microsecond later.
     "paths": (
         "the kept paths against those that the interactions give",
         f"""
         SELECT brand, customer, kept, defined FROM
         (
-            SELECT toString(brand) AS brand, customer,
-                arrayMap((at, b, a, why, t) -> (at, b, a, toString(why), toString(t)), at_us, before, after, reasons, types) AS kept
-            FROM kept_paths FINAL
-            WHERE model = {{model:String}} AND notEmpty(at_us) AND {_KEPT} AND {_HANDLE.format(of="customer")}
-        ) AS k
-        FULL OUTER JOIN
-        (
-            SELECT toString(brand) AS brand, customer,
-                arraySort(
-                    s -> (s.1, s.4 = 'lapse'),
-                    groupArray((toUnixTimestamp64Micro(at), toUInt8(from_stage), toUInt8(to_stage), toString(reason), toString(types)))
-                ) AS defined
-            FROM stage_steps_of(model = {{model:String}}, until = '2299-12-31 00:00:00', now = '2299-12-31 00:00:00',
-                stale = 0, slices = {{slices:UInt32}}, slice = {{slice:UInt32}})
-            WHERE {_KEPT} AND {_HANDLE.format(of="customer")}
+            SELECT brand, customer, anyIf(path, is_kept) AS kept, anyIf(path, NOT is_kept) AS defined
+            FROM
+            (
+                SELECT toString(brand) AS brand, customer, true AS is_kept,
+                    arrayMap((at, b, a, why, t) -> (at, b, a, toString(why), toString(t)), at_us, before, after, reasons, types) AS path
+                FROM kept_paths FINAL
+                WHERE model = {{model:String}} AND notEmpty(at_us) AND {_HANDLE.format(of="customer")}
+                UNION ALL
+                SELECT toString(brand) AS brand, customer, false AS is_kept,
+                    arraySort(
+                        s -> (s.1, s.4 = 'lapse'),
+                        groupArray((toUnixTimestamp64Micro(at), toUInt8(from_stage), toUInt8(to_stage), toString(reason), toString(types)))
+                    ) AS path
+                FROM stage_steps_of(model = {{model:String}}, until = '2286-01-01 00:00:00', now = '2286-01-01 00:00:00',
+                    stale = 0, slices = {{slices:UInt32}}, slice = {{slice:UInt32}})
+                WHERE {_HANDLE.format(of="customer")}
+                GROUP BY brand, customer
+            )
             GROUP BY brand, customer
-        ) AS d USING (brand, customer)
-        WHERE length(kept) != length(defined)
-            OR arrayExists(
-                (k, d) -> k.2 != d.2 OR k.3 != d.3 OR k.4 != d.4 OR k.5 != d.5 OR abs(k.1 - d.1) > 1,
-                kept, arrayResize(defined, length(kept)))
+        )
+        WHERE customer NOT IN (SELECT arrayJoin((SELECT state FROM kept_state).2))
+            AND (length(kept) != length(defined)
+                OR arrayExists(
+                    (k, d) -> k.2 != d.2 OR k.3 != d.3 OR k.4 != d.4 OR k.5 != d.5 OR abs(k.1 - d.1) > 1,
+                    kept, arrayResize(defined, length(kept))))
         """,
     ),
     "stages": (

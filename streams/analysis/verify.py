@@ -35,6 +35,7 @@ _KEYS = 250_000  # events whose keys are recomputed together
 _SPILLED = 2**28  # bytes above which groups and sorts go on on the disk
 _PAUSE_S = 5.0  # between two looks: longer than a batch is under way
 _LAST = "stages"
+_KEPT = "paths"
 # The rebuild that repairs what a check finds; a check that is missing here has none.
 _MENDS = {
     "unique": INTERACTIONS, "evidence": "evidence", "touches": "evidence", "minutes": "minute_counts", "links": "identity_links",
@@ -165,6 +166,9 @@ def _compare(store: ClickHouse, name: str, parameters: dict[str, Any], tell: Tel
         f" max_bytes_before_external_group_by = {_SPILLED}, max_bytes_before_external_sort = {_SPILLED}"
     )
     count = parameters["slices"] if "{slice:" in sql else 1
+    if name == _KEPT and not store.rows("SELECT (SELECT state FROM kept_state).1 AS is_kept")[0]["is_kept"]:
+        tell(name, 0, 1)
+        return Check(name, what, 0, [])  # views compute all paths
     rows: list[dict[str, Any]] = []
     drift = 0
     try:

@@ -38,7 +38,7 @@ LIMITS: Mapping[str, Any] = {
 Insert = Callable[[str, pa.Table], None]
 """Adds rows to a table as one atomic block; raises StoreError."""
 
-_EVER = "'2299-12-31 00:00:00'"
+_EVER = "'2286-01-01 00:00:00'"  # seconds of eleven digits cannot be sent to another shard
 _STALE = "(SELECT arrayJoin((SELECT state FROM kept_state).2))"
 _SLICE = "intHash64(customer) % {slices:UInt32} = {slice:UInt32}"
 # Of a customer who has a path no more, a row without steps takes the place of the one before.
@@ -65,7 +65,7 @@ FROM
             WHERE %(who)s
             GROUP BY brand, customer
         ) AS p
-        INNER JOIN
+        GLOBAL INNER JOIN
         (
             SELECT customer, arraySort(groupArray(sipHash64(handle))) AS members
             FROM (SELECT handle, customer FROM customers WHERE %(handles)s)
@@ -82,8 +82,8 @@ FROM
 """
 _OF_STALE = _ROWS % {
     "stale": 1,
-    "who": f"customer IN {_STALE}",
-    "handles": "handle IN (SELECT handle FROM stale_handles)",
+    "who": f"customer GLOBAL IN {_STALE}",
+    "handles": "handle GLOBAL IN (SELECT handle FROM stale_handles)",
 }
 # Whether the state that the rows were asked for was still the one of the mark before it.
 _STILL_KEPT = "SELECT throwIf(NOT (SELECT state FROM kept_state).1, 'kept paths are not right any more: they are computed anew')"

@@ -32,6 +32,9 @@ ARGUMENTS = {
     "now": "'2026-11-17 00:00:00'",
     "days": "14",
     "window_days": "14",
+    "stale": "1",
+    "slices": "1",
+    "slice": "0",
     "brand": "'lumiere'",
 }
 

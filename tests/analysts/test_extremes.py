@@ -52,6 +52,7 @@ ARGUED = {
     "standing_under": "model = (SELECT model FROM model_in_force), at = {at:DateTime64(6, 'UTC')}",
     "stage_history_under": "model = (SELECT model FROM model_in_force), at = {at:DateTime64(6, 'UTC')}",
     "stage_steps": "model = (SELECT model FROM model_in_force), until = {at:DateTime64(6, 'UTC')}, now = {at:DateTime64(6, 'UTC')}",
+    "stage_steps_of": "model = (SELECT model FROM model_in_force), until = {at:DateTime64(6, 'UTC')}, now = {at:DateTime64(6, 'UTC')}, stale = 1, slices = 1, slice = 0",
     "touch_evidence": "model = (SELECT model FROM model_in_force)",
     "evidence_recomputed": "model = (SELECT model FROM model_in_force)",
     "unhappy_customers": "at = {at:DateTime64(6, 'UTC')}",

@@ -177,7 +177,7 @@ def test_what_was_put_back_is_clean_and_slices_say_the_same(prepared, monkeypatc
     whole = [(check.name, check.drift) for check in verify(prepared)]
     assert [name for name, done, count in seen if done == 0] == [
         "unique", "books", "evidence", "touches", "minutes", "links", "conflicts", "announcements", "audiences",
-        "model", "keys", "customers", "cascades", "announced", "stages",
+        "paths", "model", "keys", "customers", "cascades", "announced", "stages",
     ]  # fmt: skip
     monkeypatch.setattr("streams.store.slices.SLICE_ROWS", 3)
     seen.clear()

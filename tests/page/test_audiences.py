@@ -9,7 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from streams.audiences.config import parse
-from streams.audiences.reading import exported, listed
+from streams.audiences.export import exported
+from streams.audiences.reading import listed
 from tests.audiences.world import audience, keeping
 from tests.collector.server import event
 from tests.page.conftest import goto
