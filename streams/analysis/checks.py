@@ -7,6 +7,7 @@ in their own time. Then a customer may still be announced at the stage of their 
 
 from streams.recovery.derived_tables import LINK_ROWS, MINUTE_ROWS
 from streams.recovery.reconciliation import MADE_ANEW
+from streams.store.kept import EVER, PATHS, STEPS
 from streams.store.sql import EXPIRED, MINUTE
 
 __all__ = ["CHECKS", "MINUTE"]
@@ -215,15 +216,12 @@ CHECKS: dict[str, tuple[str, str]] = {
             (
                 SELECT toString(brand) AS brand, customer, true AS is_kept,
                     arrayMap((at, b, a, why, t) -> (at, b, a, toString(why), toString(t)), at_us, before, after, reasons, types) AS path
-                FROM kept_paths FINAL
+                FROM {PATHS} FINAL
                 WHERE model = {{model:String}} AND notEmpty(at_us) AND {_HANDLE.format(of="customer")}
                 UNION ALL
                 SELECT toString(brand) AS brand, customer, false AS is_kept,
-                    arraySort(
-                        s -> (s.1, s.4 = 'lapse'),
-                        groupArray((toUnixTimestamp64Micro(at), toUInt8(from_stage), toUInt8(to_stage), toString(reason), toString(types)))
-                    ) AS path
-                FROM stage_steps_of(model = {{model:String}}, until = '2286-01-01 00:00:00', now = '2286-01-01 00:00:00',
+                    arrayMap(s -> (s.1, s.2, s.3, s.4, toString(s.5)), {STEPS}) AS path
+                FROM stage_steps_of(model = {{model:String}}, until = {EVER}, now = {EVER},
                     stale = 0, slices = {{slices:UInt32}}, slice = {{slice:UInt32}})
                 WHERE {_HANDLE.format(of="customer")}
                 GROUP BY brand, customer

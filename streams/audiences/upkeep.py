@@ -25,7 +25,7 @@ from streams.store.clickhouse import ClickHouse, QueryError
 from streams.store.connections import ConnectionPool, OverloadedError, StuckError
 from streams.store.port import BLOCK_ROWS, StoreError
 
-__all__ = ["Alone", "AudienceState", "Refreshed", "Upkeep"]
+__all__ = ["Alone", "AudienceState", "Refreshed", "Upkeep", "told"]
 
 Result = TypeVar("Result")
 
@@ -174,7 +174,7 @@ class Upkeep:
         except Exception as error:  # noqa: BLE001 - the others are kept all the same
             self._degraded.set(
                 ("audience", ""),
-                f"members of audiences that are in the file no more have not left: {_told(error)}",
+                f"members of audiences that are in the file no more have not left: {told(error, 'an audience')}",
             )
             return
         self._is_cleared = True
@@ -193,7 +193,7 @@ class Upkeep:
                 return str(held)
             except Exception as error:  # noqa: BLE001 - the others are kept all the same
                 state.errors += 1
-                state.error = _told(error)
+                state.error = told(error, "an audience")
                 self._say(one.name, f"stays as it was: {state.error}")
                 return state.error
             finally:
@@ -245,8 +245,9 @@ class Upkeep:
                 return changed, stamp
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception, what: str) -> str:
+    """Return why an upkeep failed, in words; of a failure of ours the place, which is logged, as its text may have values."""
     if isinstance(error, _FAILURES):
         return str(error) or type(error).__name__
-    _log.error("an audience: %s", place_of(error))
+    _log.error("%s: %s", what, place_of(error))
     return place_of(error)

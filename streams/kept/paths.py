@@ -8,12 +8,14 @@ import pyarrow as pa
 
 from streams.faults import kill_point
 from streams.store.clickhouse import ClickHouse
+from streams.store.kept import EVER, MARKS, PATHS, STEPS
 from streams.store.port import BLOCK_ROWS
 
 __all__ = [
     "LIMITS",
     "Insert",
     "Mark",
+    "Written",
     "drop_other_models",
     "everybody",
     "mark",
@@ -21,9 +23,8 @@ __all__ = [
     "state",
     "write",
     "write_mark",
+    "written",
 ]
-
-PATHS, MARKS = "kept_paths", "kept_marks"
 
 LIMITS: Mapping[str, Any] = {
     "readonly": 2,
@@ -38,7 +39,6 @@ LIMITS: Mapping[str, Any] = {
 Insert = Callable[[str, pa.Table], None]
 """Adds rows to a table as one atomic block; raises StoreError."""
 
-_EVER = "'2286-01-01 00:00:00'"  # seconds of eleven digits cannot be sent to another shard
 _STALE = "(SELECT arrayJoin((SELECT state FROM kept_state).2))"
 _SLICE = "intHash64(customer) % {slices:UInt32} = {slice:UInt32}"
 # Of a customer who has a path no more, a row without steps takes the place of the one before.
@@ -55,13 +55,8 @@ FROM
             arrayMap(s -> s.4, p.steps) AS reasons, arrayMap(s -> s.5, p.steps) AS types, 1 AS has_path
         FROM
         (
-            SELECT
-                toString(brand) AS brand, customer,
-                arraySort(
-                    s -> (s.1, s.4 = 'lapse'),
-                    groupArray((toUnixTimestamp64Micro(at), toUInt8(from_stage), toUInt8(to_stage), toString(reason), types))
-                ) AS steps
-            FROM stage_steps_of(model = {{model:String}}, until = {_EVER}, now = {_EVER}, stale = %(stale)d, slices = {{slices:UInt32}}, slice = {{slice:UInt32}})
+            SELECT toString(brand) AS brand, customer, {STEPS} AS steps
+            FROM stage_steps_of(model = {{model:String}}, until = {EVER}, now = {EVER}, stale = %(stale)d, slices = {{slices:UInt32}}, slice = {{slice:UInt32}})
             WHERE %(who)s
             GROUP BY brand, customer
         ) AS p
@@ -88,10 +83,8 @@ _OF_STALE = _ROWS % {
 # Whether the state that the rows were asked for was still the one of the mark before it.
 _STILL_KEPT = "SELECT throwIf(NOT (SELECT state FROM kept_state).1, 'kept paths are not right any more: they are computed anew')"
 _OF_SLICE = _ROWS % {"stale": 0, "who": _SLICE, "handles": "1"}
-_MARK = f"""
+_MARK = """
 SELECT
-    (SELECT model FROM model_in_force) AS model,
-    (SELECT (max(epoch), max(number)) FROM {MARKS}) AS last,
     CAST(expired, 'Array(Tuple(String, String))') AS expired,
     (
         SELECT groupArray((partition, last + 1))
@@ -100,8 +93,21 @@ SELECT
     (SELECT max(version) FROM identity_map) AS version
 FROM kept_expiries
 """
+_VERSION = f"""
+SELECT (SELECT model FROM model_in_force) AS model, max(epoch) AS epoch, max(number) AS number, (SELECT max(number) FROM {PATHS}) AS written
+FROM {MARKS}
+"""
 _STATE = "SELECT s.1 AS is_kept, length(s.2) AS stale FROM (SELECT state AS s FROM kept_state)"
 _SETTINGS = {"join_use_nulls": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written so far: the model in force, the epoch, and the highest number of a mark."""
+
+    model: str
+    epoch: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,32 +118,29 @@ class Mark:
     ----------
     offsets
         Partition of the log to the offset before which all interactions are there.
-    number
-        Highest number of a mark so far.
     """
 
-    model: str
-    epoch: int
+    of: Written
     expired: Mapping[str, str]
     offsets: Mapping[int, int]
     version: int
-    number: int
 
-    def is_of(self, other: "Mark") -> bool:
-        """Whether nothing but events changed since the other."""
-        return (self.model, self.epoch, self.number) == (other.model, other.epoch, other.number)
+
+def written(store: ClickHouse) -> tuple[Written, int]:
+    """Return what was written so far, and the highest number of a path."""
+    (row,) = store.rows(_VERSION)
+    return Written(str(row["model"]), int(row["epoch"]), int(row["number"])), int(row["written"])
 
 
 def mark(store: ClickHouse) -> Mark:
     """Return how things are now."""
+    of, _ = written(store)
     (row,) = store.rows(_MARK)
     return Mark(
-        str(row["model"]),
-        int(row["last"][0]),
+        of,
         {str(brand): str(expiry) for brand, expiry in row["expired"]},
         {int(partition): int(offset) for partition, offset in row["offsets"]},
         int(row["version"]),
-        int(row["last"][1]),
     )
 
 
@@ -176,8 +179,8 @@ def write(insert: Insert, model: str, rows: pa.Table, number: int) -> None:
 def write_mark(insert: Insert, found: Mark, number: int) -> None:
     """Write up to where paths are right from now on."""
     row = {
-        "model": pa.array([found.model]),
-        "epoch": pa.array([found.epoch], pa.uint64()),
+        "model": pa.array([found.of.model]),
+        "epoch": pa.array([found.of.epoch], pa.uint64()),
         "expired": pa.array([list(found.expired.items())], pa.map_(pa.string(), pa.string())),
         "offsets": pa.array([list(found.offsets.items())], pa.map_(pa.uint16(), pa.uint64())),
         "version": pa.array([found.version], pa.uint64()),

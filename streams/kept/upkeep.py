@@ -1,35 +1,30 @@
 """Brings the kept paths up to date, again and again: of customers whose path changed, or of everybody where none is right."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from streams.audiences.members import HeldError
-from streams.audiences.upkeep import Alone
+from streams.audiences.upkeep import Alone, told
 from streams.clock import Clock
-from streams.http.problems import place_of
 from streams.kept import paths
 from streams.kept.paths import Mark
 from streams.process.degraded import Degraded
-from streams.store.clickhouse import ClickHouse, QueryError
-from streams.store.connections import ConnectionPool, OverloadedError, StuckError
-from streams.store.port import StoreError
+from streams.store.clickhouse import ClickHouse
+from streams.store.connections import ConnectionPool
 from streams.telemetry.metrics import Sample
 
 __all__ = ["KEPT_FROM", "KeptState", "PathUpkeep"]
 
 KEPT_FROM = 250_000
-"""Interactions below which no paths are kept: the definition answers in less than half a second."""
+"""Interactions below which no paths are kept: the definition answers in about half a second."""
 
 _SLICE_ROWS = 1_000_000  # interactions of the customers whose paths are computed together
 _LEAST_S = 5.0  # from one look to the next
 _REST = 9.0  # times as long as a look took: upkeep takes a tenth of one core at most
 _HELD_S = 1.0
 _FAILED_S = 60.0
-_FAILURES = (QueryError, StoreError, OverloadedError, StuckError)
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -69,6 +64,7 @@ class PathUpkeep:
         self._degraded = degraded or Degraded()
         self._connections = ConnectionPool(open_reader, threads=1, what="kept paths")
         self.state = KeptState()
+        self._found: Mark | None = None  # how things were when nothing was stale
 
     def samples(self) -> Iterable[Sample]:
         """Return the metrics."""
@@ -107,7 +103,7 @@ class PathUpkeep:
             self.state.errors += 1
             self._degraded.set(
                 "kept paths",
-                f"paths are computed for each question, since they cannot be kept: {_told(error)}",
+                f"paths are computed for each question, since they cannot be kept: {told(error, 'kept paths')}",
             )
             return _FAILED_S
         finally:
@@ -131,17 +127,22 @@ class PathUpkeep:
             return
         stamp = self._alone.stamp(store)
         begun = paths.mark(store)
+        if begun == self._found:
+            return  # nothing has come, and nothing else was changed
+        self._found = None
         self.state.is_kept, self.state.stale = paths.state(store)
         if not self.state.is_kept:
             self._make(store, begun, int(row["n"]) // _SLICE_ROWS + 1, is_over)
         elif self.state.stale:
-            compute = partial(paths.stale, model=begun.model)
+            compute = partial(paths.stale, model=begun.of.model)
             rows = self._connections.submit(compute, "kept paths").result()
             with self._alone.writing(store, stamp) as (insert, _):
                 number = self._number(store, begun)
-                paths.write(insert, begun.model, rows, number)
+                paths.write(insert, begun.of.model, rows, number)
                 paths.write_mark(insert, begun, number)
             self.state.written += len(rows)
+        else:
+            self._found = begun
 
     def _make(self, store: ClickHouse, begun: Mark, slices: int, is_over: Callable[[], bool]) -> None:
         """Compute everybody's path, slice by slice, and then write the mark of the beginning."""
@@ -149,26 +150,19 @@ class PathUpkeep:
             if is_over():
                 return
             stamp = self._alone.stamp(store)
-            compute = partial(paths.everybody, model=begun.model, slices=slices, number=number)
+            compute = partial(paths.everybody, model=begun.of.model, slices=slices, number=number)
             rows = self._connections.submit(compute, "kept paths").result()
             with self._alone.writing(store, stamp) as (insert, _):
-                paths.write(insert, begun.model, rows, self._number(store, begun))
+                paths.write(insert, begun.of.model, rows, self._number(store, begun))
             self.state.written += len(rows)
         with self._alone.writing(store, self._alone.stamp(store)) as (insert, _):
             paths.write_mark(insert, begun, self._number(store, begun))
         self.state.is_kept, self.state.stale = paths.state(store)
-        paths.drop_other_models(store, begun.model)
+        paths.drop_other_models(store, begun.of.model)
 
     def _number(self, store: ClickHouse, begun: Mark) -> int:
         """Return the number of what is written now; nobody else has written since. Raises HeldError."""
-        if not paths.mark(store).is_of(begun):
+        of, last = paths.written(store)
+        if of != begun.of:
             raise HeldError("another process has kept paths meanwhile, or tables were changed")
-        (row,) = store.rows("SELECT max(number) AS number FROM kept_paths")
-        return max(begun.number + 1, int(row["number"]) + 1, self._clock())
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, _FAILURES):
-        return str(error) or type(error).__name__
-    _log.error("kept paths: %s", place_of(error))
-    return place_of(error)
+        return max(of.number + 1, last + 1, self._clock())

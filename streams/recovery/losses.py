@@ -14,6 +14,7 @@ from journey.channel import CHANNELS
 from streams.recovery.damaged_parts import broken_parts
 from streams.recovery.derived_tables import FOLLOWING
 from streams.store.clickhouse import ClickHouse
+from streams.store.kept import PATHS
 from streams.store.sql import CARRIED, EXPIRED
 
 __all__ = ["REBUILT", "Loss", "Losses", "find"]
@@ -21,7 +22,7 @@ __all__ = ["REBUILT", "Loss", "Losses", "find"]
 REBUILT = (
     *FOLLOWING,
     "deliveries",
-    "kept_paths",
+    PATHS,
 )  # tables that a rebuild recreates; deliveries as far as interactions and dead letters tell
 _STATE = frozenset(
     {"evidence", "identity_links", "identity_map", "models"}

@@ -23,16 +23,15 @@ from streams.engine.shell import Tell
 from streams.faults import kill_point
 from streams.recovery.derived_tables import FOLLOWING, HANDLES, LINK_ROWS, SELECTS, parameters_of
 from streams.store.clickhouse import ClickHouse, QueryError
-from streams.store.kept import begin_epoch
+from streams.store.kept import PATHS, begin_epoch
 from streams.store.port import BLOCK_ROWS
 from streams.store.slices import slices
 from streams.store.sql import EXPIRED
 
-__all__ = ["BESIDE", "INTERACTIONS", "PATHS", "Order", "Rebuilt", "clear", "rebuild", "with_following"]
+__all__ = ["BESIDE", "INTERACTIONS", "Order", "Rebuilt", "clear", "rebuild", "with_following"]
 
 INTERACTIONS = "interactions"  # with which all that follow from them are rebuilt
 
-PATHS = "kept_paths"  # which whoever keeps them computes anew, and views until then
 _WHY = "journey rebuild"
 BESIDE = "rebuilding_"  # what the names of tables that are being filled begin with
 _SIMPLE = frozenset({"interactions", "stage_changes"})  # tables whose rows are not folded by key

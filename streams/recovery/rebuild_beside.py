@@ -12,9 +12,8 @@ from journey.model import Model
 from streams.clock import system_clock
 from streams.faults import kill_point
 from streams.recovery.derived_tables import FOLLOWING, SELECTS, parameters_of
-from streams.recovery.rebuild import PATHS
 from streams.store.clickhouse import ClickHouse
-from streams.store.kept import begin_epoch
+from streams.store.kept import PATHS, begin_epoch
 from streams.store.port import SEQUENCED
 
 __all__ = ["Copy", "switch"]

@@ -24,13 +24,14 @@ from streams.engine.engine import Engine
 from streams.erasure import statements
 from streams.handles.links import handles_of
 from streams.recovery.derived_tables import FOLLOWING
-from streams.recovery.rebuild import PATHS, rebuild
+from streams.recovery.rebuild import rebuild
 from streams.recovery.rebuild_beside import Copy, switch
 from streams.services.control_tasks import Asked, order_of, said
 from streams.services.engine_thread import EndingError, EngineThread
 from streams.services.snapshots import Snapshots
 from streams.store.calls import MARK
 from streams.store.clickhouse import DATABASE, ClickHouse
+from streams.store.kept import PATHS
 from streams.store.statements import MEMORY_BYTES
 
 __all__ = ["FINISHED", "BusyError", "LongWork"]

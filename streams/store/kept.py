@@ -6,9 +6,18 @@ import pyarrow as pa
 
 from streams.store.clickhouse import ClickHouse
 
-__all__ = ["KEPT", "begin_epoch"]
+__all__ = ["EVER", "MARKS", "PATHS", "STEPS", "begin_epoch"]
 
-KEPT: tuple[str, ...] = ("kept_paths", "kept_marks")
+PATHS, MARKS = "kept_paths", "kept_marks"
+
+EVER = "'2286-01-01 00:00:00'"
+"""Up to when lapses to come are part of a path: seconds of eleven digits cannot be sent to another shard."""
+
+STEPS = (
+    "arraySort(s -> (s.1, s.4 = 'lapse'),"
+    " groupArray((toUnixTimestamp64Micro(at), toUInt8(from_stage), toUInt8(to_stage), toString(reason), types)))"
+)
+"""The steps of a customer in their order, from rows of stage_steps: when, the stage before and after, reason, types."""
 
 
 def begin_epoch(
@@ -28,7 +37,7 @@ def begin_epoch(
     StoreError
         The row was not taken: what was kept may still count.
     """
-    (row,) = store.rows("SELECT max(number) AS number, max(epoch) AS epoch FROM kept_marks")
+    (row,) = store.rows("SELECT max(number) AS number, max(epoch) AS epoch FROM " + MARKS)
     number = max(int(row["number"]) + 1, now_us)
     mark = {
         "model": [""],
@@ -36,4 +45,4 @@ def begin_epoch(
         "number": pa.array([number], pa.uint64()),
         "reason": [reason],
     }
-    (insert or store.insert)("kept_marks", pa.table(mark))
+    (insert or store.insert)(MARKS, pa.table(mark))

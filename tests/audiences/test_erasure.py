@@ -1,11 +1,8 @@
 """Who is erased is in no audience any more, nor ever again; another key announces nobody anew; a restore gives no number twice."""
 
-from contextlib import contextmanager
-
 import pytest
 
 from streams.audiences import members as stored
-from streams.audiences.alone import Exclusive
 from streams.audiences.upkeep import Upkeep
 from streams.clock import from_us
 from streams.embedded.forget import begin, forget
@@ -14,7 +11,7 @@ from streams.erasure import statements
 from streams.handles import key as keys
 from streams.retention import idle
 from streams.store.connections import opener
-from tests.audiences.world import KEY, audience, changes, event, keeping, load, members, opened
+from tests.audiences.world import KEY, During, audience, changes, event, keeping, load, members, opened
 from tests.backup.world import journey
 from tests.fixtures.directories import with_tables
 
@@ -64,20 +61,6 @@ def test_who_was_named_otherwise_before_a_merge_is_erased_with_that_name(embedde
     forget(embedded, merged[0])
     assert [named(embedded.store, one) for one in merged] == [0] * len(merged)
     assert len({one for _, one, _, _ in changes(embedded.store)}) == 4
-
-
-class During(Exclusive):
-    """Something that happens between the question and the write."""
-
-    def __init__(self, happens):
-        self.happens = happens
-
-    @contextmanager
-    def writing(self, store, stamp):
-        happens, self.happens = self.happens, lambda: None
-        happens()
-        with super().writing(store, stamp) as found:
-            yield found
 
 
 def test_an_answer_from_before_an_erasure_brings_nobody_back(embedded):

@@ -83,6 +83,20 @@ def audience(name="a", **more):
     return Audience.model_validate({"name": name, "brand": "acme"} | (more or {"seen_within_days": 365}))
 
 
+class During(Exclusive):
+    """Something that happens between the question and the write."""
+
+    def __init__(self, happens):
+        self.happens = happens
+
+    @contextmanager
+    def writing(self, store, stamp):
+        happens, self.happens = self.happens, lambda: None
+        happens()
+        with super().writing(store, stamp) as found:
+            yield found
+
+
 @contextmanager
 def keeping(embedded, *audiences, alone=None):
     """Keep audiences of an open data directory."""

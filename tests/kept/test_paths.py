@@ -23,7 +23,7 @@ from streams.retention.terms import set_term
 from streams.settings import Settings
 from streams.store.connections import opener
 from streams.store.port import StoreError
-from tests.audiences.world import event, load
+from tests.audiences.world import During, event, load
 from tests.fixtures.directories import with_tables
 from tests.laws.history import MODEL, OTHER, OTHER_TEXT, TEXT, history
 
@@ -161,20 +161,6 @@ def test_who_is_forgotten_is_in_no_row(world):
     assert embedded.store.rows(TOLD, {"customer": gone})[0]["n"] == 0
 
 
-class During(Exclusive):
-    """Something that happens between the question and the write."""
-
-    def __init__(self, happens):
-        self.happens = happens
-
-    @contextmanager
-    def writing(self, store, stamp):
-        happens, self.happens = self.happens, lambda: None
-        happens()
-        with super().writing(store, stamp) as found:
-            yield found
-
-
 def test_a_path_that_was_computed_before_an_erasure_is_not_written(world):
     embedded, _ = world
     gone = customers(embedded)[0]
@@ -286,3 +272,17 @@ def test_few_interactions_are_not_worth_it(tmp_path):
         upkeep.close()
         assert kept(embedded) == (False, 0)
         assert embedded.store.rows("SELECT count() AS n FROM kept_paths")[0]["n"] == 0
+
+
+def test_where_nothing_has_come_the_state_is_not_asked_again(world, monkeypatch):
+    embedded, upkeep = world
+    upkeep.keep(embedded.store)
+    asked, state = [], paths.state
+    monkeypatch.setattr(paths, "state", lambda store: asked.append(1) or state(store))
+    upkeep.keep(embedded.store)
+    assert asked == []
+    load(embedded, [event("more", "somebody", "web.sign_up")])
+    upkeep.keep(embedded.store)
+    assert asked == [1]
+    assert kept(embedded) == (True, 0)
+    assert agree(embedded)
