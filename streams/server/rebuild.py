@@ -10,9 +10,10 @@ from streams.fencing.fence import Fence
 from streams.fencing.lease import ERASING, Lease, in_turn, waiting_for_turn
 from streams.recovery.derived_tables import FOLLOWING
 from streams.recovery.rebuild import INTERACTIONS as ROWS
-from streams.recovery.rebuild import PATHS, Order, Rebuilt, rebuild
+from streams.recovery.rebuild import Order, Rebuilt, rebuild
 from streams.server.server import Server
 from streams.store.clickhouse import ClickHouse
+from streams.store.kept import PATHS
 from streams.store.port import StoreError
 
 __all__ = ["Fenced", "RebuildError", "rebuild_across", "refuse_workers"]
@@ -47,9 +48,8 @@ def rebuild_across(
         )
     if wrong := [table for table in tables if table not in (ROWS, *FOLLOWING, PATHS)]:
         raise RebuildError(f"{wrong[0]} of a server is written by workers alone, and cannot be rebuilt")
-    if set(tables) == {PATHS}:
-        return rebuild(server.store, server.model, Order(tables, server.clock(), dry_run=dry_run))
-    refuse_workers(server)
+    if set(tables) != {PATHS}:
+        refuse_workers(server)
     return in_turn(
         server.store,
         ERASING,  # which takes rows from the same tables
@@ -82,7 +82,7 @@ def _rebuild(
         tell=tell,
         check=fence.check,
     )
-    if dry_run:
+    if dry_run or set(tables) == {PATHS}:  # which workers do not write
         return rebuild(server.store, server.model, order)
     with fence:
         return rebuild(server.store, server.model, order)

@@ -12,6 +12,7 @@ from streams.recovery.rebuild import BESIDE
 from streams.server.rebuild import RebuildError, rebuild_across
 from streams.server.server import Server
 from streams.settings import Settings
+from streams.store.kept import PATHS
 from tests.faults.child import TABLES
 from tests.faults.comparison import rounded
 from tests.on_server.conftest import copy, embedded
@@ -90,6 +91,19 @@ def test_a_worker_that_begins_meanwhile_is_seen_and_the_old_table_stays(server):
     assert server.store.rows("SELECT count() AS n FROM minute_counts") == [{"n": 0}]
     assert server.store.rows(f"SHOW TABLES LIKE '{BESIDE}%'") == []
     assert worker.held(INTERACTIONS, [1]) == {1}
+
+
+def test_kept_paths_are_emptied_in_turn_and_workers_go_on(server):
+    store = server.store
+    workers = ServerStore(store, 2)
+    workers.take(EVIDENCE, [0, 1])
+    store.client.command(
+        "INSERT INTO kept_paths (model, brand, customer, number) VALUES ('m', 'lumiere', 1, 1)"
+    )
+    (done,) = rebuild_across(server, [PATHS], lambda *_: None)
+    assert (done.table, done.before, done.after) == (PATHS, 1, 0)
+    assert store.rows("SELECT max(epoch) AS n FROM kept_marks")[0]["n"] == 2
+    assert workers.held(EVIDENCE, [0, 1]) == {0, 1}
 
 
 def test_events_that_are_stored_twice_are_named_and_the_first_that_arrived_stays(server):
